@@ -1,0 +1,1 @@
+"""Crafts of sound and pictures: a path in, facts or a file out. Opened in worker processes only."""

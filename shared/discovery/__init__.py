@@ -1,0 +1,1 @@
+"""How devices find the station: interfaces, addresses, names."""

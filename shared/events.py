@@ -1,0 +1,100 @@
+"""What happened, told to whoever listens: a small synchronous event bus and its events."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryChanged:
+    """The library (or somebody's listening) moved on to `revision`."""
+
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScanMoved:
+    """A scan went on; `progress` has the public scan's fields."""
+
+    progress: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DevicesChanged:
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionsEnded:
+    """Tokens that no longer count: open sockets and streams of theirs must end."""
+
+    token_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackMoved:
+    """One device's player state, for the same person's other devices."""
+
+    user_id: int
+    state: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence for people. `level`: info | warning | error; `user_id` None means everybody."""
+
+    level: str
+    message: str
+    user_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStarted:
+    """Somebody listens: background work may want to step aside."""
+
+    track_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnded:
+    track_id: str
+    bytes_sent: int
+
+
+Listener = Callable[[Any], None]
+
+
+class EventBus:
+    """Calls listeners in the publisher's thread, in the order they subscribed.
+
+    A listener must be quick and must not raise; one that does is logged and the others still hear.
+    """
+
+    def __init__(self) -> None:
+        self._listeners: dict[type, tuple[Listener, ...]] = {}
+        self._lock = threading.Lock()
+
+    def subscribe(self, kind: type, listener: Listener) -> Callable[[], None]:
+        """Hear every event of exactly `kind`. Returns the deed that ends it."""
+        with self._lock:
+            self._listeners[kind] = (*self._listeners.get(kind, ()), listener)
+
+        def unsubscribe() -> None:
+            with self._lock:
+                kept = tuple(one for one in self._listeners.get(kind, ()) if one is not listener)
+                self._listeners[kind] = kept
+
+        return unsubscribe
+
+    def publish(self, event: object) -> None:
+        for listener in self._listeners.get(type(event), ()):
+            try:
+                listener(event)
+            except Exception:  # the edge between rooms: one deaf ear must not silence the rest
+                log.exception("a listener of %s failed", type(event).__name__)

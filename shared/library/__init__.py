@@ -1,0 +1,1 @@
+"""Work on the library: scanning, watching, the shelf, covers, transcodes, the manifest."""

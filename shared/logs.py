@@ -1,0 +1,43 @@
+"""One log format for the whole station; secrets and signed URLs never reach it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+
+FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+
+_SECRETS = re.compile(
+    r"""(?ix)
+    ( \bBearer\s+ | \bBasic\s+
+    | [?&;](?:token|apiKey|p|t|s|code|X-Amz-Signature|X-Amz-Credential|X-Amz-Security-Token|Signature|sig)=
+    | ["']?(?:password|secret|token|api_?key|authorization|cookie|app_password)["']?\s*[:=]\s*["']?
+    | \#/setup/
+    )
+    ([^\s"'&,;)}\]]+)
+    """
+)
+
+
+def redact(text: str) -> str:
+    """`text` with everything that looks like a secret's value replaced by ***."""
+    return _SECRETS.sub(r"\1***", text)
+
+
+class Redacting(logging.Formatter):
+    """Formats first and redacts after, so that tracebacks and arguments are covered too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+def configure(level: str = "INFO") -> None:
+    """Log to standard error. Called once by whoever owns the process (station, tool, worker)."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Redacting(FORMAT, "%Y-%m-%d %H:%M:%S"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for chatty in ("werkzeug", "engineio", "socketio", "watchfiles", "alembic", "urllib3", "botocore"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))

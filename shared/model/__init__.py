@@ -1,0 +1,1 @@
+"""Words: the frozen things every room talks about. Imports the standard library only."""

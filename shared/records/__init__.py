@@ -1,0 +1,1 @@
+"""Memory: all SQL of the station, one file a subject."""

@@ -1,0 +1,352 @@
+"""The tables. Integer keys join inside; `uid` is the public, opaque id that never changes.
+
+`added_rev` / `changed_rev` hold the library revision at which a row came or last changed; `removed` remembers
+what is gone. Times are Unix seconds (REAL). Text in `folded` columns has been through `records.folding.fold`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(naming_convention={
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+})
+
+
+def _key() -> Column[int]:
+    return Column("id", Integer, primary_key=True)
+
+
+def _uid() -> Column[str]:
+    return Column("uid", Text, nullable=False, unique=True)
+
+
+def _revisions() -> tuple[Column[int], Column[int]]:
+    return Column("added_rev", Integer, nullable=False), Column("changed_rev", Integer, nullable=False, index=True)
+
+
+def _to(column: str, **options: object) -> ForeignKey:
+    return ForeignKey(column, ondelete="CASCADE")
+
+
+# ---- the station itself ------------------------------------------------------------------------------------------
+
+state = Table(  # revision, oldest_revision (changes before it are forgotten), station_id …
+    "state", metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+removed = Table(
+    "removed", metadata,
+    Column("kind", Text, primary_key=True),         # track album artist playlist
+    Column("uid", Text, primary_key=True),
+    Column("rev", Integer, nullable=False, index=True),
+    Column("user_id", Integer),                     # playlists: whose it was; NULL: everybody's business
+)
+
+roots = Table(
+    "roots", metadata, _key(),
+    Column("path", Text, nullable=False, unique=True),  # absolute, see model.filepath
+    Column("position", Integer, nullable=False),
+    Column("added_at", Float, nullable=False),
+    Column("forgotten_at", Float),                      # taken out of the library by a person; its tracks are missing
+)
+
+# ---- the library -------------------------------------------------------------------------------------------------
+
+artists = Table(
+    "artists", metadata, _key(), _uid(),
+    Column("folded", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("sort_name", Text, nullable=False),
+    Column("sort_key", Text, nullable=False),
+    Column("mbid", Text),
+    Column("album_count", Integer, nullable=False, server_default="0"),
+    Column("track_count", Integer, nullable=False, server_default="0"),
+    *_revisions(),
+    Index(None, "sort_key"),
+)
+
+artwork = Table(  # a picture as it lies in the music folder; rendered sizes live in the cache
+    "artwork", metadata, _key(),
+    Column("kind", Text, nullable=False),           # embedded | sidecar
+    Column("root_id", Integer, _to("roots.id"), nullable=False),
+    Column("path", Text, nullable=False),           # of the picture, or of the audio file that embeds it
+    Column("version", Text, nullable=False),        # of size and mtime
+    Column("color", Text),                          # #rrggbb, once rendered
+    UniqueConstraint("root_id", "path"),
+)
+
+albums = Table(
+    "albums", metadata, _key(), _uid(),
+    Column("key", Text, nullable=False, unique=True),   # identity, see records.identity
+    Column("title", Text, nullable=False),
+    Column("sort_key", Text, nullable=False),
+    Column("artist", Text, nullable=False),             # as shown
+    Column("artist_sort_key", Text, nullable=False),
+    Column("year", Integer),
+    Column("date", Text),
+    Column("original_date", Text),
+    Column("mbid", Text),
+    Column("release_group_mbid", Text),
+    Column("compilation", Integer, nullable=False, server_default="0"),
+    Column("track_count", Integer, nullable=False, server_default="0"),
+    Column("disc_count", Integer, nullable=False, server_default="0"),
+    Column("duration_ms", Integer, nullable=False, server_default="0"),
+    Column("artwork_id", Integer, ForeignKey("artwork.id", ondelete="SET NULL")),
+    Column("added_at", Float, nullable=False),
+    *_revisions(),
+    Index(None, "sort_key"), Index(None, "artist_sort_key", "year"), Index(None, "year"), Index(None, "added_at"),
+)
+
+discs = Table(
+    "discs", metadata,
+    Column("album_id", Integer, _to("albums.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("title", Text),
+)
+
+tracks = Table(
+    "tracks", metadata, _key(), _uid(),
+    Column("title", Text, nullable=False),
+    Column("sort_key", Text, nullable=False),
+    Column("artist", Text, nullable=False),             # as shown
+    Column("artist_sort_key", Text, nullable=False),
+    Column("album_id", Integer, ForeignKey("albums.id", ondelete="SET NULL"), index=True),
+    Column("track_number", Integer),
+    Column("track_total", Integer),
+    Column("disc_number", Integer),
+    Column("disc_total", Integer),
+    Column("year", Integer),
+    Column("date", Text),
+    Column("original_date", Text),
+    Column("duration_ms", Integer, nullable=False),
+    Column("bpm", Float),
+    Column("isrc", Text, index=True),
+    Column("recording_mbid", Text, index=True),
+    Column("comment", Text),
+    Column("track_gain_db", Float),
+    Column("track_peak", Float),
+    Column("album_gain_db", Float),
+    Column("album_peak", Float),
+    Column("has_lyrics", Integer, nullable=False, server_default="0"),
+    Column("added_at", Float, nullable=False),
+    Column("trashed_at", Float),
+    Column("edited", Text, nullable=False, server_default="{}"),  # JSON: fields a person set without writing the file
+    *_revisions(),
+    Index(None, "sort_key"), Index(None, "artist_sort_key"), Index(None, "added_at"), Index(None, "year"),
+    Index(None, "duration_ms"),
+)
+
+files = Table(  # one a track; the track may outlive it
+    "files", metadata, _key(),
+    Column("track_id", Integer, _to("tracks.id"), nullable=False, unique=True),
+    Column("root_id", Integer, _to("roots.id"), nullable=False),
+    Column("path", Text, nullable=False),               # relative to its root, see model.filepath
+    Column("size_bytes", Integer, nullable=False),
+    Column("mtime_ns", Integer, nullable=False),
+    Column("device", Text),                             # st_dev and st_ino, to know a moved file again (text: 64 bits unsigned)
+    Column("inode", Text),
+    Column("format", Text, nullable=False),
+    Column("mime_type", Text, nullable=False),
+    Column("bitrate_kbps", Integer),
+    Column("sample_rate_hz", Integer),
+    Column("bit_depth", Integer),
+    Column("channels", Integer),
+    Column("picture_bytes", Integer, nullable=False, server_default="0"),
+    Column("audio_md5", Text),
+    Column("sha256", Text, index=True),                 # deep scans and downloads only
+    Column("sidecar_lyrics", Text),                     # "size-mtime_ns" of the .lrc beside it when it was read
+    Column("missing_since", Float),
+    Column("trashed_from", Text),                       # where it lay before it went to the trash
+    UniqueConstraint("root_id", "path"),
+    Index("ix_files_missing", "missing_since", sqlite_where=text("missing_since IS NOT NULL")),
+)
+
+credits = Table(
+    "credits", metadata,
+    Column("track_id", Integer, _to("tracks.id"), primary_key=True),
+    Column("role", Text, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("artist_id", Integer, _to("artists.id"), nullable=False),
+    Column("name", Text, nullable=False),               # as credited here
+    Index(None, "artist_id", "role"),
+    sqlite_with_rowid=False,
+)
+
+album_credits = Table(
+    "album_credits", metadata,
+    Column("album_id", Integer, _to("albums.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("artist_id", Integer, _to("artists.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+genres = Table(
+    "genres", metadata, _key(),
+    Column("folded", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+)
+
+track_genres = Table(
+    "track_genres", metadata,
+    Column("track_id", Integer, _to("tracks.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("genre_id", Integer, _to("genres.id"), nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+album_genres = Table(
+    "album_genres", metadata,
+    Column("album_id", Integer, _to("albums.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("genre_id", Integer, _to("genres.id"), nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+lyrics = Table(
+    "lyrics", metadata,
+    Column("track_id", Integer, _to("tracks.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("source", Text, nullable=False),             # embedded | sidecar
+    Column("synced", Integer, nullable=False),
+    Column("language", Text),
+    Column("text", Text, nullable=False),
+)
+
+places = Table(  # copies elsewhere: the cache, cloud objects
+    "places", metadata, _key(),
+    Column("track_id", Integer, _to("tracks.id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),               # cache | cloud
+    Column("provider", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("sha256", Text),
+    Column("format", Text),
+    Column("verified_at", Float),
+    Column("last_used_at", Float),
+    UniqueConstraint("provider", "key"),
+)
+
+bad_files = Table(
+    "bad_files", metadata,
+    Column("root_id", Integer, _to("roots.id"), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("size_bytes", Integer, nullable=False),
+    Column("mtime_ns", Integer, nullable=False),
+    Column("reason", Text, nullable=False),             # a word of UnreadableFile.REASONS
+    Column("message", Text, nullable=False),
+    Column("seen_at", Float, nullable=False),
+)
+
+scans = Table(
+    "scans", metadata, _key(), _uid(),
+    Column("state", Text, nullable=False),              # running done failed
+    Column("deep", Integer, nullable=False),
+    Column("report", Text, nullable=False),             # JSON, the public scan's fields
+    Column("started_at", Float, nullable=False),
+    Column("finished_at", Float),
+)
+
+# ---- people and their listening ----------------------------------------------------------------------------------
+
+users = Table(
+    "users", metadata, _key(), _uid(),
+    Column("username", Text, nullable=False),
+    Column("folded", Text, nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),      # argon2id
+    Column("role", Text, nullable=False),               # owner adult child guest
+    Column("created_at", Float, nullable=False),
+)
+
+tokens = Table(  # sessions, devices, bearer tokens: only their hashes
+    "tokens", metadata, _key(), _uid(),
+    Column("user_id", Integer, _to("users.id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),               # session | device
+    Column("hash", LargeBinary, nullable=False, unique=True),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("scope", Text, nullable=False, server_default="own"),    # listen | add | own
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float),
+    Column("last_used_at", Float),
+    Column("last_address", Text),
+)
+
+
+def _listening(name: str, thing: str) -> Table:
+    return Table(
+        name, metadata,
+        Column("user_id", Integer, _to("users.id"), primary_key=True),
+        Column(f"{thing}_id", Integer, _to(f"{thing}s.id"), primary_key=True, index=True),
+        Column("favourite_at", Float),
+        Column("rating", Integer, nullable=False, server_default="0"),
+        Column("play_count", Integer, nullable=False, server_default="0"),
+        Column("last_played_at", Float),
+        Column("changed_rev", Integer, nullable=False, server_default="0"),
+        Index(None, "user_id", "changed_rev"),
+        Index(None, "user_id", "last_played_at"),
+        Index(None, "user_id", "play_count"),
+        Index(None, "user_id", "favourite_at"),
+        sqlite_with_rowid=False,
+    )
+
+
+track_listening = _listening("track_listening", "track")
+album_listening = _listening("album_listening", "album")
+artist_listening = _listening("artist_listening", "artist")
+
+plays = Table(
+    "plays", metadata, _key(),
+    Column("user_id", Integer, _to("users.id"), nullable=False),
+    Column("track_id", Integer, _to("tracks.id"), nullable=False, index=True),
+    Column("played_at", Float, nullable=False),
+    Column("played_ms", Integer),
+    Column("client", Text),
+    Index(None, "user_id", "played_at"),
+)
+
+playlists = Table(
+    "playlists", metadata, _key(), _uid(),
+    Column("user_id", Integer, _to("users.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("visibility", Text, nullable=False),         # private shared collaborative
+    Column("track_count", Integer, nullable=False, server_default="0"),
+    Column("duration_ms", Integer, nullable=False, server_default="0"),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    *_revisions(),
+)
+
+playlist_entries = Table(
+    "playlist_entries", metadata,
+    Column("playlist_id", Integer, _to("playlists.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("track_id", Integer, _to("tracks.id"), nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+queues = Table(
+    "queues", metadata,
+    Column("user_id", Integer, _to("users.id"), primary_key=True),
+    Column("track_uids", Text, nullable=False),         # JSON list
+    Column("index", Integer, nullable=False),
+    Column("position_ms", Integer, nullable=False),
+    Column("updated_at", Float, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""Doors: HTTP in, JSON and bytes out. One blueprint a file; no SQL here."""

@@ -1,0 +1,1 @@
+"""Who may come in: accounts, sessions, first set-up, and what a request may look like."""
