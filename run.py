@@ -139,7 +139,7 @@ def set_up(lists: list[str]) -> None:
             ) from None
         if isinstance(error, PermissionError) or error.errno == 30:  # EROFS
             raise Trouble(
-                f"Cannot write to {error.filename or ROOT}; make the folder yours (chown), or copy "
+                f"Cannot write to {ROOT}; make the folder yours (chown), or copy "
                 "Soundsible to a folder of your own and start it there."
             ) from None
         raise Trouble(f"Setting up in {ROOT} failed: {error}.") from None
@@ -305,13 +305,13 @@ def environment_for_station() -> dict[str, str]:
     """The sources importable from any folder run.py is called from, and nothing else of that folder."""
     environment = dict(os.environ)
     others = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path and path != ROOT]
-    environment["PYTHONPATH"] = os.pathsep.join([ROOT] + others)
+    environment["PYTHONPATH"] = os.pathsep.join([ROOT, *others])
     return environment
 
 
 def become(arguments: list[str]) -> int:
     """Run the venv's Python in this process's place, so that signals and exit code are its own."""
-    command = [VENV_PYTHON, "-P"] + arguments
+    command = [VENV_PYTHON, "-P", *arguments]
     sys.stdout.flush()
     sys.stderr.flush()
     if not WINDOWS:
@@ -343,13 +343,13 @@ def test(arguments: list[str]) -> int:
         os.environ.setdefault("SOUNDSIBLE_TEST_BROWSER", browser)
     os.chdir(ROOT)
     if arguments:
-        return become(["-m", "pytest"] + arguments)
+        return become(["-m", "pytest", *arguments])
 
     failed = []
     steps = [("ruff", [VENV_PYTHON, "-m", "ruff", "check", "."]), ("mypy", [VENV_PYTHON, "-m", "mypy"])]
     scripts = javascript_tests()
     if node and scripts:
-        steps.append(("node", [node, "--test"] + scripts))
+        steps.append(("node", [node, "--test", *scripts]))
     for name, command in steps:
         say(f"--- {name}")
         if run_here(command):
@@ -389,8 +389,8 @@ def test_tools() -> tuple[str | None, str | None]:
         os.environ["DEBIAN_FRONTEND"] = "noninteractive"
         import subprocess
 
-        for step in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends"] + packages):
-            subprocess.run(["apt-get"] + step, stdout=sys.stderr.fileno(), check=False)
+        for step in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
+            subprocess.run(["apt-get", *step], stdout=sys.stderr.fileno(), check=False)
         browser, node = look()
         if browser and node:
             return browser, node
@@ -416,10 +416,10 @@ def main(arguments: list[str]) -> int:
         if word == "test":
             return test(arguments[1:])
         if word == "bench":
-            return become(["-m", "bench"] + arguments[1:])
+            return become(["-m", "bench", *arguments[1:]])
         if word == "tool":
-            return become(["-m", "setup_tool"] + arguments[1:])
-        return become(["-m", "shared.api"] + arguments)
+            return become(["-m", "setup_tool", *arguments[1:]])
+        return become(["-m", "shared.api", *arguments])
     except Trouble as trouble:
         say(str(trouble))
         return 1

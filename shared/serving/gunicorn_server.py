@@ -1,0 +1,705 @@
+"""Serve with gunicorn: one worker process, threads, and files sent by the kernel.
+
+gunicorn's threaded worker is kept for what it does well (parsing, answering, sendfile) and changed where a
+home station needs more. What is different here:
+
+- a request's head is gathered in the main loop: slow or silent clients hold no thread;
+- admission happens there too, so that a full house answers 503 instead of queueing behind stuck calls;
+- a closing connection lingers in the main loop, where gunicorn would wait for it up to two seconds;
+- sending has a patience: who takes nothing for PATIENCE_S is let go, sooner when the place is needed;
+- stopping ends streams and sockets, lets quick requests finish, and calls the station's stop() at the end.
+
+It relies on gunicorn's inner names, so the version is pinned and tests/shared/serving holds each promise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import io
+import logging
+import multiprocessing
+import os
+import queue
+import select
+import selectors
+import signal
+import socket
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from gunicorn import http
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
+from gunicorn.sock import TCP6Socket, TCPSocket
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from shared.serving.admission import Admission, Kind, kind_of, refusal
+
+log = logging.getLogger("soundsible.server")
+
+CONNECTIONS = 2048          # open at once; the longest idle ones make room for new ones
+HEAD_LIMIT_BYTES = 64 * 1024
+FIRST_BYTE_S = 20.0         # browsers open connections in advance and use them seconds later
+HEAD_S = 15.0               # from a request's first byte to the end of its head
+KEEP_ALIVE_S = 75           # an idle connection costs a file number, no thread
+WAITING_S = 3.0             # longer than this nobody waits for a free hand: 503
+WAITING_LIMIT = 1024
+BODY_GRACE_S = 30.0         # a request's body: this long, and more as long as it comes at BODY_BYTES_PER_S
+BODY_BYTES_PER_S = 8192
+# A paused player stops reading for as long as its listener likes; a browser that is cut off goes on with a
+# Range request when play is pressed. Half an hour keeps simple players, which cannot, through most pauses.
+PATIENCE_S = 1800.0
+STALLED_S = 60.0            # this long without a byte, a stream gives its place to a new one if none is free
+LINGER_S = 2.0
+LINGER_BYTES = 64 * 1024
+QUICK_GRACE_S = 1.0         # at the stop: for requests that are being answered
+STATION_GRACE_S = 2.5       # at the stop: for the station to put everything down
+STOP_LIMIT_S = 4.6          # at the stop: then the process ends, whatever still hangs
+START_FAILED = Arbiter.APP_LOAD_ERROR
+EARLY_S, EARLY_LIMIT = 10.0, 5  # so many workers dead so soon after their start: give up
+
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_GOING_AWAY = b"\x88\x02\x03\xe9"  # a WebSocket close frame, code 1001
+
+
+class ClientSocket(socket.socket):
+    """A client's connection that loses patience: reads and writes end instead of holding a thread for ever.
+
+    Whatever goes wrong in sending is a BrokenPipeError, which the worker takes as "the client is gone".
+    """
+
+    progress_at = 0.0                       # monotonic seconds of the last byte taken by the client
+    read_until: float | None = None         # monotonic seconds; None: no deadline (a WebSocket)
+
+    def setblocking(self, flag: bool) -> None:
+        self.settimeout(PATIENCE_S if flag else 0.0)
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Like socket.recv; a body that comes too slowly looks like a client that hung up (b"")."""
+        if self.read_until is None:
+            return super().recv(size, flags)
+        usual = self.gettimeout()
+        allowed = self.read_until - time.monotonic()
+        if allowed <= 0:
+            return b""
+        self.settimeout(allowed if usual is None else min(usual, allowed))
+        try:
+            data = super().recv(size, flags)
+        except TimeoutError:
+            return b""
+        finally:
+            self.settimeout(usual)
+        self.read_until += len(data) / BODY_BYTES_PER_S
+        return data
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        try:
+            super().sendall(data, flags)
+        except OSError as error:
+            raise self._gone(error) from None
+        self.progress_at = time.monotonic()
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        """All of it: simple-websocket takes a short count for done."""
+        self.sendall(data, flags)
+        return len(data)
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """From the file to the network inside the kernel, as fast as the client takes it."""
+        source, target = file.fileno(), self.fileno()
+        left = os.fstat(source).st_size - offset if count is None else count
+        total = 0
+        ready: select.poll | None = None
+        try:
+            while left > 0:
+                try:
+                    sent = os.sendfile(target, source, offset, left)
+                except BlockingIOError:
+                    if ready is None:
+                        ready = select.poll()
+                        ready.register(target, select.POLLOUT)
+                    if not ready.poll(PATIENCE_S * 1000):
+                        raise TimeoutError("the client takes nothing") from None
+                    continue
+                if not sent:
+                    # The file has shrunk; its promised length cannot be kept, so the connection must end.
+                    raise OSError(errno.EIO, "the file ended early")
+                offset, left, total = offset + sent, left - sent, total + sent
+                self.progress_at = time.monotonic()
+        except OSError as error:
+            raise self._gone(error) from None
+        return total
+
+    @staticmethod
+    def _gone(error: OSError) -> BrokenPipeError:
+        if error.errno in (errno.EIO, errno.ESTALE):
+            log.warning("Sending a file stopped half-way: %s", error)
+        return BrokenPipeError(errno.EPIPE, f"client gone: {error}")
+
+    def hang_up(self, farewell: bytes = b"") -> None:
+        """End it from outside, whatever its thread is doing; the thread then sees a closed connection."""
+        try:
+            if farewell:
+                super().send(farewell, socket.MSG_DONTWAIT)
+            self.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+
+class Connection(TConn):  # type: ignore[misc]
+    """gunicorn's connection, with what has arrived of the next request's head."""
+
+    def __init__(self, cfg: Any, sock: ClientSocket, client: Any, server: Any) -> None:
+        super().__init__(cfg, sock, client, server)
+        self.head = bytearray()
+        self.deadline = 0.0             # monotonic seconds: by then the head must be whole
+        self.used = False               # has answered a request before
+        self.kind: Kind = "quick"
+        self.address = client[0] if isinstance(client, tuple) else ""
+        self.waiting_since = 0.0
+        self.drained = 0
+
+
+class Crew:
+    """Threads that answer requests; started when needed, sent home after a minute without work."""
+
+    def __init__(self, *, limit: int) -> None:
+        self._limit = limit
+        self._tasks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._idle = threading.Semaphore(0)
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def submit(self, task: Callable[[], None]) -> None:
+        self._tasks.put(task)
+        if self._idle.acquire(blocking=False):
+            return
+        with self._lock:
+            if self._count >= self._limit:
+                return
+            self._count += 1
+        try:
+            # Daemons: a thread stuck in a dead network mount must not keep the process from ending.
+            threading.Thread(target=self._work, name="request", daemon=True).start()
+        except RuntimeError as error:
+            with self._lock:
+                self._count -= 1
+            log.warning("No further thread could be started (%s); requests wait for the others.", error)
+
+    def shutdown(self, wait: bool = True) -> None:
+        """Nothing to do: the threads are daemons."""
+
+    def _work(self) -> None:
+        while True:
+            try:
+                task = self._tasks.get(timeout=60.0)
+            except queue.Empty:
+                if self._idle.acquire(blocking=False):
+                    with self._lock:
+                        self._count -= 1
+                    return
+                continue  # a task was promised to this thread just now
+            task()
+            del task
+            self._idle.release()
+
+
+class StationWorker(ThreadWorker):  # type: ignore[misc]
+    """The one worker: builds the station after the fork, gathers, admits, answers, and stops in order."""
+
+    app: StationApplication
+    alive: bool
+
+    # ---- start
+
+    def init_process(self) -> None:
+        _die_with_parent(self.ppid)
+        super().init_process()
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        # Ctrl-C reaches the whole group; the parent alone decides what it means (first: stop, second: now).
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def get_thread_pool(self) -> Crew:
+        return Crew(limit=self.cfg.threads)
+
+    def load_wsgi(self) -> None:
+        """Build and start the station here, after the fork, because threads do not survive one."""
+        booting = threading.Event()
+
+        def keep_alive() -> None:
+            while not booting.wait(5.0):
+                self.notify()  # a long migration is no hung worker
+
+        threading.Thread(target=keep_alive, name="boot", daemon=True).start()
+        self.station: Any = None
+        try:
+            self.wsgi = self.app.create()
+            self.station = getattr(self.wsgi, "extensions", {}).get("station")
+            if self.station is not None:
+                self.station.start()
+        except BaseException as error:
+            _say_why(error)
+            _end(START_FAILED)
+        finally:
+            booting.set()
+
+    def run(self) -> None:
+        self.admission: Admission = self.app.admission
+        self.gathering: dict[int, Connection] = {}
+        self.lingering: dict[int, tuple[ClientSocket, Connection]] = {}
+        self.waiting: deque[Connection] = deque()
+        self.working: set[Connection] = set()
+        self.refusal = refusal()
+        self.names = {listener: listener.getsockname() for listener in self.sockets}
+
+        called_back = self.method_queue
+        self.poller.register(called_back.fileno(), selectors.EVENT_READ, called_back.run_callbacks)
+        self.set_accept_enabled(True)
+        if self.age == 1 and self.app.on_ready is not None:
+            addresses = [(name[0], name[1]) for name in self.names.values()]
+            threading.Thread(target=self.app.on_ready, args=(addresses,), name="ready", daemon=True).start()
+        try:
+            while self.alive:
+                self.notify()
+                self.wait_for_and_dispatch_events(timeout=0.2 if self.waiting else 1.0)
+                self._look_at_the_clock()
+                if not self.is_parent_alive():
+                    break
+        finally:
+            self._put_down()
+
+    # ---- a connection: gathered, admitted, answered, kept or closed (all but `handle` in the main loop)
+
+    def accept(self, listener: Any) -> None:
+        for _ in range(64):
+            try:
+                accepted, address = listener.accept()
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    self._let_the_longest_idle_go()
+                    time.sleep(0.01)  # else this loop would spin on a listener that stays readable
+                return
+            if self.nr_conns >= self.worker_connections:
+                self._let_the_longest_idle_go()
+            self.nr_conns += 1
+            client = ClientSocket(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
+            connection = Connection(self.cfg, client, address, self.names[listener])
+            self._gather(connection, FIRST_BYTE_S)
+
+    def _gather(self, connection: Connection, patience_s: float) -> None:
+        connection.deadline = time.monotonic() + patience_s
+        self.gathering[connection.sock.fileno()] = connection
+        self.poller.register(connection.sock, selectors.EVENT_READ, partial(self._arrived, connection))
+
+    def _arrived(self, connection: Connection, _: Any) -> None:
+        """More of a head: admit the request when it is whole."""
+        try:
+            data = socket.socket.recv(connection.sock, 16384)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._forget(connection)
+            self._close(connection)
+            return
+        head = connection.head
+        if not head:
+            connection.deadline = time.monotonic() + HEAD_S
+        searched = max(0, len(head) - 3)
+        head += data
+        if head.find(b"\r\n\r\n", searched) >= 0 or len(head) > HEAD_LIMIT_BYTES:
+            self._forget(connection)
+            self._admit(connection)
+        elif not (head[:1].isalpha() or head[:1] in b"\r\n"):
+            self._forget(connection)
+            self._answer_shortly(connection, _BAD_REQUEST)
+
+    def _forget(self, connection: Connection) -> None:
+        """Take a connection out of the gathering."""
+        self.gathering.pop(connection.sock.fileno(), None)
+        with contextlib.suppress(KeyError, ValueError, OSError):
+            self.poller.unregister(connection.sock)
+
+    def _admit(self, connection: Connection) -> None:
+        first, _, _ = connection.head.lstrip(b"\r\n").partition(b"\r\n")
+        words = first.split(b" ")
+        target = words[1].decode("latin-1") if len(words) > 1 else ""
+        if target[:7].lower() == "http://":
+            target = "/" + target[7:].partition("/")[2]
+        connection.kind = kind_of(words[0].decode("latin-1"), target.partition("?")[0])
+        if self.admission.enter(connection.kind, connection.address):
+            self._answer(connection)
+            return
+        make_room = connection.kind == "quick" or self._let_a_stalled_one_go(connection)
+        if make_room and len(self.waiting) < WAITING_LIMIT:
+            connection.waiting_since = time.monotonic()
+            self.waiting.append(connection)
+        else:
+            self._answer_shortly(connection, self.refusal)
+
+    def _answer(self, connection: Connection) -> None:
+        """Hand an admitted request to a thread."""
+        if connection.parser is None:
+            connection.parser = http.get_parser(self.cfg, connection.sock, connection.client)
+            connection.initialized = True
+        upgrade = b"\r\nupgrade:" in connection.head.lower()
+        now = time.monotonic()
+        connection.sock.read_until = None if upgrade else now + BODY_GRACE_S
+        connection.sock.progress_at = now
+        connection.parser.unreader.unread(bytes(connection.head))
+        connection.head.clear()
+        self.working.add(connection)
+        self.tpool.submit(partial(self._in_thread, connection))
+
+    def _in_thread(self, connection: Connection) -> None:
+        keep = False
+        try:
+            keep = bool(self.handle(connection))
+        except BaseException:
+            log.exception("A request ended in an unexpected way.")
+        finally:
+            self.method_queue.defer(self._answered, connection, keep)
+
+    def _answered(self, connection: Connection, keep: bool) -> None:
+        self.working.discard(connection)
+        self.admission.leave(connection.kind, connection.address)
+        self._let_waiting_in()
+        if not keep or not self.alive:
+            self._linger(connection)
+            return
+        connection.used = True
+        try:
+            connection.sock.setblocking(False)
+            # What came after the request, or with it (pipelining), is the next one's head.
+            connection.head += connection.parser.unreader.take_buffered()
+            if b"\r\n\r\n" in connection.head:
+                self._admit(connection)
+            else:
+                self._gather(connection, HEAD_S if connection.head else KEEP_ALIVE_S)
+        except OSError:
+            self._close(connection)
+
+    def _let_waiting_in(self) -> None:
+        for _ in range(len(self.waiting)):
+            connection = self.waiting.popleft()
+            if self.admission.enter(connection.kind, connection.address):
+                self._answer(connection)
+            else:
+                self.waiting.append(connection)
+                if self.admission.full("quick"):
+                    # Keep the order: the one that was looked at goes back to the front.
+                    self.waiting.rotate(1)
+                    break
+
+    def _let_a_stalled_one_go(self, newcomer: Connection) -> bool:
+        """End the stream that has not moved for longest, if a minute or more; the newcomer gets its place."""
+        latest = time.monotonic() - STALLED_S
+        whole_room = self.admission.full(newcomer.kind)
+        stalled = [
+            other for other in self.working
+            if other.kind == newcomer.kind == "stream" and other.sock.progress_at < latest
+            and (whole_room or other.address == newcomer.address)
+        ]
+        if not stalled:
+            return False
+        min(stalled, key=lambda other: other.sock.progress_at).sock.hang_up()
+        return True
+
+    def _let_the_longest_idle_go(self) -> None:
+        if self.gathering:
+            connection = min(self.gathering.values(), key=lambda other: (bool(other.head), other.deadline))
+            self._forget(connection)
+            self._close(connection)
+
+    def _answer_shortly(self, connection: Connection, answer: bytes) -> None:
+        """A whole answer from the main loop, without a thread; it fits any socket's buffer."""
+        try:
+            connection.sock.setblocking(False)
+            socket.socket.send(connection.sock, answer)
+        except OSError:
+            pass
+        self._linger(connection)
+
+    def _linger(self, connection: Connection) -> None:
+        """Close so that the client gets all of the answer (RFC 9112 9.6), without waiting for it here."""
+        client = connection.sock
+        try:
+            client.setblocking(False)
+            client.shutdown(socket.SHUT_WR)
+            connection.deadline = time.monotonic() + LINGER_S
+            number = client.fileno()
+            self.poller.register(client, selectors.EVENT_READ, partial(self._lingered, number))
+            self.lingering[number] = (client, connection)
+        except (OSError, ValueError, KeyError):
+            self._close(connection)
+
+    def _lingered(self, number: int, _: Any) -> None:
+        client, connection = self.lingering[number]
+        try:
+            data = socket.socket.recv(client, 16384)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        connection.drained += len(data)
+        if not data or connection.drained > LINGER_BYTES:
+            self._end_linger(number)
+
+    def _end_linger(self, number: int) -> None:
+        client, connection = self.lingering.pop(number)
+        with contextlib.suppress(KeyError, ValueError, OSError):
+            self.poller.unregister(client)
+        self._close(connection)
+
+    def _close(self, connection: Connection) -> None:
+        self.nr_conns -= 1
+        with contextlib.suppress(OSError):
+            connection.sock.close()
+
+    def _look_at_the_clock(self) -> None:
+        now = time.monotonic()
+        for connection in [one for one in self.gathering.values() if one.deadline < now]:
+            self._forget(connection)
+            if connection.head:
+                self._answer_shortly(connection, _TOO_SLOW)
+            else:
+                self._close(connection)
+        for number in [number for number, (_, one) in self.lingering.items() if one.deadline < now]:
+            self._end_linger(number)
+        while self.waiting and self.waiting[0].waiting_since < now - WAITING_S:
+            self._answer_shortly(self.waiting.popleft(), self.refusal)
+
+    # ---- the end
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        if self.alive:
+            self.alive = False
+            self.method_queue.defer(lambda: None)
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """At once: the second Ctrl-C."""
+        os._exit(1)
+
+    def handle_abort(self, sig: int, frame: Any) -> None:
+        os._exit(1)
+
+    def _put_down(self) -> None:
+        """Listeners first, then streams and sockets, then quick requests, the station, and the process."""
+        overdue = threading.Timer(STOP_LIMIT_S, partial(_end, 0))
+        overdue.daemon = True
+        overdue.start()
+        self.alive = False
+        try:
+            self.set_accept_enabled(False)
+            for listener in self.sockets:
+                listener.close()
+            for connection in list(self.gathering.values()):
+                self._forget(connection)
+                self._close(connection)
+            while self.waiting:
+                self._answer_shortly(self.waiting.popleft(), self.refusal)
+            for connection in self.working:
+                if connection.kind != "quick":
+                    socket_open = connection.sock.read_until is None
+                    connection.sock.hang_up(_GOING_AWAY if socket_open else b"")
+            until = time.monotonic() + QUICK_GRACE_S
+            while time.monotonic() < until and any(one.kind == "quick" for one in self.working):
+                self.wait_for_and_dispatch_events(timeout=0.05)
+        except Exception:
+            log.exception("Closing the connections failed.")
+        try:
+            if self.station is not None:
+                self.station.stop(STATION_GRACE_S)
+        except Exception:
+            log.exception("The station did not stop cleanly.")
+        _end(0)
+
+
+class StationApplication(BaseApplication):  # type: ignore[misc]
+    """What gunicorn wants to know, without its command line, its files and its environment."""
+
+    def __init__(
+        self,
+        *,
+        create: Callable[[], Any],
+        on_ready: Callable[[list[tuple[str, int]]], None] | None,
+        admission: Admission,
+    ) -> None:
+        self.create = create
+        self.on_ready = on_ready
+        self.admission = admission
+        super().__init__()
+
+    def load_config(self) -> None:
+        threads = sum(room.total for room in self.admission.rooms.values())
+        for name, value in {
+            "workers": 1,                       # one process holds the station; threads do the rest
+            "worker_class": StationWorker,
+            "threads": threads,
+            "worker_connections": max(CONNECTIONS, 2 * threads),
+            "timeout": 120,                     # a main loop silent for so long is replaced
+            "graceful_timeout": 5,
+            "keepalive": KEEP_ALIVE_S,
+            "limit_request_line": 8190,
+            "limit_request_fields": 100,
+            "limit_request_field_size": 8190,
+            "forwarded_allow_ips": "",          # who may speak for others is the application's decision
+            "accesslog": None,
+            "errorlog": "-",
+            "logger_class": _Log,
+            "control_socket_disable": True,
+            "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,
+            "child_exit": _count_early_ends(),
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        return self.create()
+
+
+class StationArbiter(Arbiter):  # type: ignore[misc]
+    """The parent: holds the listening sockets, starts the worker again if it dies, passes on the stop."""
+
+    def handle_int(self) -> None:
+        raise StopIteration  # Ctrl-C stops in order; while that lasts, a second one ends at once
+
+    handle_hup = handle_int  # the terminal was closed
+
+    def handle_usr2(self) -> None:
+        """No second station beside this one."""
+
+    handle_ttin = handle_ttou = handle_winch = handle_usr1 = handle_usr2
+
+
+def _count_early_ends() -> Callable[[Any, Any], None]:
+    """A gunicorn hook that gives up when worker after worker dies right after its start."""
+    started = time.monotonic()
+    early = 0
+
+    def child_exit(_: Any, __: Any) -> None:
+        nonlocal started, early
+        now = time.monotonic()
+        early = early + 1 if now - started < EARLY_S else 1
+        started = now
+        if early >= EARLY_LIMIT:
+            log.error("The station ended %d times right after its start; see the lines above.", early)
+            raise HaltServer("worker ends at once", 1)
+
+    return child_exit
+
+
+class _Log:
+    """gunicorn's messages in the station's log; its own chatter only for who asks for DEBUG."""
+
+    def __init__(self, cfg: Any) -> None:
+        self.cfg = cfg
+        self.access_log_enabled = False
+
+    def setup(self, cfg: Any) -> None: ...
+
+    def debug(self, message: Any, *args: Any, **named: Any) -> None: ...
+
+    def info(self, message: Any, *args: Any, **named: Any) -> None:
+        log.debug(message, *args)
+
+    def warning(self, message: Any, *args: Any, **named: Any) -> None:
+        log.warning(message, *args)
+
+    def error(self, message: Any, *args: Any, **named: Any) -> None:
+        told_already = ("Worker (pid:%s) exited", "Shutting down", "Reason:")
+        if isinstance(message, str) and message.startswith(told_already):
+            log.debug(message, *args)
+        else:
+            log.error(message, *args)
+
+    critical = error
+
+    def exception(self, message: Any, *args: Any, **named: Any) -> None:
+        log.exception(message, *args)
+
+    def log(self, level: int, message: Any, *args: Any, **named: Any) -> None:
+        log.log(level, message, *args)
+
+    def access(self, *args: Any) -> None: ...
+
+    def reopen_files(self) -> None: ...
+
+    def close_on_exec(self) -> None: ...
+
+
+def _die_with_parent(parent: int) -> None:
+    """Let `kill -9` of the parent end the worker too, or it would go on holding port and database.
+
+    Linux tells the worker by signal; elsewhere the main loop notices within a second.
+    """
+    if sys.platform != "linux":
+        return
+    set_parent_death_signal = 1
+    try:
+        ctypes.CDLL(None, use_errno=True).prctl(set_parent_death_signal, signal.SIGKILL, 0, 0, 0)
+    except (OSError, AttributeError):
+        return
+    if os.getppid() != parent:
+        os._exit(1)  # it died before the wish was heard
+
+
+def _say_why(error: BaseException) -> None:
+    """One sentence for what a person can put right, a traceback for what only a programmer can."""
+    message = getattr(error, "message", None)
+    if isinstance(error, SystemExit | KeyboardInterrupt):
+        message = str(error) if isinstance(error, SystemExit) and isinstance(error.code, str) else "Stopped."
+    if message:
+        sys.stderr.write(f"{message}\n")
+    else:
+        log.critical("The station could not start.", exc_info=error)
+
+
+def _end(code: int) -> None:
+    """Leave without waiting for threads; the station has put down what it held, or its time is up."""
+    if "multiprocessing.process" in sys.modules:
+        for child in multiprocessing.active_children():
+            child.kill()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, io.UnsupportedOperation):
+            stream.flush()
+    os._exit(code)
+
+
+def run(
+    listeners: Sequence[socket.socket],
+    *,
+    create: Callable[[], Any],
+    on_ready: Callable[[list[tuple[str, int]]], None] | None,
+    admission: Admission,
+) -> int:
+    """Serve on `listeners` until told to stop; 0 after an ordinary stop, 1 when the station cannot run.
+
+    `create` runs in the worker process; the application's `extensions["station"]` is started there before the
+    first request and stopped after the last one.
+    """
+    application = StationApplication(create=create, on_ready=on_ready, admission=admission)
+    arbiter = StationArbiter(application)
+    arbiter.LISTENERS = [
+        (TCP6Socket if listener.family == socket.AF_INET6 else TCPSocket)(
+            listener.getsockname(), application.cfg, arbiter.log, fd=listener.detach()
+        )
+        for listener in listeners
+    ]
+    try:
+        arbiter.run()
+    except SystemExit as end:
+        return 0 if end.code in (0, None) else 1
+    return 0
