@@ -1,0 +1,125 @@
+"""The station's front: `create_app` makes the WSGI application, `main` runs it on port 5005.
+
+Run as `python -m shared.api [--music DIR]… [--home DIR] [--host H] [--port N] [--demo]`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from shared.settings import Settings
+
+USAGE = """\
+usage: python3 run.py [--music DIR]... [--home DIR] [--host H] [--port N] [--demo]
+
+  --music DIR   a folder with music; may be given several times, is remembered
+  --home DIR    one folder for settings, data and cache (default: the system's usual places)
+  --host H      address to listen on (default 0.0.0.0: every network of this machine)
+  --port N      port to listen on (default 5005)
+  --demo        no music at hand? Play a few tracks that Soundsible makes itself
+  --version     which version this is
+
+Every other setting is an environment variable: python3 run.py tool settings lists them.
+"""
+
+
+def create_app(settings: Settings) -> Flask:
+    """The whole station as one Flask application.
+
+    `app.extensions["station"]` is the Station, built and not started: the server calls its start() and stop().
+    """
+    from flask import Flask
+
+    from shared import server
+    from shared.routes.register import register
+    from shared.sockets import Sockets
+    from shared.station import Station
+
+    station = Station(settings)
+    app = Flask("soundsible", static_folder=None, template_folder=None)
+    app.extensions["station"] = station
+    register(app, station)
+    sockets = Sockets(
+        events=station.events, accounts=station.accounts, scanning=station.scanning, changes=station.changes,
+        settings=settings, async_mode=server.async_mode(),
+    )
+    sockets.init_app(app)
+    station.sockets = sockets
+    return app
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the station until it is told to stop; the process's exit code."""
+    given, music, trouble = _read(sys.argv[1:] if arguments is None else arguments)
+    if trouble is not None:
+        wanted_help = trouble == ""
+        (sys.stdout if wanted_help else sys.stderr).write(f"{trouble}\n\n{USAGE}".lstrip())
+        return 0 if wanted_help else 2
+    if given.pop("version", None):
+        from shared import __version__
+
+        sys.stdout.write(f"Soundsible {__version__}\n")
+        return 0
+
+    # Before anything else is imported: eventlet must find the standard library untouched.
+    from shared import server
+
+    server.prepare(os.environ.get("SOUNDSIBLE_SERVER", "auto"))
+
+    from shared import logs, settings, terminal
+    from shared.model.errors import SoundsibleError
+
+    if music:
+        remembered = os.environ.get("SOUNDSIBLE_MUSIC", "")
+        given["music"] = os.pathsep.join([*([remembered] if remembered else []), *music])
+    try:
+        loaded = settings.load(given=given)
+    except SoundsibleError as error:
+        sys.stderr.write(f"{error.message}\n")
+        return 1
+    logs.configure(loaded.log_level.upper())
+
+    front = terminal.Front()
+
+    def create() -> Flask:
+        app = create_app(loaded)
+        front.watch(app.extensions["station"])
+        return app
+
+    return server.serve(create=create, settings=loaded, on_ready=front.ready)
+
+
+def _read(arguments: list[str]) -> tuple[dict[str, str], list[str], str | None]:
+    """The command line as (settings, music folders, trouble); trouble "" asks for the usage alone."""
+    given: dict[str, str] = {}
+    music: list[str] = []
+    rest = list(arguments)
+    while rest:
+        word, equals, value = rest.pop(0).partition("=")
+        if word in ("--help", "-h"):
+            return {}, [], ""
+        if word == "--version":
+            given["version"] = "yes"
+        elif word == "--demo":
+            given["demo"] = "true"
+        elif word in ("--music", "--home", "--host", "--port"):
+            if not equals:
+                if not rest:
+                    return {}, [], f"{word} needs a value behind it."
+                value = rest.pop(0)
+            if word == "--music":
+                music.append(value)
+            else:
+                given[word[2:]] = value
+        else:
+            return {}, [], f"Soundsible does not know {word}."
+    return given, music, None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,289 @@
+"""Every setting of the station in one table; the only reader of the environment and of config.json.
+
+Where a value comes from, the last one winning: the default → config.json → .env in the config folder → the
+environment → the command line. A value that is not allowed stops the start and says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from shared.model.errors import BadSetting
+from shared.model.units import GIB, Bytes
+
+PREFIX = "SOUNDSIBLE_"
+SECRET = "***"
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+_SIZES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+
+
+# ---- how a text becomes a value; each parser's docstring is the "allowed" part of an error ------------------------
+
+
+def _text(value: str) -> str:
+    """a text"""
+    return value.strip()
+
+
+def _flag(value: str) -> bool:
+    """true or false"""
+    word = value.strip().lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError
+
+
+def _size(value: str) -> int:
+    """a number of bytes, or with K, M, G or T behind it (5G)"""
+    word = value.strip().lower().removesuffix("b").removesuffix("i")
+    unit = word[-1:] if word[-1:] in ("k", "m", "g", "t") else ""
+    amount = float(word.removesuffix(unit)) * _SIZES[unit]
+    if not 0 <= amount < 2**63:
+        raise ValueError
+    return int(amount)
+
+
+def _path(value: str) -> Path:
+    """a folder"""
+    if not value.strip():
+        raise ValueError
+    return Path(value).expanduser()
+
+
+def _paths(value: str) -> tuple[Path, ...]:
+    """folders, separated like PATH"""
+    return tuple(Path(one).expanduser() for one in value.split(os.pathsep) if one.strip())
+
+
+def _names(value: str) -> tuple[str, ...]:
+    """names, separated by commas"""
+    return tuple(one.strip().lower() for one in value.split(",") if one.strip())
+
+
+def _owner(value: str) -> tuple[str, str] | None:
+    """name:password, the password ten characters or more"""
+    if not value:
+        return None
+    name, colon, password = value.partition(":")
+    if not (name.strip() and colon and len(password) >= 10):
+        raise ValueError
+    return name.strip(), password
+
+
+def _whole(lowest: int, highest: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        number = int(value.strip())
+        if not lowest <= number <= highest:
+            raise ValueError
+        return number
+
+    parse.__doc__ = f"a whole number from {lowest} to {highest}"
+    return parse
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        word = value.strip().lower()
+        if word not in words:
+            raise ValueError
+        return word
+
+    parse.__doc__ = "one of " + ", ".join(words)
+    return parse
+
+
+def setting(default: Any, help: str, *, parse: Callable[[str], Any] = _text, unit: str | None = None,
+            secret: bool = False) -> Any:
+    """One row of the table: its default, a sentence, how its text is read, its unit."""
+    return field(default=default, metadata={"help": help, "parse": parse, "unit": unit, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings, as values. Made by `load`; tests make their own."""
+
+    home: Path | None = setting(None, "One folder that holds config, data and cache; else the system's usual places.",
+                                parse=_path)
+    music: tuple[Path, ...] = setting((), "Music folders, added to those remembered.", parse=_paths)
+    host: str = setting("0.0.0.0", "Address to listen on; 0.0.0.0 is every network of this machine.")
+    port: int = setting(5005, "Port to listen on.", parse=_whole(0, 65535))
+    server: str = setting("auto", "Which server answers.", parse=_one_of("auto", "gunicorn", "eventlet", "werkzeug"))
+    owner: tuple[str, str] | None = setting(None, "name:password of the owner, made on the first start only.",
+                                            parse=_owner, secret=True)
+    allowed_hosts: tuple[str, ...] = setting((), "Further host names under which the station may be asked.",
+                                             parse=_names)
+    log_level: str = setting("info", "How much is logged.", parse=_one_of("debug", "info", "warning", "error"))
+    threads: int = setting(400, "Threads that answer; each open WebSocket and each paused player holds one.",
+                           parse=_whole(16, 2000))
+    session_days: int = setting(90, "A login that is not used this long ends.", unit="days", parse=_whole(1, 3650))
+    scan_workers: int = setting(min(8, os.cpu_count() or 2), "Processes that read tags during a scan.",
+                                parse=_whole(1, 64))
+    scan_on_start: bool = setting(True, "Look through the music folders at every start.", parse=_flag)
+    watch: bool = setting(True, "Keep up with changes in the music folders as they happen.", parse=_flag)
+    watch_poll_s: int = setting(300, "How often folders on a network are looked through.", unit="s",
+                                parse=_whole(10, 86_400))
+    manifest: bool = setting(True, "Keep library.json beside the database and take up edits made to it.", parse=_flag)
+    transcodes_at_once: int = setting(max(1, os.cpu_count() or 2), "Conversions running at the same time.",
+                                      parse=_whole(1, 64))
+    transcode_cache_bytes: Bytes = setting(4 * GIB, "Finished conversions kept; the least recently used leave first.",
+                                           unit="bytes", parse=_size)
+    cover_cache_bytes: Bytes = setting(1 * GIB, "Rendered covers kept; the least recently used leave first.",
+                                       unit="bytes", parse=_size)
+    cache_limit_bytes: Bytes = setting(5 * GIB, "Cached tracks kept; the least recently played leave first.",
+                                       unit="bytes", parse=_size)
+    worker_memory_bytes: Bytes = setting(1 * GIB, "Most memory one worker process may ask for.", unit="bytes",
+                                         parse=_size)
+    demo: bool = setting(False, "Make a few tracks of its own to listen to.", parse=_flag)
+
+    # ---- where things lie ------------------------------------------------------------------------------------------
+
+    @property
+    def config_dir(self) -> Path:
+        return self._folder("config")
+
+    @property
+    def data_dir(self) -> Path:
+        return self._folder("data")
+
+    @property
+    def cache_dir(self) -> Path:
+        return self._folder("cache")
+
+    @property
+    def config_path(self) -> Path:
+        return self.config_dir / "config.json"
+
+    @property
+    def database_path(self) -> Path:
+        return self.data_dir / "library.db"
+
+    def _folder(self, kind: str) -> Path:
+        if self.home is not None:
+            return self.home / kind
+        return _platform_folder(kind)
+
+    def table(self) -> list[dict[str, Any]]:
+        """All settings for people: name, env, value (secrets hidden), default, unit, help."""
+        return [{
+            "name": row.name,
+            "env": PREFIX + row.name.upper(),
+            "value": SECRET if row.metadata["secret"] and getattr(self, row.name) else _plain(getattr(self, row.name)),
+            "default": _plain(row.default),
+            "unit": row.metadata["unit"],
+            "help": row.metadata["help"],
+        } for row in rows()]
+
+
+def rows() -> tuple[Field[Any], ...]:
+    """The table itself, one dataclass field a setting."""
+    return tuple(row for row in fields(Settings) if row.default is not MISSING)
+
+
+def load(*, environ: Mapping[str, str] | None = None, given: Mapping[str, str] | None = None) -> Settings:
+    """Read every source and return the settings.
+
+    `given` is what the command line said, as texts by setting name. Raises BadSetting with the setting's name, the
+    value and what is allowed.
+    """
+    environ = os.environ if environ is None else environ
+    known = {row.name: row for row in rows()}
+    given = dict(given or {})
+    texts: dict[str, tuple[str, str]] = {}      # name → (text, where it stands)
+
+    home_text = given.get("home") or environ.get(PREFIX + "HOME")
+    bare = Settings(home=Path(home_text).expanduser().absolute() if home_text else None)
+
+    for name, value in _config_file(bare.config_path).items():
+        if name not in known:
+            continue    # rows of other rooms (storage providers …) live in the same file
+        between = os.pathsep if known[name].metadata["parse"] is _paths else ","
+        texts[name] = (_as_text(value, between), f"{name} in {bare.config_path}")
+    for source, where in ((_env_file(bare.config_dir / ".env"), str(bare.config_dir / ".env")), (environ, "")):
+        for name in known:
+            value = source.get(PREFIX + name.upper())
+            if value is not None and value != "":
+                texts[name] = (value, f"{PREFIX}{name.upper()}" + (f" in {where}" if where else ""))
+    for name, value in given.items():
+        texts[name] = (value, f"--{name.replace('_', '-')}")
+
+    values: dict[str, Any] = {}
+    for name, (text, where) in texts.items():
+        parse = known[name].metadata["parse"]
+        try:
+            values[name] = parse(text)
+        except (ValueError, KeyError, OverflowError):
+            shown = SECRET if known[name].metadata["secret"] else repr(text)
+            raise BadSetting(f"The setting {name} ({where}) is {shown}; allowed is {parse.__doc__}.") from None
+    values["home"] = bare.home
+    if isinstance(values.get("music"), tuple):
+        values["music"] = tuple(path.absolute() for path in values["music"])
+    return Settings(**values)
+
+
+def _config_file(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise BadSetting(
+            f"{path} cannot be read as JSON ({error}). Mend it, or move it away to start afresh."
+        ) from error
+    if not isinstance(content, dict):
+        raise BadSetting(f"{path} must hold a JSON object. Mend it, or move it away to start afresh.")
+    return content
+
+
+def _env_file(path: Path) -> dict[str, str]:
+    try:
+        if not path.is_file():
+            return {}
+    except OSError as error:
+        raise BadSetting(f"{path} cannot be read: {error.strerror}. Check its permissions.") from error
+    from dotenv import dotenv_values  # only who has such a file pays for the import
+
+    return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value is not None}
+
+
+def _as_text(value: Any, between: str) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return between.join(str(one) for one in value)
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    """`value` as JSON can hold it."""
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _platform_folder(kind: str) -> Path:
+    """The system's usual place. On Linux the XDG folders, which contracts name."""
+    if platform.system() in ("Windows", "Darwin"):
+        import platformdirs
+
+        return Path({
+            "config": platformdirs.user_config_dir,
+            "data": platformdirs.user_data_dir,
+            "cache": platformdirs.user_cache_dir,
+        }[kind]("soundsible", appauthor=False))
+    variable, usual = {
+        "config": ("XDG_CONFIG_HOME", ".config"),
+        "data": ("XDG_DATA_HOME", ".local/share"),
+        "cache": ("XDG_CACHE_HOME", ".cache"),
+    }[kind]
+    base = os.environ.get(variable)
+    return (Path(base) if base and os.path.isabs(base) else Path.home() / usual) / "soundsible"
