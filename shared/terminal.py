@@ -71,7 +71,8 @@ class Front:
         picture = io.StringIO()
         segno.make(link, error="l", micro=False).terminal(out=picture, compact=True, border=2)
         return [
-            "Nobody owns this station yet. Open this link once, here or on your phone, and choose a name and a password:",
+            "Nobody owns this station yet. Open this link once, here or on your phone, and choose a",
+            "name and a password:",
             "", f"  {link}", "", *picture.getvalue().rstrip("\n").split("\n"),
         ]
 
