@@ -1,0 +1,521 @@
+"""Reach music folders without ever being held by them: every call has a deadline.
+
+A stale network mount stalls the kernel call itself, and no time-out reaches into the kernel. So calls run in a
+few threads that belong to their folder; the caller waits as long as its deadline and no longer. A folder whose
+call overran is *hanging*: further calls fail at once, no thread piles up, and one probe waits until it answers
+again.
+
+Files on a fixed disk of this machine are opened and looked at directly (2 µs instead of 30; and where other
+threads keep the interpreter busy, one wait for it instead of three). A stall there is still noticed: while a
+direct call is older than its deadline, all others go through the folder's threads. Disks on USB, FUSE, network
+and unknown file systems, and paths through symbolic links, always go through the threads.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import stat
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, BinaryIO, Literal, cast
+
+from shared.model.errors import NotFound, StorageOffline
+from shared.storage.mounts import Kind, Mounts
+
+log = logging.getLogger(__name__)
+
+State = Literal["online", "empty", "absent", "offline", "hanging"]
+# online   answers, has entries          empty    answers, has none: perhaps the empty place of an unmounted disk
+# absent   is not there                  offline  answers with a device error (unplugged, stale handle, no right)
+# hanging  does not answer in time
+Offload = Callable[[Callable[[], Any]], Any]
+ChangeListener = Callable[[str, State], None]
+
+DEADLINE_S = 2.0
+SPIN_UP_S = 10.0                # a sleeping USB disk needs 5-10 s; that is no fault
+_STATE_HOLDS_S = 3.0
+_LOST_LIMIT = 16                # threads given up for one folder; beyond, it stays hanging until some come back
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_DEVICE_ERRORS = frozenset({
+    errno.EIO, errno.ENOTCONN, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT, errno.EHOSTDOWN,
+    errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH, errno.ECONNRESET, errno.ECONNABORTED,
+    getattr(errno, "EREMOTEIO", errno.EIO), getattr(errno, "ESHUTDOWN", errno.EIO),
+})
+_NEVER_FOLLOWED = ("/proc", "/sys", "/dev")     # a symbolic link named song.mp3 must not show a process's secrets
+
+
+class Access:
+    """Calls on music folders, each with a deadline (ports.FileAccess).
+
+    offload         runs a blocking deed off the hub where threads are green (server.offload); None: called as is.
+    closed_folders  where links in a music folder may never lead, e.g. the station's own config and data.
+    probe_after_s   a hanging folder is asked again after so long, even if the stuck call has not come back.
+    """
+
+    def __init__(
+        self,
+        *,
+        offload: Offload | None = None,
+        closed_folders: Sequence[str | os.PathLike[str]] = (),
+        mounts: Mounts | None = None,
+        threads_per_root: int = 4,
+        idle_s: float = 30.0,
+        probe_after_s: float = 15.0,
+    ) -> None:
+        self._offload = offload
+        self._mounts = mounts or Mounts()
+        self._threads_per_root = threads_per_root
+        self._idle_s = idle_s
+        self._probe_after_s = probe_after_s
+        self._closed = tuple(os.path.realpath(folder) for folder in closed_folders) + _NEVER_FOLLOWED
+        self._places: dict[str, _Place] = {}
+        self._lock = threading.Lock()
+        self._listeners: tuple[ChangeListener, ...] = ()
+        self._stopped = False
+
+    # ---- asking ---------------------------------------------------------------------------------------------------
+
+    def call(self, root: str, deed: Callable[[], Any], *, deadline_s: float = DEADLINE_S) -> Any:
+        """What `deed()` returns, run in a thread of `root`'s own; about 30 µs dearer than calling it.
+
+        Raises StorageOffline when it does not return in time or `root` is known to hang; what `deed` raises
+        goes through. A deed that overran goes on in its thread: let it touch nothing that others share.
+        """
+        place = self._place(root)
+        if place.hanging:
+            raise _silent(root)
+        job = _Job(deed, deadline_s)
+        with place.lock:
+            if place.idle:
+                worker = place.idle.pop()
+                worker.job = place.begin(job)
+                worker.wake.release()
+            elif place.count < self._threads_per_root:
+                threading.Thread(
+                    target=self._work, args=(place, place.begin(job)), daemon=True, name=f"access {root}"
+                ).start()
+                place.count += 1
+            else:
+                place.queue.append(job)
+        if not job.done.acquire(timeout=deadline_s):
+            self._overrun(place, job)
+            raise _silent(root)
+        if job.error is not None:
+            try:
+                raise job.error
+            finally:
+                job.error = None  # its traceback holds this frame: no cycle
+        return job.result
+
+    def stat(self, root: str, path: str, *, deadline_s: float = DEADLINE_S) -> os.stat_result:
+        """Of the file at `root`/`path` (links followed). Raises StorageOffline, NotFound (a bad path), OSError."""
+        parts = _parts(root, path)
+        whole = os.path.join(root, path)
+        place = self._place(root)
+        try:
+            if self._is_direct(place):
+                found = self._directly(place, lambda: _plain_stat(root, parts, whole), deadline_s)
+                if found is not None:
+                    return cast(os.stat_result, found)
+            return cast(os.stat_result, self.call(root, lambda: os.stat(whole), deadline_s=place.stretch(deadline_s)))
+        except OSError as error:
+            self._judge(place, error)
+            raise
+
+    def open(self, root: str, path: str, *, deadline_s: float = DEADLINE_S) -> BinaryIO:
+        """The regular file at `root`/`path`, open for reading, unbuffered; never a device, FIFO or folder.
+
+        Symbolic links are followed as the scan follows them, also out of `root` (people keep music so), but not
+        into /proc, /sys, /dev or the station's own folders. Raises StorageOffline, NotFound, OSError.
+        """
+        parts = _parts(root, path)
+        whole = os.path.join(root, path)
+        place = self._place(root)
+        try:
+            if self._is_direct(place):
+                file = self._directly(place, lambda: _plain_open(root, parts, whole), deadline_s)
+                if file is not None:
+                    return cast(BinaryIO, file)
+            opening = _Opening(root, whole, self._closed)
+            try:
+                return cast(BinaryIO, self.call(root, opening, deadline_s=place.stretch(deadline_s)))
+            except StorageOffline:
+                opening.give_up()
+                raise
+        except OSError as error:
+            self._judge(place, error)
+            raise
+
+    # ---- states ---------------------------------------------------------------------------------------------------
+
+    def state(self, root: str) -> State:
+        """How `root` is now; at most three seconds old, at once when it hangs, else after one deadline at most."""
+        place = self._place(root)
+        if place.hanging:
+            return "hanging"
+        if time.monotonic() - place.probed_at > _STATE_HOLDS_S:
+            return self.probe(root)
+        return place.state
+
+    def probe(self, root: str, *, deadline_s: float = DEADLINE_S) -> State:
+        """Look at `root` now: is it there, does it answer, has it any entry that is not hidden?"""
+        place = self._place(root)
+        try:
+            state: State = self.call(root, lambda: _look(root), deadline_s=place.stretch(deadline_s))
+        except StorageOffline:
+            return "hanging" if place.hanging else place.state
+        self._settle(place, state)
+        return state
+
+    def states(self) -> dict[str, State]:
+        """Of every folder asked about so far, as known: costs nothing and waits for nothing."""
+        return {root: "hanging" if place.hanging else place.state for root, place in list(self._places.items())}
+
+    def on_change(self, listener: ChangeListener) -> Callable[[], None]:
+        """Call `listener(root, state)` when a folder's state moved, in the thread that noticed.
+
+        Returns the deed that ends it.
+        """
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+
+        def end() -> None:
+            with self._lock:
+                self._listeners = tuple(one for one in self._listeners if one is not listener)
+
+        return end
+
+    def stop(self) -> None:
+        """End the idle threads. Those that are stuck in the kernel are daemons and end with the process."""
+        self._stopped = True
+        for place in list(self._places.values()):
+            with place.lock:
+                idle, place.idle = place.idle, []
+                place.count -= len(idle)
+            for worker in idle:
+                worker.job = None
+                worker.wake.release()
+            place.recovered.set()
+
+    # ---- inside ---------------------------------------------------------------------------------------------------
+
+    def _place(self, root: str) -> _Place:
+        place = self._places.get(root)
+        if place is None:
+            with self._lock:
+                place = self._places.setdefault(root, _Place(root))
+        return place
+
+    def _is_direct(self, place: _Place) -> bool:
+        if self._offload is not None or place.hanging:
+            return False
+        version = self._mounts.refresh()
+        if version != place.mounts_version:
+            try:  # resolving a path touches it: not in this thread
+                real = self.call(place.root, lambda: os.path.realpath(place.root))
+                place.kind = self._mounts.kind(real)
+            except (StorageOffline, OSError):
+                place.kind = "foreign"
+                return False
+            place.mounts_version = version
+        return place.kind == "fixed"
+
+    def _directly(self, place: _Place, deed: Callable[[], Any], deadline_s: float) -> Any:
+        """What `deed` returns; None when the folder's threads must do it because somebody is stuck in there."""
+        under_way = place.direct
+        now = time.monotonic()
+        if under_way and now - min(under_way.copy().values(), default=now) > deadline_s:
+            return None
+        me = threading.get_ident()
+        under_way[me] = now
+        try:
+            return deed()
+        finally:
+            del under_way[me]
+
+    def _work(self, place: _Place, first: _Job) -> None:
+        """A thread of `place`: one job after the other, until there was none for a while."""
+        worker = _Worker()
+        job: _Job | None = first
+        while job is not None:
+            self._do(job)
+            following = None
+            with place.lock:
+                place.running.remove(job)
+                if job.lost:
+                    place.lost -= 1
+                elif self._stopped:
+                    place.count -= 1
+                elif place.queue:
+                    following = place.begin(place.queue.popleft())
+                else:
+                    place.idle.append(worker)
+            job.done.release()
+            if job.lost:
+                self._came_back(place)
+                return
+            if following is None and not self._stopped:
+                following = self._wait(place, worker)
+            job = following
+
+    def _do(self, job: _Job) -> None:
+        try:
+            job.result = job.deed() if self._offload is None else self._offload(job.deed)
+        except BaseException as error:  # the edge of a worker: the caller gets it
+            job.error = error
+
+    def _wait(self, place: _Place, worker: _Worker) -> _Job | None:
+        """The next job handed to `worker`; None when the thread may end."""
+        if not worker.wake.acquire(timeout=self._idle_s):
+            with place.lock:
+                if worker in place.idle:
+                    place.idle.remove(worker)
+                    place.count -= 1
+                    return None
+            worker.wake.acquire()  # a job was handed over in this very moment
+        job, worker.job = worker.job, None
+        return job
+
+    def _overrun(self, place: _Place, job: _Job) -> None:
+        """`job` did not come in time: is it stuck, or did it only wait behind others that are within their time?"""
+        now = time.monotonic()
+        with place.lock:
+            if job in place.queue:
+                place.queue.remove(job)
+            stuck = [one for one in place.running if not one.lost and now - one.started > one.deadline_s - 0.01]
+            for one in stuck:
+                one.lost = True
+            place.lost += len(stuck)
+            place.count -= len(stuck)
+            if not stuck or place.hanging:
+                return
+            place.hanging = True
+            place.recovered = threading.Event()
+            for one in place.queue:
+                one.error = _silent(place.root)
+                one.done.release()
+            place.queue.clear()
+        log.warning("The music folder %s does not answer. Its files are out of reach until it does.", place.root)
+        threading.Thread(target=self._await_answer, args=(place,), daemon=True, name=f"probe {place.root}").start()
+        self._tell(place.root, "hanging")
+
+    def _came_back(self, place: _Place) -> None:
+        """A call that was given up has returned, in this thread. When it was the last one, look at the folder."""
+        if place.hanging and not place.lost:
+            self._look_again(place)
+
+    def _await_answer(self, place: _Place) -> None:
+        """The one thread that asks a hanging folder again, though its stuck call may never come back."""
+        patience = self._probe_after_s * 2 ** min(place.setbacks, 5)
+        while not place.recovered.wait(patience) and not self._stopped:
+            if place.lost < _LOST_LIMIT:
+                place.setbacks += 1
+                self._look_again(place)
+                return
+
+    def _look_again(self, place: _Place) -> None:
+        job = _Job(lambda: _look(place.root), 0.0)
+        self._do(job)
+        with place.lock:
+            if not place.hanging:
+                return
+            place.hanging = False
+            place.state = "offline" if job.error else job.result
+            place.probed_at = time.monotonic()
+            place.recovered.set()
+            if not place.lost:
+                place.setbacks = 0
+        log.info("The music folder %s answers again (%s).", place.root, place.state)
+        self._tell(place.root, place.state)
+
+    def _settle(self, place: _Place, state: State) -> None:
+        with place.lock:
+            moved = state != place.state and not place.hanging
+            place.state, place.probed_at = state, time.monotonic()
+        if moved:
+            log.info("The music folder %s is %s.", place.root, state)
+            self._tell(place.root, state)
+
+    def _judge(self, place: _Place, error: OSError) -> None:
+        """Translate what a device says when it is gone; what concerns one file alone is left to the caller."""
+        if error.errno in _DEVICE_ERRORS:
+            self.probe(place.root)
+            raise StorageOffline(
+                f"The music folder {place.root} cannot be read ({os.strerror(error.errno or 0)}). "
+                "Check its disk or network share; nothing is removed from the library.", root=place.root,
+            ) from error
+
+    def _tell(self, root: str, state: State) -> None:
+        for listener in self._listeners:
+            try:
+                listener(root, state)
+            except Exception:  # the edge between rooms
+                log.exception("a listener to the state of %s failed", root)
+
+
+class _Job:
+    __slots__ = ("deadline_s", "deed", "done", "error", "lost", "result", "started")
+
+    def __init__(self, deed: Callable[[], Any], deadline_s: float) -> None:
+        self.deed, self.deadline_s = deed, deadline_s
+        self.done = threading.Lock()
+        self.done.acquire()
+        self.started = 0.0
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.lost = False               # overran; its thread is no longer counted
+
+
+class _Worker:
+    __slots__ = ("job", "wake")
+
+    def __init__(self) -> None:
+        self.job: _Job | None = None
+        self.wake = threading.Lock()
+        self.wake.acquire()
+
+
+class _Place:
+    """What is known of one music folder."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.lock = threading.Lock()
+        self.state: State = "online"    # until somebody looked
+        self.probed_at = float("-inf")
+        self.hanging = False
+        self.recovered = threading.Event()
+        self.setbacks = 0               # times it was thought well while a call was still stuck
+        self.kind: Kind = "foreign"
+        self.mounts_version = -1
+        self.direct: dict[int, float] = {}      # thread → since when it is inside the kernel
+        self.count = 0                  # threads at work or idle, without the lost ones
+        self.lost = 0
+        self.idle: list[_Worker] = []
+        self.running: list[_Job] = []
+        self.queue: deque[_Job] = deque()
+
+    def begin(self, job: _Job) -> _Job:
+        job.started = time.monotonic()
+        self.running.append(job)
+        return job
+
+    def stretch(self, deadline_s: float) -> float:
+        return max(deadline_s, SPIN_UP_S) if self.kind == "removable" else deadline_s
+
+
+class _Opening:
+    """Opens a file in another thread, and closes it again when nobody waits for it any more."""
+
+    def __init__(self, root: str, whole: str, closed: tuple[str, ...]) -> None:
+        self._root, self._whole, self._closed = root, whole, closed
+        self._lock = threading.Lock()
+        self._given_up = False
+        self._file: BinaryIO | None = None
+
+    def __call__(self) -> BinaryIO:
+        descriptor = os.open(self._whole, _OPEN_FLAGS)
+        file = _regular(descriptor, self._whole)
+        real = _real(descriptor, self._whole)
+        # A music folder may itself lie in a closed one (the demo's does): then it is no way out.
+        if any(_beneath(real, folder) for folder in self._closed) and not _beneath(real, os.path.realpath(self._root)):
+            file.close()
+            raise NotFound(f"{self._whole} leads to a place that music is never served from.")
+        with self._lock:
+            if self._given_up:
+                file.close()
+            self._file = file
+        return file
+
+    def give_up(self) -> None:
+        with self._lock:
+            self._given_up = True
+            if self._file is not None:
+                self._file.close()
+
+
+def _silent(root: str) -> StorageOffline:
+    return StorageOffline(
+        f"The music folder {root} does not answer in time. Check its disk or network share; "
+        "nothing is removed from the library.", root=root,
+    )
+
+
+def _parts(root: str, path: str) -> list[str]:
+    """The names in `path`. Raises NotFound when it is not plainly beneath `root`."""
+    parts = path.split("/")
+    if not root or "\0" in path or ".." in parts or "." in parts or "" in parts or (
+        os.sep != "/" and (os.path.isabs(path) or ".." in path.split(os.sep))
+    ):
+        raise NotFound(f"{path!r} is not a path inside the music folder {root}.")
+    return parts
+
+
+def _plain_folder(root: str, parts: list[str]) -> bool:
+    """Whether no folder on the way is a symbolic link, which could lead to another file system."""
+    at = root
+    for part in parts[:-1]:
+        at = f"{at}/{part}"
+        if stat.S_ISLNK(os.lstat(at).st_mode):
+            return False
+    return True
+
+
+def _plain_stat(root: str, parts: list[str], whole: str) -> os.stat_result | None:
+    if not _plain_folder(root, parts):
+        return None
+    found = os.lstat(whole)
+    return None if stat.S_ISLNK(found.st_mode) else found
+
+
+def _plain_open(root: str, parts: list[str], whole: str) -> BinaryIO | None:
+    if not _plain_folder(root, parts):
+        return None
+    try:
+        descriptor = os.open(whole, _OPEN_FLAGS | _NOFOLLOW)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK):
+            return None
+        raise
+    return _regular(descriptor, whole)
+
+
+def _regular(descriptor: int, whole: str) -> BinaryIO:
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise NotFound(f"{whole} is not a regular file.")
+        return open(descriptor, "rb", buffering=0)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _real(descriptor: int, whole: str) -> str:
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:  # not Linux
+        return os.path.realpath(whole)
+
+
+def _beneath(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _look(root: str) -> State:
+    try:
+        if hasattr(os, "statvfs"):
+            os.statvfs(root)  # asks the server, where a look at the folder may be answered from what is remembered
+        with os.scandir(root) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and entry.name != "lost+found":
+                    return "online"
+        return "empty"
+    except (FileNotFoundError, NotADirectoryError):
+        return "absent"
+    except OSError:
+        return "offline"
