@@ -112,17 +112,23 @@ class Access:
                 job.error = None  # its traceback holds this frame: no cycle
         return job.result
 
-    def stat(self, root: str, path: str, *, deadline_s: float = DEADLINE_S) -> os.stat_result:
-        """Of the file at `root`/`path` (links followed). Raises StorageOffline, NotFound (a bad path), OSError."""
+    def stat(
+        self, root: str, path: str, *, readable: bool = False, deadline_s: float = DEADLINE_S
+    ) -> os.stat_result:
+        """Of the file at `root`/`path` (links followed). Raises StorageOffline, NotFound (a bad path), OSError.
+
+        With `readable` a file that this process may not read raises PermissionError.
+        """
         parts = _parts(root, path)
         whole = os.path.join(root, path)
         place = self._place(root)
         try:
             if self._is_direct(place):
-                found = self._directly(place, lambda: _plain_stat(root, parts, whole), deadline_s)
+                found = self._directly(place, lambda: _plain_stat(root, parts, whole, readable), deadline_s)
                 if found is not None:
                     return cast(os.stat_result, found)
-            return cast(os.stat_result, self.call(root, lambda: os.stat(whole), deadline_s=place.stretch(deadline_s)))
+            deadline_s = place.stretch(deadline_s)
+            return cast(os.stat_result, self.call(root, lambda: _stat(whole, readable), deadline_s=deadline_s))
         except OSError as error:
             self._judge(place, error)
             raise
@@ -346,8 +352,8 @@ class Access:
         if error.errno in _DEVICE_ERRORS:
             self.probe(place.root)
             raise StorageOffline(
-                f"The music folder {place.root} cannot be read ({os.strerror(error.errno or 0)}). "
-                "Check its disk or network share; nothing is removed from the library.", root=place.root,
+                f"The music folder “{_name(place.root)}” cannot be read ({os.strerror(error.errno or 0)}). "
+                "Check its disk or network share; nothing is removed from the library."
             ) from error
 
     def _tell(self, root: str, state: State) -> None:
@@ -425,7 +431,8 @@ class _Opening:
         # A music folder may itself lie in a closed one (the demo's does): then it is no way out.
         if any(_beneath(real, folder) for folder in self._closed) and not _beneath(real, os.path.realpath(self._root)):
             file.close()
-            raise NotFound(f"{self._whole} leads to a place that music is never served from.")
+            log.warning("%s leads to %s, from where music is never served", self._whole, real)
+            raise NotFound("This file is a link to a place that music is never served from.")
         with self._lock:
             if self._given_up:
                 file.close()
@@ -441,9 +448,14 @@ class _Opening:
 
 def _silent(root: str) -> StorageOffline:
     return StorageOffline(
-        f"The music folder {root} does not answer in time. Check its disk or network share; "
-        "nothing is removed from the library.", root=root,
+        f"The music folder “{_name(root)}” does not answer in time. Check its disk or network share; "
+        "nothing is removed from the library."
     )
+
+
+def _name(root: str) -> str:
+    """For people: guests may read it, so not the whole path; the log has that."""
+    return os.path.basename(root.rstrip("/")) or root
 
 
 def _parts(root: str, path: str) -> list[str]:
@@ -452,7 +464,7 @@ def _parts(root: str, path: str) -> list[str]:
     if not root or "\0" in path or ".." in parts or "." in parts or "" in parts or (
         os.sep != "/" and (os.path.isabs(path) or ".." in path.split(os.sep))
     ):
-        raise NotFound(f"{path!r} is not a path inside the music folder {root}.")
+        raise NotFound(f"{path!r} is not a path inside a music folder.")
     return parts
 
 
@@ -466,11 +478,22 @@ def _plain_folder(root: str, parts: list[str]) -> bool:
     return True
 
 
-def _plain_stat(root: str, parts: list[str], whole: str) -> os.stat_result | None:
+def _stat(whole: str, readable: bool) -> os.stat_result:
+    found = os.stat(whole)
+    if readable and not os.access(whole, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), whole)
+    return found
+
+
+def _plain_stat(root: str, parts: list[str], whole: str, readable: bool) -> os.stat_result | None:
     if not _plain_folder(root, parts):
         return None
     found = os.lstat(whole)
-    return None if stat.S_ISLNK(found.st_mode) else found
+    if stat.S_ISLNK(found.st_mode):
+        return None
+    if readable and not os.access(whole, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), whole)
+    return found
 
 
 def _plain_open(root: str, parts: list[str], whole: str) -> BinaryIO | None:
@@ -488,7 +511,7 @@ def _plain_open(root: str, parts: list[str], whole: str) -> BinaryIO | None:
 def _regular(descriptor: int, whole: str) -> BinaryIO:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise NotFound(f"{whole} is not a regular file.")
+            raise NotFound("This is no regular file.")
         return open(descriptor, "rb", buffering=0)
     except BaseException:
         os.close(descriptor)
