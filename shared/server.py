@@ -44,7 +44,7 @@ def prepare(wanted: str = "auto") -> Kind:
         if wanted == "eventlet":
             with warnings.catch_warnings():
                 # It says that new projects should not choose it; see docs/decisions/0001-server.md.
-                warnings.simplefilter("ignore", DeprecationWarning)
+                warnings.simplefilter("ignore")
                 import eventlet
 
                 eventlet.monkey_patch()

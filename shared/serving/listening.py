@@ -21,6 +21,8 @@ def listen(host: str, port: int) -> list[socket.socket]:
     Port 0 lets the system choose one (the same for all). Costs nothing but a name look-up; waits up to
     PATIENCE_S for a port that is in use. Raises StartFailed with the remedy.
     """
+    if not 0 <= port <= 65535:
+        raise StartFailed(f"{port} is not a port; choose one from 1 to 65535 (--port or SOUNDSIBLE_PORT).")
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError):
@@ -28,8 +30,6 @@ def listen(host: str, port: int) -> list[socket.socket]:
             f"The address {host!r} to listen on is not known to this machine; use 0.0.0.0 for all networks, "
             "or one of this machine's own addresses (--host or SOUNDSIBLE_HOST)."
         ) from None
-    except OverflowError:
-        raise StartFailed(f"Port {port} is not a port; choose one from 1 to 65535 (--port).") from None
     addresses = list(dict.fromkeys((family, address) for family, _, _, _, address in found))
 
     deadline = time.monotonic() + PATIENCE_S

@@ -1,0 +1,117 @@
+"""A small application with all that makes serving hard: files, sockets, slow calls, a station to start and stop.
+
+Run as `python small_station.py <server> <folder>`; it writes what happened to `<folder>/diary`, one word a line.
+"""
+
+import importlib
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+from shared import server
+
+KIND, FOLDER = sys.argv[1], Path(sys.argv[2])
+server.prepare(KIND)
+
+
+def note(word):
+    with (FOLDER / "diary").open("a") as diary:
+        diary.write(word + "\n")
+
+
+class Station:
+    def start(self):
+        note(f"start {os.getpid()}")
+        if os.environ.get("FAIL") == "sentence":
+            from shared.model.errors import StartFailed
+
+            raise StartFailed("The music folder /nowhere does not exist; create it.")
+        if os.environ.get("FAIL") == "bug":
+            raise ZeroDivisionError("a bug")
+
+    def stop(self, timeout_s):
+        time.sleep(float(os.environ.get("STOP_TAKES_S", "0")))
+        note("stop")
+
+
+def create():
+    from flask import Flask, Response, jsonify, request
+    from flask_socketio import SocketIO
+    from werkzeug.wsgi import wrap_file
+
+    app = Flask("small")
+    app.config["MAX_CONTENT_LENGTH"] = 100_000
+    live = SocketIO(app, async_mode=server.async_mode(), cors_allowed_origins=None)
+    stuck = threading.Event()
+
+    @app.get("/api/health")
+    def health():
+        return jsonify(status="ok", pid=os.getpid())
+
+    @app.get("/api/stream/<name>")
+    def stream(name):
+        file = (FOLDER / name).open("rb")
+        size = os.fstat(file.fileno()).st_size
+        first, last, status = 0, size - 1, 200
+        if request.range and len(request.range.ranges) == 1:
+            first, stop = request.range.range_for_length(size)
+            last, status = stop - 1, 206
+        file.seek(first)
+        response = Response(wrap_file(request.environ, file), status, direct_passthrough=True)
+        response.headers["Content-Type"] = "audio/flac"
+        response.headers["Content-Length"] = str(last - first + 1)
+        if status == 206:
+            response.headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+        return response
+
+    @app.post("/api/echo")
+    def echo():
+        return jsonify(received=len(request.get_data()))
+
+    @app.get("/api/stuck")
+    def hang():
+        server.offload(stuck.wait, 60)
+        return "late"
+
+    @app.get("/api/slow")
+    def slow():
+        note("slow began")
+        server.offload(time.sleep, 0.3)
+        note("slow ended")
+        return "done"
+
+    @app.get("/api/crash")
+    def crash():
+        os._exit(7)
+
+    @live.on("hello")
+    def hello(data):
+        live.emit("answer", {"heard": data})
+
+    app.extensions["station"] = Station()
+    return app
+
+
+def on_ready(addresses):
+    (FOLDER / "ready.new").write_text(str(addresses[0][1]))
+    os.replace(FOLDER / "ready.new", FOLDER / "ready")
+    note("ready")
+
+
+if __name__ == "__main__":
+    # The tests' own times, so that nobody waits half a minute for a time-out.
+    parts = importlib.import_module(f"shared.serving.{KIND}_server")
+    for name, value in json.loads(os.environ.get("TIMES", "{}")).items():
+        assert hasattr(parts, name)
+        setattr(parts, name, value)
+    settings = SimpleNamespace(
+        host=os.environ.get("HOST", "127.0.0.1"),
+        port=int(os.environ.get("PORT", "0")),
+        server=KIND,
+        threads=int(os.environ.get("THREADS", "640")),
+    )
+    sys.exit(server.serve(create=create, settings=settings, on_ready=on_ready))

@@ -1,0 +1,145 @@
+"""Whatever server is chosen: it starts, answers, says why it cannot, and stops in order."""
+
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+import socketio
+
+from shared import server
+
+KINDS = ["gunicorn", "eventlet", "werkzeug"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_ranges_are_bit_for_bit_the_file(kind, small_station, music_bytes):
+    station = small_station(kind)
+    (station.folder / "a.flac").write_bytes(music_bytes)
+    with station.wire() as wire:
+        assert wire.ask("/api/stream/a.flac", Connection="close")[2] == music_bytes
+    for first, last in ((0, 0), (0, 999_999), (1_234_567, 2_345_678), (3_000_000, 3_000_000)):
+        with station.wire() as wire:
+            status, headers, body = wire.ask("/api/stream/a.flac", Range=f"bytes={first}-{last}", Connection="close")
+            assert (status, headers["content-range"]) == (206, f"bytes {first}-{last}/3000001")
+            assert body == music_bytes[first : last + 1]
+            assert wire.ended() and not wire.received
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_head_has_no_body(kind, small_station, music_bytes):
+    station = small_station(kind)
+    (station.folder / "a.flac").write_bytes(music_bytes)
+    with station.wire() as wire:
+        status, headers, _ = wire.ask("/api/stream/a.flac", "HEAD", Connection="close")
+        assert (status, headers["content-length"]) == (200, "3000001")
+        assert not wire._more() and not wire.received
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_socket_io_speaks_over_websocket(kind, small_station):
+    station = small_station(kind)
+    with socketio.SimpleClient() as client:
+        client.connect(f"http://127.0.0.1:{station.port}", transports=["websocket"])
+        client.emit("hello", "you")
+        assert client.receive(timeout=30) == ["answer", {"heard": "you"}]
+    assert "Traceback" not in station.stderr()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_ends_streams_and_sockets_and_stops_the_station(kind, sign, small_station, music_bytes):
+    station = small_station(kind)
+    (station.folder / "a.flac").write_bytes(music_bytes * 8)  # more than the buffers between hold
+    with station.wire() as paused, station.wire() as quick, socketio.SimpleClient() as client:
+        paused.request("/api/stream/a.flac")
+        assert paused.socket.recv(10)
+        client.connect(f"http://127.0.0.1:{station.port}", transports=["websocket"])
+        quick.request("/api/slow")
+        station.wait_for(lambda: "slow began" in station.diary())
+        assert station.stop(sign) == 0
+        assert station.diary()[-1] == "stop"
+        assert paused.ended()
+    assert "Traceback" not in station.stderr()
+
+
+def test_an_answer_under_way_is_finished_before_the_stop(small_station):
+    station = small_station("gunicorn")
+    with station.wire() as wire:
+        wire.request("/api/slow")
+        station.wait_for(lambda: "slow began" in station.diary())
+        station.stop()
+        assert wire.answer()[2] == b"done"
+    assert station.diary()[-2:] == ["slow ended", "stop"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_person_can_put_right_is_one_sentence(kind, small_station):
+    station = small_station(kind, wait=False, FAIL="sentence")
+    assert station.process.wait(30) == 1
+    assert station.stderr() == "The music folder /nowhere does not exist; create it.\n"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_only_a_programmer_can_put_right_shows_where(kind, small_station):
+    station = small_station(kind, wait=False, FAIL="bug")
+    assert station.process.wait(30) == 1
+    assert "ZeroDivisionError: a bug" in station.stderr()
+
+
+def test_a_port_in_use_is_said_before_anything_is_built(small_station):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        station = small_station("gunicorn", wait=False, PORT=str(port))
+        assert station.process.wait(30) == 1
+    assert station.stderr().startswith(f"Port {port} is in use")
+    assert station.stderr().count("\n") == 1
+    assert station.diary() == []
+
+
+def test_requests_beyond_the_room_are_turned_away_on_every_server(small_station, music_bytes):
+    for kind in KINDS:
+        station = small_station(kind, THREADS="64")
+        (station.folder / "a.flac").write_bytes(music_bytes * 8)
+        paused = []
+        for _ in range(8):
+            wire = station.wire()
+            wire.request("/api/stream/a.flac")
+            assert wire.socket.recv(10)
+            paused.append(wire)
+        with station.wire() as wire:
+            status, headers, body = wire.ask("/api/stream/a.flac")
+            assert (status, headers["retry-after"]) == (503, "5")
+            assert b'"code": "overloaded"' in body
+        assert station.health()["status"] == "ok"
+        for wire in paused:
+            wire.socket.close()
+        station.stop()
+
+
+def test_green_threads_go_on_while_one_call_hangs(small_station):
+    station = small_station("eventlet")
+    with station.wire() as hanging:
+        hanging.request("/api/stuck")
+        assert station.health()["status"] == "ok"
+
+
+def test_offload_is_a_plain_call_where_threads_are_real():
+    """In a process of its own: what is prepared stays prepared."""
+    told = (
+        "from shared import server; import threading; server.prepare('{}');"
+        "print(server.offload(threading.current_thread) is threading.current_thread(), server.async_mode())"
+    )
+
+    def say(kind):
+        command = [sys.executable, "-c", told.format(kind)]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.split()
+
+    assert say("gunicorn") == ["True", "threading"]
+    assert say("eventlet") == ["False", "eventlet"]
+
+
+def test_an_unprepared_process_means_real_threads():
+    assert server.async_mode() == "threading"
+    assert server.offload(max, 1, 2) == 2
