@@ -1,0 +1,358 @@
+// @ts-check
+/** Wiring only: makes every part once, hands each what it needs, and lets the page begin. */
+import { io } from './vendor/socket.io.esm.min.js';
+import { ApiError, createApi } from './core/api.js';
+import { createDeeds } from './core/deeds.js';
+import { html } from './core/html.js';
+import { forget, keep, recall } from './core/keep.js';
+import { deedOf } from './core/keys.js';
+import { createLibrary } from './core/library.js';
+import { createLive } from './core/live.js';
+import { Player } from './core/player.js';
+import { EMPTY, pack, removeTracks, unpack } from './core/queue.js';
+import { furnish } from './core/room.js';
+import { parse } from './core/router.js';
+import { createStore } from './core/store.js';
+import { createSync } from './core/sync.js';
+import './elements/sb-app.js';
+import './elements/sb-ask-name.js';
+import './elements/sb-confirm.js';
+import './elements/sb-dock.js';
+import './elements/sb-edit-tags.js';
+import './elements/sb-letters.js';
+import './elements/sb-list.js';
+import './elements/sb-lyrics.js';
+import './elements/sb-menu.js';
+import './elements/sb-now.js';
+import './elements/sb-pick-playlist.js';
+import './elements/sb-queue.js';
+import './elements/sb-rail-lists.js';
+import './elements/sb-seek.js';
+import './elements/sb-shelf.js';
+import './elements/sb-shortcuts.js';
+import './elements/sb-toaster.js';
+import './elements/sb-volume.js';
+import './views/album.js';
+import './views/artist.js';
+import './views/downloads.js';
+import './views/favourites.js';
+import './views/genre.js';
+import { forgetHome } from './views/home.js';
+import './views/library.js';
+import './views/login.js';
+import './views/nowhere.js';
+import './views/offline.js';
+import './views/playlist.js';
+import { forgetSearch } from './views/search.js';
+import './views/setup.js';
+import './views/you.js';
+
+const lightSystem = matchMedia('(prefers-color-scheme: light)');
+const isDark = (/** @type {string} */ theme) => theme === 'dark' || (theme !== 'light' && !lightSystem.matches);
+const sounds = recall('sound', {});
+const theme = recall('theme', 'system');
+
+const store = createStore(/** @type {Record<string, any>} */ ({
+  started: false, user: null, reachable: true, live: false, route: parse(location.hash), revision: -1, stats: null,
+  scan: null, downloads: [], queue: EMPTY, status: 'idle', waiting: false, sought: 0,
+  volume: Number.isFinite(sounds.volume) ? Math.min(1, Math.max(0, sounds.volume)) : 0.9, muted: Boolean(sounds.muted),
+  levelling: sounds.levelling ?? 'off', saver: Boolean(sounds.saver),
+  theme, dark: isDark(theme), panel: recall('panel', false), overlay: null, nowSide: 'cover', updateReady: false,
+}));
+
+const app = () => /** @type {any} */ (document.querySelector('sb-app'));
+
+/* ---- doors ------------------------------------------------------------------------------------- */
+
+const api = createApi({
+  fetch: globalThis.fetch.bind(globalThis),
+  onReach: (reachable) => { if (store.state.started) store.set({ reachable }); },
+  onUnauthorized: () => { if (store.state.user) leave(); },
+});
+const library = createLibrary({ api, store });
+const sync = createSync({
+  ask: (since) => api.get('/library/changes', { since }),
+  revision: () => store.state.revision,
+  apply: (changes) => {
+    const gone = new Set(changes.tracks?.removed ?? []);
+    if (gone.size) player.edit((/** @type {any} */ queue) => removeTracks(queue, gone));
+    library.apply(changes);
+  },
+  reset: () => library.reset(),
+});
+const live = createLive({ io, store, sync, onNotice: (notice) => ui.toast({ message: notice.message ?? '', tone: notice.level === 'error' || notice.level === 'warning' ? 'problem' : undefined }) });
+
+/* ---- plays that could not be told yet ---------------------------------------------------------- */
+
+const tellPlays = async () => {
+  const waiting = recall('plays', []);
+  while (waiting.length) {
+    try {
+      await api.post('/library/plays', waiting[0]);
+    } catch (error) {
+      if (/** @type {ApiError} */ (error).unreachable || /** @type {ApiError} */ (error).status === 401) return;
+      // The station does not want it (the track is gone): nothing to keep it for.
+    }
+    waiting.shift();
+    keep('plays', waiting);
+  }
+};
+
+const audios = /** @type {HTMLAudioElement[]} */ ([...document.querySelectorAll('audio[data-player]')]);
+const player = new Player({
+  store, library, audios, session: navigator.mediaSession,
+  report: (play) => { keep('plays', [...recall('plays', []), play].slice(-200)); tellPlays(); },
+  notify: (notice) => ui.toast(notice),
+  explain: async (id) => {
+    try {
+      const answer = await fetch(`/api/stream/${encodeURIComponent(id)}`, { headers: { Range: 'bytes=0-0' } });
+      if (answer.ok) return '';
+      if (answer.status === 401) { leave(); return 'Please log in again.'; }
+      return (await answer.json().catch(() => null))?.error?.message ?? 'Its file is not there now.';
+    } catch {
+      return 'unreachable';
+    }
+  },
+});
+
+/* ---- what elements may ask of the page ----------------------------------------------------------- */
+
+const ui = {
+  toast: (/** @type {any} */ notice) => /** @type {any} */ (document.querySelector('sb-toaster'))?.show(notice),
+  menu: (/** @type {any} */ menu) => /** @type {any} */ (document.querySelector('sb-menu'))?.open(menu),
+  dialog: (/** @type {string} */ name, /** @type {any} */ props) => /** @type {any} */ (document.createElement(name)).open(props),
+  go: (/** @type {string} */ hash) => { location.hash = hash; },
+  /** Opening leaves a step in the history, so that the phone's back closes it. @param {string | null} name */
+  overlay: (name) => {
+    if (name === store.state.overlay) return;
+    if (name && !player.entry) return;
+    if (name) history.pushState({ ...history.state, overlay: name }, '');
+    else if (history.state?.overlay) { history.back(); return; }
+    store.set({ overlay: name });
+  },
+  /** @param {boolean} [open] */
+  showQueue: (open) => {
+    if (innerWidth < 1100 || store.state.overlay === 'now') {
+      if (store.state.overlay === 'now' && store.state.nowSide === 'queue' && open === undefined) store.set({ nowSide: 'cover' });
+      else { store.set({ nowSide: 'queue' }); ui.overlay('now'); }
+      return;
+    }
+    store.set({ panel: open ?? !store.state.panel });
+  },
+  showLyrics: () => {
+    if (store.state.overlay === 'now' && store.state.nowSide === 'lyrics') { store.set({ nowSide: 'cover' }); return; }
+    store.set({ nowSide: 'lyrics' });
+    ui.overlay('now');
+  },
+  /** @param {any} user */
+  enter: (user) => {
+    store.set({ user, reachable: true });
+    if (['login', 'setup'].includes(store.state.route.name)) location.hash = recall('wanted', '#/') || '#/';
+    forget('wanted');
+    welcome();
+  },
+  logOut: async () => {
+    await api.delete('/session').catch(() => {});
+    keep('queue', null);
+    navigator.serviceWorker?.controller?.postMessage('forget-covers');
+    leave();
+    location.hash = '#/login';
+  },
+  lookAgain: () => begin(),
+};
+
+/** @type {Map<string, Set<(data: any) => void>>} */
+const listeners = new Map();
+/** Deeds that only a view on the page can do. */
+const intents = {
+  /** @param {string} name @param {(data: any) => void} deed */
+  on: (name, deed) => {
+    if (!listeners.has(name)) listeners.set(name, new Set());
+    listeners.get(name)?.add(deed);
+    return () => { listeners.get(name)?.delete(deed); };
+  },
+};
+
+const deeds = createDeeds({ api, store, library, player, ui });
+/** @param {string} name @param {any} [data] @param {Event} [event] @param {HTMLElement} [target] */
+const act = (name, data = {}, event = undefined, target = undefined) => {
+  for (const deed of listeners.get(name) ?? []) deed(data);
+  return deeds[name]?.(data, event, target);
+};
+
+furnish({
+  store, api, library, player, ui, act, intents,
+  views: (/** @type {string} */ name, /** @type {string} */ path) => html`<view-${name} class="view" data-key="${path}"></view-${name}>`,
+});
+
+/* ---- coming and going ---------------------------------------------------------------------------- */
+
+/** The login ended, here or at the station. */
+const leave = () => {
+  if (!['login', 'setup'].includes(store.state.route.name)) keep('wanted', location.hash);
+  player.stop();
+  live.stop();
+  library.empty();
+  forgetHome();
+  forgetSearch();
+  store.set({ user: null, stats: null, scan: null, downloads: [], overlay: null });
+};
+
+/** After login: the queue from last time, and the line to the station. */
+const welcome = async () => {
+  live.start();
+  tellPlays();
+  if (store.state.queue.entries.length) return;
+  const kept = recall('queue', null);
+  let queue = kept?.user === store.state.user?.id ? unpack(kept) : EMPTY;
+  let position = kept?.position_ms ?? 0;
+  if (!queue.entries.length) {
+    // Nothing from this browser: perhaps another device left off somewhere.
+    const other = await api.get('/me/queue').catch(() => null);
+    queue = unpack({ ids: other?.track_ids ?? [], index: other?.index ?? 0 });
+    position = other?.position_ms ?? 0;
+  }
+  if (!queue.entries.length || store.state.queue.entries.length) return;
+  const around = queue.entries.slice(Math.max(0, queue.index - 20), queue.index + 40).map((entry) => entry.id);
+  await library.tracks(around).catch(() => []);
+  if (!store.state.queue.entries.length) player.restore(queue, position);
+};
+
+const begin = async () => {
+  try {
+    const { user } = await api.get('/session', undefined, { quiet: true });
+    store.set({ user, reachable: true, started: true });
+    keep('user', user);
+    if (store.state.route.name === 'login') location.hash = '#/';
+    welcome();
+  } catch (error) {
+    const { status } = /** @type {ApiError} */ (error);
+    store.set({ reachable: status === 401, started: true, user: null });
+    if (status !== 401) setTimeout(() => { if (!store.state.user && !store.state.reachable) begin(); }, 5000);
+  }
+};
+
+/* ---- what is kept between visits ------------------------------------------------------------------ */
+
+const keepQueue = () => {
+  const { queue, user } = store.state;
+  if (user && queue.entries.length) keep('queue', { ...pack(queue), user: user.id, position_ms: Math.round(player.positionMs) });
+};
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let telling;
+const tellQueue = () => {
+  clearTimeout(telling);
+  telling = setTimeout(() => {
+    const { queue, user } = store.state;
+    if (!user || !queue.entries.length) return;
+    const from = Math.max(0, Math.min(queue.index - 250, queue.entries.length - 500));
+    const some = queue.entries.slice(from, from + 500);
+    api.put('/me/queue', { track_ids: some.map((/** @type {any} */ e) => e.id), index: queue.index - from, position_ms: Math.round(player.positionMs) }).catch(() => {});
+  }, 4000);
+};
+store.watch(['queue'], () => { keepQueue(); tellQueue(); });
+store.watch(['status'], () => { keepQueue(); if (store.state.status === 'paused') tellQueue(); });
+setInterval(() => { if (store.state.status === 'playing') keepQueue(); }, 5000);
+addEventListener('pagehide', keepQueue);
+store.watch(['volume', 'muted', 'levelling', 'saver'], ({ volume, muted, levelling, saver }) => keep('sound', { volume, muted, levelling, saver }));
+store.watch(['panel'], ({ panel }) => keep('panel', panel));
+
+const showTheme = () => {
+  const { theme: chosen } = store.state;
+  if (chosen === 'system') delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = chosen;
+  store.set({ dark: isDark(chosen) });
+  const colour = store.state.dark ? '#12100e' : '#faf8f5';
+  for (const meta of document.querySelectorAll('meta[name="theme-color"]')) meta.setAttribute('content', colour);
+};
+store.watch(['theme'], () => { keep('theme', store.state.theme); showTheme(); });
+lightSystem.addEventListener('change', showTheme);
+showTheme();
+
+/* ---- what the listener does ------------------------------------------------------------------------ */
+
+document.addEventListener('click', (event) => {
+  player.unlock();
+  if (/** @type {any} */ (event).answered || !(event.target instanceof Element)) return;
+  const target = /** @type {HTMLElement | null} */ (event.target.closest('[data-do]'));
+  if (target) act(target.dataset.do ?? '', cleaned(target.dataset), event, target);
+  else if (store.state.overlay && event.target.closest('sb-now a[href]')) store.set({ overlay: null });
+});
+document.addEventListener('intent', (event) => {
+  const { name, ...data } = /** @type {CustomEvent} */ (event).detail;
+  act(name, data);
+});
+document.addEventListener('contextmenu', (event) => {
+  if (!(event.target instanceof Element) || event.target.closest('a, input, textarea')?.matches('input, textarea')) return;
+  const target = /** @type {HTMLElement | null} */ (event.target.closest('[data-menu]'));
+  if (!target) return;
+  event.preventDefault();
+  act(target.dataset.menu ?? '', cleaned(target.dataset), event, target);
+});
+/** Attributes left empty say nothing. @param {DOMStringMap} data */
+const cleaned = (data) => Object.fromEntries(Object.entries(data).filter(([, value]) => value !== ''));
+
+document.addEventListener('keydown', (event) => {
+  const target = /** @type {HTMLElement} */ (event.target);
+  if (event.defaultPrevented || !store.state.user || document.querySelector('dialog[open]')) return;
+  if (target.closest('input:not([type="range"]):not([type="checkbox"]), textarea, select')) return;
+  const along = { ArrowDown: 1, ArrowUp: -1 }[/** @type {'ArrowUp'} */ (event.key)];
+  const row = target.closest('.row');
+  if (along && row && !event.shiftKey) {
+    const stops = /** @type {HTMLElement[]} */ ([...(row.closest('main, aside, sb-now') ?? document).querySelectorAll('.row .row-play')]);
+    const next = stops[stops.indexOf(/** @type {HTMLElement} */ (row.querySelector('.row-play'))) + along];
+    if (next) { event.preventDefault(); next.focus(); next.closest('.row')?.scrollIntoView({ block: 'nearest' }); }
+    return;
+  }
+  const deed = deedOf(event);
+  if (!deed) return;
+  // A button reached by keyboard is pressed by space; elsewhere space is the music's.
+  if (deed === 'toggle' && target.matches('button:focus-visible, a:focus-visible, [role="switch"]')) return;
+  if (target.matches('input[type="range"]') && event.key.startsWith('Arrow')) return;
+  if (event.repeat && !['seek-forward', 'seek-back', 'louder', 'softer'].includes(deed)) return;
+  event.preventDefault();
+  act(deed);
+});
+
+// A picture that is not there gives way to the letter behind it.
+document.addEventListener('error', (event) => {
+  const { target } = event;
+  if (target instanceof HTMLImageElement && target.closest('.cover')) target.dataset.live = 'failed';
+}, true);
+
+let places = 0;
+const stand = () => {
+  if (!Number.isFinite(history.state?.place)) history.replaceState({ ...history.state, place: (places += 1) }, '');
+  else places = Math.max(places, history.state.place);
+  return history.state.place;
+};
+addEventListener('popstate', () => {
+  if (store.state.overlay && !history.state?.overlay) store.set({ overlay: null });
+  else if (history.state?.overlay && player.entry) store.set({ overlay: history.state.overlay });
+});
+addEventListener('hashchange', () => {
+  const route = parse(location.hash);
+  app()?.leave(stand());
+  store.set({ route, overlay: null });
+  if (store.state.user) sync.check();
+});
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden) keepQueue();
+  else if (store.state.user) { sync.check(); tellPlays(); }
+});
+addEventListener('online', () => { if (store.state.user) { sync.check(); tellPlays(); } else begin(); });
+store.watch(['live'], ({ live: on }) => { if (on && store.state.user) sync.check(); });
+
+/* ---- begin ------------------------------------------------------------------------------------------ */
+
+if (history.state?.overlay) history.replaceState({ ...history.state, overlay: null }, '');
+// Elements draw themselves as soon as they stand in the page, so they enter it only now.
+for (const name of ['sb-toaster', 'sb-menu', 'sb-app']) document.body.prepend(document.createElement(name));
+app().leave(stand());
+begin();
+
+if ('serviceWorker' in navigator) {
+  const had = Boolean(navigator.serviceWorker.controller);
+  navigator.serviceWorker.register('/sw.js').catch(() => {});
+  navigator.serviceWorker.addEventListener('controllerchange', () => { if (had) store.set({ updateReady: true }); });
+}

@@ -1,0 +1,253 @@
+// @ts-check
+/** What a listener can do anywhere in the player, by name: the far end of every `data-do` and every shortcut. */
+import * as Q from './queue.js';
+import { plural } from './format.js';
+import { to } from './router.js';
+
+/** @param {any} error */
+export const words = (error) => (error?.unreachable ? 'The station does not answer.' : error?.message || 'That did not work.');
+
+const AT_ONCE = 500; // the most tracks that one press puts into the queue
+
+/**
+ * @param {object} parts
+ * @param {import('./api.js').Api} parts.api
+ * @param {import('./store.js').Store} parts.store
+ * @param {ReturnType<import('./library.js').createLibrary>} parts.library
+ * @param {import('./player.js').Player} parts.player
+ * @param {any} parts.ui `toast(notice)`, `menu(menu)`, `dialog(name, props)`, `go(hash)`, `overlay(name | null)`
+ */
+export const createDeeds = ({ api, store, library, player, ui }) => {
+  /** @param {() => Promise<any>} deed @param {{again?: () => void}} [options] */
+  const attempt = async (deed, { again } = {}) => {
+    try {
+      return await deed();
+    } catch (error) {
+      if (/** @type {any} */ (error).status !== 401) {
+        ui.toast({ tone: 'problem', message: words(error), action: again && { words: 'Try again', run: again } });
+      }
+      return undefined;
+    }
+  };
+
+  /** The tracks of something, in its own order. @param {DOMStringMap | Record<string, any>} data */
+  const tracksOf = async (data) => {
+    const { kind, id } = data;
+    if (kind === 'track') return library.tracks([id]);
+    if (kind === 'album' || kind === 'playlist') {
+      const found = await library.whole(kind === 'album' ? 'albums' : 'playlists', id);
+      return found.ids.map((/** @type {string} */ one) => library.track(one)).filter(Boolean);
+    }
+    const query = { artist: { artist_id: id, sort: 'album' }, genre: { genre: id, sort: 'artist' }, favourites: { favourite: 1, sort: '-favourited' } }[kind];
+    const chance = data.shuffle ? { sort: 'random', seed: Math.floor(Math.random() * 1e6) } : {};
+    return library.some('tracks', { ...query, ...chance, limit: AT_ONCE });
+  };
+  const present = (/** @type {any[]} */ tracks) => tracks.filter((t) => t.place !== 'missing');
+
+  /** @type {Record<string, (data: any, event?: Event, target?: HTMLElement) => any>} */
+  const deeds = {
+    /* ---- playing */
+    toggle: () => player.toggle(),
+    next: () => player.next(),
+    previous: () => player.previous(),
+    'seek-forward': () => player.nudge(10),
+    'seek-back': () => player.nudge(-10),
+    'retry-play': () => player.play(),
+    shuffle: () => player.shuffle(!store.state.queue.shuffle),
+    repeat: () => player.repeat(),
+    mute: () => store.set({ muted: !store.state.muted }),
+    louder: () => store.set({ volume: Math.min(1, store.state.volume + 0.05), muted: false }),
+    softer: () => store.set({ volume: Math.max(0, store.state.volume - 0.05) }),
+
+    /** Plays a whole thing. `kind`, `id`, and perhaps `shuffle` and `from` (a track of it). */
+    'play-thing': (data) => attempt(async () => {
+      const tracks = present(await tracksOf(data));
+      if (!tracks.length) { ui.toast({ message: 'There is nothing to play here yet.' }); return; }
+      const start = data.from ? Math.max(0, tracks.findIndex((t) => t.id === data.from)) : data.shuffle ? null : 0;
+      player.playTracks(tracks, { start, shuffle: Boolean(data.shuffle), source: data.source ?? '' });
+    }, { again: () => deeds['play-thing'](data) }),
+
+    /** Plays from a place in a long list, as many as fit. `kind` tracks, `query`, `index`. */
+    'play-list': (data) => attempt(async () => {
+      const shuffle = Boolean(data.shuffle);
+      const query = shuffle ? { ...data.query, sort: 'random', seed: Math.floor(Math.random() * 1e6) } : data.query;
+      const tracks = present(await library.some('tracks', { ...query, offset: shuffle ? 0 : data.index, limit: AT_ONCE }));
+      player.playTracks(tracks, { start: 0, shuffle: false, source: data.source ?? '' });
+    }, { again: () => deeds['play-list'](data) }),
+
+    'play-next': (data) => attempt(async () => {
+      const tracks = present(await tracksOf(data));
+      library.remember('tracks', tracks);
+      player.edit((queue) => Q.insertNext(queue, tracks.map((t) => t.id)));
+      ui.toast({ message: tracks.length === 1 ? `“${tracks[0].title}” plays next.` : `${plural(tracks.length, 'track')} play next.` });
+    }),
+    'add-to-queue': (data) => attempt(async () => {
+      const tracks = present(await tracksOf(data));
+      library.remember('tracks', tracks);
+      player.edit((queue) => Q.append(queue, tracks.map((t) => t.id)));
+      ui.toast({ message: tracks.length === 1 ? `“${tracks[0].title}” is in the queue.` : `${plural(tracks.length, 'track')} added to the queue.`, action: { words: 'Show queue', deed: 'show-queue' } });
+    }),
+    'queue-jump': (data) => player.jump(Number(data.index)),
+    'queue-remove': (data) => player.edit((queue) => Q.remove(queue, Number(data.index))),
+    'queue-clear': () => {
+      const before = store.state.queue;
+      player.edit(Q.clear);
+      ui.toast({ message: 'The queue is empty.', action: { words: 'Undo', run: () => player.edit((now) => ({ ...before, index: Math.max(0, before.entries.findIndex((/** @type {any} */ e) => e.key === Q.current(now)?.key)) })) } });
+    },
+
+    /* ---- what one thinks of it */
+    favourite: (data) => attempt(async () => {
+      const track = library.track(data.id) ?? (await library.tracks([data.id]))[0];
+      const favourite = !track.favourite;
+      library.amend(data.id, { favourite });
+      try {
+        await (favourite ? api.put(`/library/favourites/${data.id}`) : api.delete(`/library/favourites/${data.id}`));
+      } catch (error) {
+        library.amend(data.id, { favourite: !favourite });
+        throw error;
+      }
+    }),
+    'favourite-album': (data) => attempt(async () => {
+      const favourite = !library.album(data.id)?.favourite;
+      await (favourite ? api.put(`/library/favourites/${data.id}`) : api.delete(`/library/favourites/${data.id}`));
+      library.remember('albums', [{ id: data.id, favourite }]);
+      library.nudge();
+    }),
+    'favourite-current': () => player.entry && deeds.favourite({ id: player.entry.id }),
+    rate: (data) => attempt(async () => {
+      const before = library.track(data.id)?.rating ?? 0;
+      const rating = Number(data.rating) === before ? 0 : Number(data.rating);
+      library.amend(data.id, { rating });
+      try {
+        await api.put(`/library/ratings/${data.id}`, { rating });
+      } catch (error) {
+        library.amend(data.id, { rating: before });
+        throw error;
+      }
+    }),
+
+    /* ---- playlists */
+    'pick-playlist': (data) => ui.dialog('sb-pick-playlist', { ids: data.ids ?? [data.id], things: data }),
+    'pick-playlist-for': (data) => attempt(async () => {
+      const tracks = await tracksOf(data);
+      ui.dialog('sb-pick-playlist', { ids: tracks.map((t) => t.id) });
+    }),
+    'new-playlist': async (data) => {
+      const name = await ui.dialog('sb-ask-name', { title: 'New playlist', label: 'Name', button: 'Make playlist' });
+      if (!name) return;
+      const made = await attempt(() => api.post('/library/playlists', { name, track_ids: data.ids ?? [] }));
+      if (!made) return;
+      library.remember('playlists', [made]);
+      library.refresh('playlists');
+      if (data.ids) ui.toast({ message: `Added to “${name}”.`, action: { words: 'Open', run: () => ui.go(to`/playlist/${made.id}`) } });
+      else ui.go(to`/playlist/${made.id}`);
+    },
+    'rename-playlist': async (data) => {
+      const before = library.thing('playlists', data.id);
+      const name = await ui.dialog('sb-ask-name', { title: 'Rename playlist', label: 'Name', value: before?.name ?? '', button: 'Rename' });
+      if (!name || name === before?.name) return;
+      const made = await attempt(() => api.patch(`/library/playlists/${data.id}`, { name }));
+      if (made) { library.remember('playlists', [{ id: data.id, name }]); library.refresh('playlists'); }
+    },
+    'delete-playlist': async (data) => {
+      const before = library.thing('playlists', data.id);
+      const sure = await ui.dialog('sb-confirm', { title: `Delete “${before?.name ?? 'this playlist'}”?`, text: 'Its tracks stay in your library.', button: 'Delete playlist', danger: true });
+      if (!sure) return;
+      const done = await attempt(async () => { await api.delete(`/library/playlists/${data.id}`); return true; });
+      if (done) { library.refresh('playlists'); ui.go('#/library/playlists'); }
+    },
+
+    /* ---- caring for the library */
+    'edit-tags': (data) => attempt(async () => {
+      const [track] = await library.tracks([data.id]);
+      ui.dialog('sb-edit-tags', { track });
+    }),
+    trash: (data) => attempt(async () => {
+      const [track] = await library.tracks([data.id]);
+      await api.delete(`/library/tracks/${data.id}`);
+      library.drop(data.id);
+      player.edit((queue) => Q.removeTracks(queue, new Set([data.id])));
+      ui.toast({
+        message: `“${track?.title ?? 'The track'}” is in the trash.`,
+        action: { words: 'Undo', run: () => deeds.restore(data) },
+      });
+    }),
+    restore: (data) => attempt(async () => {
+      const track = await api.post(`/library/trash/${data.id}/restore`);
+      if (track?.id) library.remember('tracks', [track]);
+      library.returned(data.id);
+      ui.toast({ message: `“${track?.title ?? 'The track'}” is back in your library.` });
+    }),
+    scan: (data) => attempt(async () => {
+      const answer = await api.post('/library/scan', data.deep ? { deep: true } : {});
+      store.set({ scan: answer.scan ?? answer });
+    }, { again: () => deeds.scan(data) }),
+
+    /* ---- menus */
+    'track-menu': (data, event, target) => {
+      const track = library.track(data.id);
+      if (!track) return;
+      const guest = ['guest', 'child'].includes(store.state.user?.role);
+      ui.menu({
+        anchor: target, event, title: track.title, subtitle: track.artist, cover: track,
+        rating: { id: track.id, value: track.rating ?? 0 },
+        items: [
+          { icon: 'list-start', words: 'Play next', deed: 'play-next', data: { kind: 'track', id: track.id } },
+          { icon: 'list-end', words: 'Add to queue', deed: 'add-to-queue', data: { kind: 'track', id: track.id } },
+          { icon: 'list-plus', words: 'Add to playlist', deed: 'pick-playlist', data: { id: track.id } },
+          { icon: 'heart', words: track.favourite ? 'Remove from favourites' : 'Add to favourites', deed: 'favourite', data: { id: track.id }, filled: track.favourite },
+          null,
+          track.album_id && { icon: 'disc-3', words: 'Go to album', href: to`/album/${track.album_id}` },
+          track.artists?.[0] && { icon: 'mic-vocal', words: 'Go to artist', href: to`/artist/${track.artists[0].id}` },
+          ...(data.queue !== undefined ? [{ icon: 'x', words: 'Remove from queue', deed: 'queue-remove', data: { index: data.queue } }] : []),
+          ...(data.playlist !== undefined ? [{ icon: 'x', words: 'Remove from this playlist', deed: 'playlist-remove', data: { index: data.place, playlist: data.playlist } }] : []),
+          ...(guest ? [] : [null,
+            { icon: 'pencil', words: 'Edit details', deed: 'edit-tags', data: { id: track.id } },
+            { icon: 'trash-2', words: 'Move to trash', deed: 'trash', data: { id: track.id }, danger: true }]),
+        ],
+      });
+    },
+    'album-menu': (data, event, target) => {
+      const album = library.album(data.id);
+      const of = { kind: 'album', id: data.id };
+      ui.menu({
+        anchor: target, event, title: album?.title ?? 'Album', subtitle: album?.artist, cover: album,
+        items: [
+          { icon: 'play', words: 'Play', deed: 'play-thing', data: { ...of, source: album?.title } },
+          { icon: 'shuffle', words: 'Shuffle', deed: 'play-thing', data: { ...of, shuffle: '1', source: album?.title } },
+          { icon: 'list-start', words: 'Play next', deed: 'play-next', data: of },
+          { icon: 'list-end', words: 'Add to queue', deed: 'add-to-queue', data: of },
+          { icon: 'list-plus', words: 'Add to playlist', deed: 'pick-playlist-for', data: of },
+          album?.artists?.[0] && !album.compilation && { icon: 'mic-vocal', words: 'Go to artist', href: to`/artist/${album.artists[0].id}` },
+        ],
+      });
+    },
+    'playlist-menu': (data, event, target) => {
+      const list = library.thing('playlists', data.id);
+      const of = { kind: 'playlist', id: data.id };
+      ui.menu({
+        anchor: target, event, title: list?.name ?? 'Playlist',
+        items: [
+          { icon: 'list-start', words: 'Play next', deed: 'play-next', data: of },
+          { icon: 'list-end', words: 'Add to queue', deed: 'add-to-queue', data: of },
+          null,
+          { icon: 'pencil', words: 'Rename', deed: 'rename-playlist', data: of },
+          { icon: 'trash-2', words: 'Delete playlist', deed: 'delete-playlist', data: of, danger: true },
+        ],
+      });
+    },
+
+    /* ---- finding one's way */
+    search: () => ui.go('#/search'),
+    'show-queue': () => ui.showQueue(true),
+    'toggle-queue': () => ui.showQueue(),
+    'toggle-lyrics': () => ui.showLyrics(),
+    'open-now': () => ui.overlay('now'),
+    'close-now': () => ui.overlay(null),
+    close: () => ui.overlay(null),
+    shortcuts: () => ui.dialog('sb-shortcuts', {}),
+    reload: () => location.reload(),
+    'log-out': () => ui.logOut(),
+  };
+  return deeds;
+};

@@ -1,0 +1,77 @@
+// @ts-check
+/** What the station tells by itself, over Socket.IO. */
+
+/**
+ * Notices when an event was missed. Pure, so that it can be tried without a socket.
+ * @param {() => void} onGap
+ */
+export const createSequence = (onGap) => {
+  let last = -1;
+  return {
+    /** @param {number} seq */
+    start(seq) { last = seq; },
+    /** @param {number | undefined} seq */
+    see(seq) {
+      if (!Number.isFinite(seq)) return;
+      if (last >= 0 && /** @type {number} */ (seq) > last + 1) onGap();
+      if (/** @type {number} */ (seq) > last) last = /** @type {number} */ (seq);
+    },
+  };
+};
+
+/**
+ * @param {object} parts
+ * @param {(url: string, options: object) => any} parts.io socket.io-client
+ * @param {import('./store.js').Store} parts.store
+ * @param {{check: () => Promise<void>}} parts.sync
+ * @param {(notice: any) => void} parts.onNotice
+ */
+export const createLive = ({ io, store, sync, onNotice }) => {
+  /** @type {any} */
+  let socket = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const soon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => sync.check(), 150); // a scan tells of many batches
+  };
+  const sequence = createSequence(soon);
+
+  return {
+    start() {
+      if (socket) return;
+      socket = io('/', { transports: ['websocket', 'polling'], reconnectionDelayMax: 15000 });
+      socket.on('connect', () => store.set({ live: true, reachable: true }));
+      socket.on('disconnect', () => store.set({ live: false }));
+      socket.onAny((/** @type {string} */ name, /** @type {any} */ data) => {
+        if (name === 'snapshot') sequence.start(data?.seq ?? -1);
+        else sequence.see(data?.seq);
+      });
+      socket.on('snapshot', (/** @type {any} */ data) => {
+        store.set({ scan: data.scan ?? null, downloads: data.downloads ?? [] });
+        if (store.state.revision >= 0 && data.revision !== store.state.revision) soon();
+      });
+      socket.on('library:changed', (/** @type {any} */ data) => {
+        if (data.revision !== store.state.revision) soon();
+      });
+      socket.on('scan:progress', (/** @type {any} */ data) => {
+        const { seq, ...scan } = data;
+        store.set({ scan: scan.scan ?? scan });
+      });
+      socket.on('download:changed', ({ download }) => {
+        const others = store.state.downloads.filter((/** @type {any} */ d) => d.id !== download.id);
+        store.set({ downloads: [download, ...others] });
+      });
+      socket.on('download:removed', ({ id }) => {
+        store.set({ downloads: store.state.downloads.filter((/** @type {any} */ d) => d.id !== id) });
+      });
+      socket.on('notice', onNotice);
+    },
+    stop() {
+      clearTimeout(timer);
+      socket?.disconnect();
+      socket = null;
+      store.set({ live: false });
+    },
+  };
+};

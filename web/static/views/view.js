@@ -1,0 +1,49 @@
+// @ts-check
+/** What all views share: they ask for what they show, draw what is known at once, and follow changes. */
+import { Element } from '../core/element.js';
+import { room } from '../core/room.js';
+import { problem } from './parts.js';
+
+export class View extends Element {
+  /** @type {any} */ failure = null;
+  asked = 0;
+  /** Kept for as long as the view stands, even when the address moves on. */
+  route = room.store?.state.route;
+
+  connected() {
+    this.route = room.store.state.route;
+    this.follow(room.store, 'queue', 'status');
+    this.until(room.library.watch((/** @type {any} */ changes) => this.changed(changes)));
+    this.deeds.again = () => this.ask();
+    this.deeds['play-row'] = (data) => this.playRow(data);
+    this.opened();
+    this.ask();
+  }
+
+  opened() {}
+  /** Fetches what is shown. */
+  async fetch() {}
+  /** @param {DOMStringMap} _data */
+  playRow(_data) {}
+  /** @param {any} changes */
+  changed(changes) {
+    if (changes.everything) this.ask();
+    else this.update();
+  }
+
+  /** Names the page for the tab and for screen readers. @param {string} title */
+  named(title) { document.title = title ? `${title} · Soundsible` : 'Soundsible'; }
+
+  async ask() {
+    const mine = (this.asked += 1);
+    try {
+      await this.fetch();
+      if (mine === this.asked) this.failure = null;
+    } catch (error) {
+      if (mine === this.asked) this.failure = error;
+    }
+    if (mine === this.asked) this.update();
+  }
+
+  problem() { return problem(this.failure); }
+}

@@ -1,0 +1,164 @@
+/**
+ * Keeps the player's shell, and the covers looked at last, so that it opens at once and without the station.
+ * Music and everything else under /api goes straight to the station, always.
+ */
+const VERSION = /* version */'143b272a7145'/* end */;
+const FILES = /* files */[
+  '/',
+  '/manifest.webmanifest',
+  '/static/app.css',
+  '/static/app.js',
+  '/static/core/api.js',
+  '/static/core/collection.js',
+  '/static/core/colour.js',
+  '/static/core/deeds.js',
+  '/static/core/element.js',
+  '/static/core/format.js',
+  '/static/core/html.js',
+  '/static/core/keep.js',
+  '/static/core/keys.js',
+  '/static/core/latest.js',
+  '/static/core/library.js',
+  '/static/core/listening.js',
+  '/static/core/live.js',
+  '/static/core/lyrics.js',
+  '/static/core/player.js',
+  '/static/core/queue.js',
+  '/static/core/room.js',
+  '/static/core/router.js',
+  '/static/core/store.js',
+  '/static/core/sync.js',
+  '/static/core/window.js',
+  '/static/elements/controls.js',
+  '/static/elements/modal.js',
+  '/static/elements/reorder.js',
+  '/static/elements/sb-app.js',
+  '/static/elements/sb-ask-name.js',
+  '/static/elements/sb-confirm.js',
+  '/static/elements/sb-dock.js',
+  '/static/elements/sb-edit-tags.js',
+  '/static/elements/sb-letters.js',
+  '/static/elements/sb-list.js',
+  '/static/elements/sb-lyrics.js',
+  '/static/elements/sb-menu.js',
+  '/static/elements/sb-now.js',
+  '/static/elements/sb-pick-playlist.js',
+  '/static/elements/sb-queue.js',
+  '/static/elements/sb-rail-lists.js',
+  '/static/elements/sb-seek.js',
+  '/static/elements/sb-shelf.js',
+  '/static/elements/sb-shortcuts.js',
+  '/static/elements/sb-toaster.js',
+  '/static/elements/sb-volume.js',
+  '/static/icons/apple-touch-icon.png',
+  '/static/icons/icon-192.png',
+  '/static/icons/icon-512.png',
+  '/static/icons/maskable-192.png',
+  '/static/icons/maskable-512.png',
+  '/static/theme.js',
+  '/static/vendor/socket.io.esm.min.js',
+  '/static/views/album.js',
+  '/static/views/artist.js',
+  '/static/views/downloads.js',
+  '/static/views/favourites.js',
+  '/static/views/gate.js',
+  '/static/views/genre.js',
+  '/static/views/home.js',
+  '/static/views/library.js',
+  '/static/views/login.js',
+  '/static/views/nowhere.js',
+  '/static/views/offline.js',
+  '/static/views/parts.js',
+  '/static/views/playlist.js',
+  '/static/views/search.js',
+  '/static/views/setup.js',
+  '/static/views/view.js',
+  '/static/views/you.js',
+]/* end */;
+const SHELL = `soundsible-shell-${VERSION}`;
+const COVERS = 'soundsible-covers-1';
+const MOST_COVERS = 600;
+
+self.addEventListener('install', (event) => {
+  event.waitUntil((async () => {
+    const cache = await caches.open(SHELL);
+    await cache.addAll(FILES.map((path) => new Request(path, { cache: 'reload' })));
+    await self.skipWaiting();
+  })());
+});
+
+self.addEventListener('activate', (event) => {
+  event.waitUntil((async () => {
+    for (const name of await caches.keys()) {
+      if (name.startsWith('soundsible-') && name !== SHELL && name !== COVERS) await caches.delete(name);
+    }
+    await self.clients.claim();
+  })());
+});
+
+/** The station first; the kept page when it does not answer. */
+const page = async (request) => {
+  const cache = await caches.open(SHELL);
+  try {
+    const answer = await fetch(request);
+    if (answer.ok) await cache.put('/', answer.clone());
+    return answer;
+  } catch (error) {
+    const kept = await cache.match('/');
+    if (kept) return kept;
+    throw error;
+  }
+};
+
+/** What is kept at once, and a fresh one for the next time. */
+const file = async (event) => {
+  const cache = await caches.open(SHELL);
+  const kept = await cache.match(event.request, { ignoreSearch: true });
+  const fresh = fetch(event.request).then(async (answer) => {
+    if (answer.ok && answer.status === 200) await cache.put(event.request, answer.clone());
+    return answer;
+  });
+  if (!kept) return fresh;
+  event.waitUntil(fresh.catch(() => {}));
+  return kept;
+};
+
+let sinceTrim = 0;
+/** A cover with a version never changes. Those looked at longest ago leave first. */
+const picture = async (event) => {
+  const cache = await caches.open(COVERS);
+  const kept = await cache.match(event.request);
+  if (kept) {
+    event.waitUntil((async () => { // moved to the end: keys come in the order they were put
+      await cache.delete(event.request);
+      await cache.put(event.request, kept.clone());
+    })().catch(() => {}));
+    return kept.clone();
+  }
+  const answer = await fetch(event.request);
+  if (answer.status === 200) {
+    const copy = answer.clone();
+    event.waitUntil((async () => {
+      await cache.put(event.request, copy);
+      sinceTrim += 1;
+      if (sinceTrim < 40) return;
+      sinceTrim = 0;
+      const keys = await cache.keys();
+      await Promise.all(keys.slice(0, Math.max(0, keys.length - MOST_COVERS)).map((key) => cache.delete(key)));
+    })().catch(() => {}));
+  }
+  return answer;
+};
+
+self.addEventListener('fetch', (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (request.method !== 'GET' || url.origin !== self.location.origin) return;
+  if (url.pathname.startsWith('/api/covers/') && url.searchParams.has('v')) event.respondWith(picture(event));
+  else if (request.mode === 'navigate' && url.pathname === '/') event.respondWith(page(request));
+  else if (url.pathname.startsWith('/static/') || url.pathname === '/manifest.webmanifest') event.respondWith(file(event));
+});
+
+self.addEventListener('message', (event) => {
+  if (event.data === 'forget-covers') event.waitUntil(caches.delete(COVERS));
+});
