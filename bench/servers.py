@@ -72,7 +72,7 @@ def serve(kind: str, folder: Path) -> None:
         (folder / "port.new").write_text(str(addresses[0][1]))
         os.replace(folder / "port.new", folder / "port")
 
-    settings = SimpleNamespace(host="127.0.0.1", port=0, server=kind, threads=640)
+    settings = SimpleNamespace(host="127.0.0.1", port=0, server=kind, threads=400)
     sys.exit(server.serve(create=create, settings=settings, on_ready=ready))
 
 

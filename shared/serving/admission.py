@@ -11,7 +11,7 @@ import ipaddress
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -79,20 +79,32 @@ class Room:
     per_household: int
 
 
-THREADS = 640  # for 320 streams, 256 sockets, 64 quick answers; started only when needed
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """A room for each kind. Streams and sockets share their places: `together` is what both may hold."""
+
+    stream: Room
+    socket: Room
+    quick: Room
+    together: int
+
+    @property
+    def threads(self) -> int:
+        """How many threads can be at work at once."""
+        return self.together + self.quick.total
 
 
-def rooms_for(threads: int = THREADS) -> dict[Kind, Room]:
-    """Divide `threads` (64 or more): half for streams, two fifths for sockets, a tenth but never less than 48
-    for quick answers. One household gets half of a room, of the quick answers' three quarters."""
-    quick = max(48, threads // 10)
-    streams = max(8, min(threads // 2, threads - quick - 8))
-    sockets = max(8, threads - quick - streams)
-    return {
-        "stream": Room(total=streams, per_household=max(4, streams // 2)),
-        "socket": Room(total=sockets, per_household=max(4, sockets // 2)),
-        "quick": Room(total=quick, per_household=quick * 3 // 4),
-    }
+def rooms_for(threads: int) -> Rooms:
+    """Divide `threads` (64 or more): an eighth, 48 at least, for quick answers; the rest for streams and sockets,
+    six sevenths at most for either. One household gets half of a room, of the quick answers' three quarters.
+
+    The 400 of the default carry 300 paused players, or 300 sockets, and leave 50 for the other kind.
+    """
+    quick = max(48, threads // 8)
+    together = max(16, threads - quick)
+    either = together * 6 // 7
+    long_stay = Room(total=either, per_household=either // 2)
+    return Rooms(long_stay, long_stay, Room(total=quick, per_household=quick * 3 // 4), together)
 
 
 class Admission:
@@ -102,8 +114,8 @@ class Admission:
     This machine's own addresses are exempt always, because that is where a proxy or a tunnel usually runs.
     """
 
-    def __init__(self, *, rooms: Mapping[Kind, Room], exempt: Collection[str] = ()) -> None:
-        self.rooms = dict(rooms)
+    def __init__(self, *, rooms: Rooms, exempt: Collection[str] = ()) -> None:
+        self.rooms = rooms
         self._exempt = frozenset(exempt)
         self._inside: Counter[Kind] = Counter()
         self._households: Counter[tuple[Kind, str]] = Counter()
@@ -111,10 +123,10 @@ class Admission:
 
     def enter(self, kind: Kind, address: str) -> bool:
         """True: let in, `leave` must follow. False: the room, or this household's part of it, is full."""
-        room = self.rooms[kind]
+        room = self._room(kind)
         home = None if address in self._exempt else household(address)
         with self._lock:
-            if self._inside[kind] >= room.total:
+            if self.full(kind):
                 return False
             if home is not None:
                 if self._households[kind, home] >= room.per_household:
@@ -134,10 +146,15 @@ class Admission:
 
     def full(self, kind: Kind) -> bool:
         """Whether the room as a whole is full (not one household's part of it)."""
-        return self._inside[kind] >= self.rooms[kind].total
+        if kind != "quick" and self._inside["stream"] + self._inside["socket"] >= self.rooms.together:
+            return True
+        return self._inside[kind] >= self._room(kind).total
 
     def inside(self, kind: Kind) -> int:
         return self._inside[kind]
+
+    def _room(self, kind: Kind) -> Room:
+        return {"stream": self.rooms.stream, "socket": self.rooms.socket, "quick": self.rooms.quick}[kind]
 
 
 class Doorkeeper:

@@ -64,8 +64,7 @@ def run(
     stopping = eventlet.Event()
     _hear_signals(stopping)
     site = Doorkeeper(with_files(app, wrapper=GreenFile), admission=admission)
-    open_rooms = sum(room.total for room in admission.rooms.values())
-    pool = eventlet.GreenPool(2 * open_rooms)
+    pool = eventlet.GreenPool(max(1000, 2 * admission.rooms.threads))  # idle connections hold one too
     servers = [
         eventlet.spawn(
             eventlet.wsgi.server,

@@ -549,7 +549,7 @@ class StationApplication(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def load_config(self) -> None:
-        threads = sum(room.total for room in self.admission.rooms.values())
+        threads = self.admission.rooms.threads
         for name, value in {
             "workers": 1,                       # one process holds the station; threads do the rest
             "worker_class": StationWorker,

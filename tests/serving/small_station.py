@@ -112,6 +112,6 @@ if __name__ == "__main__":
         host=os.environ.get("HOST", "127.0.0.1"),
         port=int(os.environ.get("PORT", "0")),
         server=KIND,
-        threads=int(os.environ.get("THREADS", "640")),
+        threads=int(os.environ.get("THREADS", "400")),
     )
     sys.exit(server.serve(create=create, settings=settings, on_ready=on_ready))

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.serving.admission import Admission, Doorkeeper, Room, household, kind_of, rooms_for
+from shared.serving.admission import Admission, Doorkeeper, Room, Rooms, household, kind_of, rooms_for
 
-SMALL = {"stream": Room(4, 2), "socket": Room(2, 1), "quick": Room(3, 2)}
+SMALL = Rooms(stream=Room(4, 2), socket=Room(2, 1), quick=Room(3, 2), together=5)
 
 
 @pytest.mark.parametrize(
@@ -53,9 +53,22 @@ def test_addresses_of_one_ipv6_network_are_one_household():
 @given(st.integers(64, 5000))
 def test_every_room_has_places_and_together_they_fit_the_threads(threads):
     rooms = rooms_for(threads)
-    assert sum(room.total for room in rooms.values()) <= threads
-    assert all(0 < room.per_household <= room.total for room in rooms.values())
-    assert rooms["quick"].total >= 48
+    assert rooms.threads <= threads
+    for room in (rooms.stream, rooms.socket):
+        assert 0 < room.per_household <= room.total < rooms.together
+    assert rooms.quick.per_household * 2 >= 48 and rooms.quick.total >= 48
+
+
+def test_the_default_carries_three_hundred_paused_players():
+    assert rooms_for(400).stream.total >= 300
+
+
+def test_streams_and_sockets_share_their_places_and_leave_the_quick_ones_alone():
+    admission = Admission(rooms=SMALL)
+    assert all(admission.enter("stream", f"10.0.0.{n}") for n in range(4))
+    assert admission.enter("socket", "10.0.0.1")
+    assert not admission.enter("socket", "10.0.0.2"), "one room has a place, but together they are full"
+    assert admission.enter("quick", "10.0.0.3")
 
 
 addresses = st.sampled_from(["10.0.0.1", "10.0.0.2", "::1"])
@@ -66,11 +79,11 @@ visits = st.lists(st.tuples(st.sampled_from(["stream", "socket", "quick"]), addr
 def test_who_was_let_in_and_leaves_gives_the_place_back(wanted):
     admission = Admission(rooms=SMALL)
     inside = [visit for visit in wanted if admission.enter(*visit)]
-    for kind, room in SMALL.items():
+    for kind, room in (("stream", SMALL.stream), ("socket", SMALL.socket), ("quick", SMALL.quick)):
         assert admission.inside(kind) == sum(1 for visit in inside if visit[0] == kind) <= room.total
     for visit in inside:
         admission.leave(*visit)
-    assert [admission.inside(kind) for kind in SMALL] == [0, 0, 0]
+    assert [admission.inside(kind) for kind in ("stream", "socket", "quick")] == [0, 0, 0]
     assert admission.enter("socket", "10.0.0.1")
 
 

@@ -8,6 +8,11 @@ import socket
 import pytest
 import socketio
 
+from shared.serving.admission import rooms_for
+
+FEW = "64"  # threads; so that a room is full soon
+STREAMS = rooms_for(64).stream.total
+
 
 @pytest.fixture
 def many(small_station):
@@ -68,7 +73,7 @@ def test_a_request_that_comes_byte_by_byte_is_understood(small_station):
 
 
 def test_clients_that_dawdle_over_their_heads_hold_no_thread(small_station, many):
-    station = small_station(THREADS="64")
+    station = small_station(THREADS=FEW)
     for wire in many(station, 150):
         wire.send(b"GET /api/health HTTP/1.1\r\nHost: ")
     many(station, 50)  # and some that say nothing at all
@@ -100,8 +105,8 @@ def test_half_a_body_is_not_taken_for_a_whole_one(small_station):
 
 
 def test_paused_players_leave_room_for_quick_answers_and_sockets(small_station, many, music_bytes):
-    station = with_music(small_station(THREADS="64"), music_bytes * 8)
-    pause(many(station, 8))
+    station = with_music(small_station(THREADS=FEW), music_bytes * 8)
+    pause(many(station, STREAMS))
     with station.wire() as wire:
         status, headers, body = wire.ask("/api/stream/a.flac")
         assert (status, headers["retry-after"], headers["connection"]) == (503, "5", "close")
@@ -112,9 +117,9 @@ def test_paused_players_leave_room_for_quick_answers_and_sockets(small_station, 
 
 
 def test_a_place_that_is_given_back_is_given_away_again(small_station, many, music_bytes):
-    station = with_music(small_station(THREADS="64"), music_bytes * 8)
+    station = with_music(small_station(THREADS=FEW), music_bytes * 8)
     for _ in range(3):
-        wires = many(station, 8)
+        wires = many(station, STREAMS)
         pause(wires)
         for wire in wires:
             wire.socket.close()
@@ -134,8 +139,8 @@ def test_three_hundred_paused_players_are_carried(small_station, many, music_byt
 
 
 def test_a_stream_nobody_reads_gives_its_place_to_one_that_is_wanted(small_station, many, music_bytes):
-    station = with_music(small_station(THREADS="64", times={"STALLED_S": 0.1}), music_bytes * 8)
-    pause(many(station, 8))
+    station = with_music(small_station(THREADS=FEW, times={"STALLED_S": 0.1}), music_bytes * 8)
+    pause(many(station, STREAMS))
 
     def played():
         with station.wire() as wire:
@@ -162,8 +167,8 @@ def _closed_by_peer(station):
 
 
 def test_stuck_calls_turn_away_what_they_cannot_serve_and_streams_go_on(small_station, many, music_bytes):
-    station = with_music(small_station(THREADS="64", times={"WAITING_S": 0.3}), music_bytes)
-    for wire in many(station, 48):
+    station = with_music(small_station(THREADS=FEW, times={"WAITING_S": 0.3}), music_bytes)
+    for wire in many(station, rooms_for(64).quick.total):
         wire.request("/api/stuck")
     station.wait_for(lambda: station.health() == 503)
     with station.wire() as wire:
@@ -171,7 +176,7 @@ def test_stuck_calls_turn_away_what_they_cannot_serve_and_streams_go_on(small_st
 
 
 def test_a_burst_waits_its_turn_instead_of_being_turned_away(small_station, many):
-    station = small_station(THREADS="64")
+    station = small_station(THREADS=FEW)
     wires = many(station, 300)
     for _ in range(3):
         for wire in wires:

@@ -9,6 +9,7 @@ import pytest
 import socketio
 
 from shared import server
+from shared.serving.admission import rooms_for
 
 KINDS = ["gunicorn", "eventlet", "werkzeug"]
 
@@ -103,7 +104,7 @@ def test_requests_beyond_the_room_are_turned_away_on_every_server(small_station,
         station = small_station(kind, THREADS="64")
         (station.folder / "a.flac").write_bytes(music_bytes * 8)
         paused = []
-        for _ in range(8):
+        for _ in range(rooms_for(64).stream.total):
             wire = station.wire()
             wire.request("/api/stream/a.flac")
             assert wire.socket.recv(10)
