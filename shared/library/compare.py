@@ -1,0 +1,300 @@
+"""Hold what a walk finds against what the library knows. Pure: it asks nobody and changes nothing outside.
+
+A file that is as it was costs one dict look-up and three comparisons. What differs becomes *new*, *changed* or
+*returned*; what was not met is *gone*. `recognise` then tells which of the gone files are new ones under another
+name, as far as the file system can tell; where only the tags can, the records are asked after reading.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.library.walk import Folder, found_file
+from shared.model.scan import Found, Known, Picture
+
+MISSING, TRASHED = 1, 2         # bits of the flags in what is known of a file
+
+KnownFile = tuple[int, int, int, int]       # file id, size_bytes, mtime_ns, flags
+Key = tuple[Any, ...]
+_NO_INODE = (None, "", "0")                 # some file systems number nothing
+
+
+@dataclass(slots=True)
+class Differences:
+    """What one folder holds that the library does not know, or knows otherwise."""
+
+    new: list[Found] = field(default_factory=list)
+    changed: list[tuple[int, Found]] = field(default_factory=list)      # (file id, as it is now)
+    again: list[tuple[int, Found]] = field(default_factory=list)        # as it was, but with other lyrics beside it
+    returned: list[int] = field(default_factory=list)                   # file ids: were missing, are as they were
+    pictures: list[Picture] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.new) + len(self.changed) + len(self.again) + len(self.returned) + len(self.pictures)
+
+
+class Comparison:
+    """One root's comparison: give it every folder of a walk, then ask what is left over.
+
+    known       path → (file id, size_bytes, mtime_ns, flags); it is used up
+    bad         path → (size_bytes, mtime_ns) of files that could not be read; not read again while they look so
+    lyrics      path → "size-mtime_ns" of the .lrc beside the file when it was read
+    pictures    folder → (path, size_bytes, mtime_ns)
+    """
+
+    def __init__(self, known: dict[str, KnownFile], *, bad: Mapping[str, tuple[int, int]] | None = None,
+                 lyrics: Mapping[str, str] | None = None,
+                 pictures: Mapping[str, tuple[str, int, int]] | None = None) -> None:
+        self.known = known
+        self.found = 0
+        self._bad = bad or {}
+        self._met_bad: set[str] = set()         # still as bad as they were, or about to be read
+        self._lyrics = lyrics or {}
+        self._pictures = pictures or {}
+        self._doubtful: set[str] = set()
+
+    def folder(self, folder: Folder) -> Differences | None:
+        """What differs in `folder`; None when nothing does."""
+        files = folder.files
+        self.found += len(files)
+        take = self.known.pop
+        odd: list[tuple[KnownFile | None, str, os.stat_result]] = []
+        if folder.lyrics or self._lyrics:
+            for path, looked in files:
+                row = take(path, None)
+                if (row is None or row[2] != looked.st_mtime_ns or row[1] != looked.st_size or row[3]
+                        or self._other_lyrics(folder, path)):
+                    odd.append((row, path, looked))
+        else:
+            for path, looked in files:
+                row = take(path, None)
+                if row is None or row[2] != looked.st_mtime_ns or row[1] != looked.st_size or row[3]:
+                    odd.append((row, path, looked))
+        if not odd and folder.picture is None and not self._pictures and not folder.doubtful:
+            return None
+        differences = Differences()
+        for row, path, looked in odd:
+            self._judge(differences, folder, row, found_file(path, looked))
+        self._doubtful.update(folder.doubtful)
+        if folder.picture is not None or self._pictures:
+            self._compare_picture(differences, folder)
+        return differences if differences else None
+
+    def was_bad(self, path: str) -> bool:
+        """Whether `path` stands in the list of bad files."""
+        return path in self._bad
+
+    def gone(self, unreadable: Iterable[str] = ()) -> list[int]:
+        """After the walk: ids of the files that were there and are not, but for those in `unreadable` folders."""
+        unsure = self._unsure(unreadable)
+        return [row[0] for path, row in self.known.items() if not row[3] and not unsure(path)]
+
+    def cured(self, unreadable: Iterable[str] = ()) -> list[str]:
+        """After the walk: bad files that are gone, or are again what the library knows."""
+        unsure = self._unsure(unreadable)
+        return [path for path in self._bad if path not in self._met_bad and not unsure(path)]
+
+    # ---- inside ---------------------------------------------------------------------------------------------------
+
+    def _judge(self, differences: Differences, folder: Folder, row: KnownFile | None, found: Found) -> None:
+        if row is not None:
+            if row[3] & TRASHED:
+                return  # it could not be moved to the trash; it stays where it is, and out of the library
+            if row[1] == found.size_bytes and row[2] == found.mtime_ns:
+                if row[3] & MISSING:
+                    differences.returned.append(row[0])
+                if self._other_lyrics(folder, found.path):
+                    differences.again.append((row[0], found))
+                return
+        if found.path in self._bad:
+            self._met_bad.add(found.path)
+            if self._bad[found.path] == (found.size_bytes, found.mtime_ns):
+                return
+        if row is None:
+            differences.new.append(found)
+        else:
+            differences.changed.append((row[0], found))
+
+    def _other_lyrics(self, folder: Folder, path: str) -> bool:
+        return folder.lyrics.get(path[:path.rfind(".")]) != self._lyrics.get(path)
+
+    def _compare_picture(self, differences: Differences, folder: Folder) -> None:
+        was, now = self._pictures.get(folder.path), folder.picture
+        if now is not None:
+            if was is None or tuple(was) != (now.path, now.size_bytes, now.mtime_ns):
+                differences.pictures.append(now)
+        elif was is not None:
+            differences.pictures.append(Picture(folder.path, "", 0, 0))
+
+    def _unsure(self, unreadable: Iterable[str]) -> Callable[[str], bool]:
+        """Whether a path lies in a folder that could not be listed, or could not be looked at itself."""
+        prefixes = tuple(f"{folder}/" for folder in unreadable)
+        doubtful = self._doubtful
+        return lambda path: path.startswith(prefixes) or path in doubtful
+
+
+# ---- files that moved --------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, frozen=True)
+class Arrival:
+    """A file that is not what the library knows under its path. `file_id`: of the one it knows there, or None."""
+
+    root_id: int
+    found: Found
+    file_id: int | None = None
+
+
+@dataclass(slots=True)
+class Recognition:
+    """What became of the arrivals: each stands in exactly one of the first five lists."""
+
+    moved: list[tuple[Arrival, int]] = field(default_factory=list)      # the known file under another name, as it was
+    renamed: list[tuple[Arrival, int]] = field(default_factory=list)    # certainly that known file, but to be read
+    suspects: list[tuple[Arrival, int]] = field(default_factory=list)   # perhaps: its tags must agree
+    changed: list[Arrival] = field(default_factory=list)                # the file known at this path, to be read
+    new: list[Arrival] = field(default_factory=list)
+    aside: list[int] = field(default_factory=list)      # file ids: were missing already, and their path is now taken
+
+
+def recognise(arrivals: Sequence[Arrival], lost: Iterable[Known]) -> Recognition:
+    """Find the `lost` files (gone now, missing before, or no longer what lies at their path) among the `arrivals`.
+
+    In this order, and only where both sides are unique: the same inode with the same size and time; the same size
+    and time (ties are broken by the name); the same name but for case and Unicode form; the same inode alone, which
+    is a suspicion, since file systems use their numbers again. A copy never matches: its original is not lost.
+    """
+    lost = list(lost)
+    known_of = {known.file_id: known for known in lost}
+    own = {arrival.file_id for arrival in arrivals}
+    rest = dict(enumerate(arrivals))
+    pool = dict(known_of)
+    exact: dict[int, int] = {}      # index of an arrival → file id
+    for key in (_inode_and_stamp, _stamp):
+        for index, file_id in _pairs(rest, pool, key, by_name=True):
+            exact[index] = file_id
+            del rest[index], pool[file_id]
+    _let_stay(arrivals, exact, known_of)
+
+    placed = set(exact.values())
+    result = Recognition(moved=[(arrivals[index], file_id) for index, file_id in sorted(exact.items())])
+    result.aside = [owner for index in sorted(exact)
+                    if (owner := arrivals[index].file_id) is not None and owner not in placed]
+    rest = {}
+    for index, arrival in enumerate(arrivals):
+        if arrival.file_id is not None and arrival.file_id not in placed and index not in exact:
+            result.changed.append(arrival)
+        elif index not in exact:
+            rest[index] = arrival
+    pool = {file_id: known for file_id, known in known_of.items() if file_id not in placed and file_id not in own}
+    for into, key in ((result.renamed, _plain_name), (result.suspects, _inode)):
+        for index, file_id in sorted(_pairs(rest, pool, key, by_name=False)):
+            into.append((rest.pop(index), file_id))
+            del pool[file_id]
+    result.new = list(rest.values())
+    return result
+
+
+def in_order(recognition: Recognition, paths: Mapping[int, tuple[int, str]]) -> list[tuple[Arrival, int]]:
+    """The moves, in an order in which each target path is free when its turn comes.
+
+    `paths`: file id → (root id, path) before. Where files passed their names round in a ring, and where a missing
+    file's path is taken, a file first steps aside to a name that no walk finds.
+    """
+    moves = recognition.moved
+    arrival_of = {file_id: arrival for arrival, file_id in moves}
+    holder = {paths[file_id]: file_id for file_id in arrival_of if file_id in paths}
+    ordered: list[tuple[Arrival, int]] = [(_aside(file_id, paths), file_id) for file_id in recognition.aside]
+    done: set[int] = set()
+    for _, start in moves:
+        chain: list[int] = []
+        one: int | None = start
+        while one is not None and one not in done and one not in chain:
+            chain.append(one)
+            target = arrival_of[one]
+            one = holder.get((target.root_id, target.found.path))
+        if one is not None and one not in done:     # a ring, which `one` holds shut
+            ordered.append((_aside(one, paths), one))
+        for file_id in reversed(chain):
+            ordered.append((arrival_of[file_id], file_id))
+            done.add(file_id)
+    return ordered
+
+
+def _aside(file_id: int, paths: Mapping[int, tuple[int, str]]) -> Arrival:
+    root_id, path = paths[file_id]
+    return Arrival(root_id, Found(f".soundsible/aside/{file_id}/{path.rpartition('/')[2]}", 0, 0, "", ""))
+
+
+def _inode_and_stamp(file: Found | Known) -> Key | None:
+    return (file.inode, file.device, file.size_bytes, file.mtime_ns) if file.inode not in _NO_INODE else None
+
+
+def _inode(file: Found | Known) -> Key | None:
+    return (file.inode, file.device) if file.inode not in _NO_INODE else None
+
+
+def _stamp(file: Found | Known) -> Key | None:
+    return file.size_bytes, file.mtime_ns
+
+
+def _plain_name(file: Found | Known) -> Key | None:
+    return (unicodedata.normalize("NFC", unicodedata.normalize("NFC", file.path).casefold()),)
+
+
+def _pairs(arrivals: Mapping[int, Arrival], pool: Mapping[int, Known], key_of: Callable[[Found | Known], Key | None],
+           *, by_name: bool) -> list[tuple[int, int]]:
+    """(index of arrival, file id) that share a key nobody else has; with `by_name`, a name may decide between some."""
+    lost: dict[Key, list[int]] = defaultdict(list)
+    for file_id, known in pool.items():
+        if (key := key_of(known)) is not None:
+            lost[key].append(file_id)
+    met: dict[Key, list[int]] = defaultdict(list)
+    for index, arrival in arrivals.items():
+        if (key := key_of(arrival.found)) is not None and key in lost:
+            met[key].append(index)
+    pairs = []
+    for key, indexes in met.items():
+        ids = lost[key]
+        if len(indexes) == 1 and len(ids) == 1:
+            pairs.append((indexes[0], ids[0]))
+        elif by_name:
+            pairs += _by_name({index: arrivals[index].found.path for index in indexes},
+                              {file_id: pool[file_id].path for file_id in ids})
+    return pairs
+
+
+def _by_name(met: dict[int, str], lost: dict[int, str]) -> list[tuple[int, int]]:
+    """Pairs whose paths end alike as no others do: "Artist/Album/01.mp3" is tried before "01.mp3"."""
+    pairs = []
+    for depth in (3, 2, 1):
+        ends: dict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+        for side, paths in enumerate((met, lost)):
+            for one, path in paths.items():
+                ends["/".join(path.split("/")[-depth:])][side].append(one)
+        for indexes, ids in ends.values():
+            if len(indexes) == 1 and len(ids) == 1:
+                pairs.append((indexes[0], ids[0]))
+                del met[indexes[0]], lost[ids[0]]
+    return pairs
+
+
+def _let_stay(arrivals: Sequence[Arrival], exact: dict[int, int], known_of: Mapping[int, Known]) -> None:
+    """Undo pairs that would take its path from a known file that has no new place: it was overwritten and keeps it.
+
+    Files that swapped or passed on their names (renumbered tracks) all have new places, and stay paired.
+    """
+    while True:
+        placed = set(exact.values())
+        undone = [index for index in exact
+                  if (owner := arrivals[index].file_id) is not None and owner not in placed
+                  and not (owner in known_of and known_of[owner].missing)]
+        if not undone:
+            return
+        for index in undone:
+            del exact[index]
