@@ -1,0 +1,59 @@
+"""The music folders as people see them: which there are, whether they answer, adding and taking out."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from shared.model.errors import NotFound
+
+_SHOWN: dict[str, Literal["online", "offline", "empty", "absent"]] = {
+    "online": "online", "empty": "empty", "absent": "absent", "offline": "offline", "hanging": "offline",
+}
+_NOTES = {
+    "empty": "The folder is there but empty: is its disk mounted? Nothing is removed from the library.",
+    "absent": "The folder is gone: is its disk plugged in? Nothing is removed from the library.",
+    "offline": "The folder cannot be read: is its disk or network share well? Nothing is removed from the library.",
+    "hanging": "The folder does not answer: is its network share well? Nothing is removed from the library.",
+}
+
+
+class Root(msgspec.Struct, kw_only=True):
+    """A music folder. `note`: what to do when it is not online."""
+
+    path: str
+    state: Literal["online", "offline", "empty", "absent"]
+    track_count: int
+    note: str | None = None
+
+
+class Folders:
+    """scans: records.scans.Scans; shelf: library.shelf.Shelf; access: storage.access.Access."""
+
+    def __init__(self, *, scans: Any, shelf: Any, access: Any, scanning: Any) -> None:
+        self._scans = scans
+        self._shelf = shelf
+        self._access = access
+        self._scanning = scanning
+
+    def all(self) -> list[Root]:
+        """Each with its state; waits at most one deadline for one that does not answer."""
+        counts = self._scans.track_counts()
+        return [self._shown(root, counts) for root in self._scans.roots()]
+
+    def add(self, path: str) -> Root:
+        """Remember a folder of this machine and scan it. Raises Unprocessable, Conflict."""
+        root = self._shelf.add_root(path)
+        self._scanning.start(roots=[root.path])
+        return self._shown(root, {})
+
+    def forget(self, path: str) -> None:
+        """Take a folder out of the library. Raises NotFound."""
+        if path not in {root.path for root in self._scans.roots()}:
+            raise NotFound(f"{path} is no music folder of this station.")
+        self._shelf.forget_root(path)
+
+    def _shown(self, root: Any, counts: dict[int, int]) -> Root:
+        state = self._access.state(root.path)
+        return Root(path=root.path, state=_SHOWN[state], track_count=counts.get(root.id, 0), note=_NOTES.get(state))

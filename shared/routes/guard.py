@@ -1,0 +1,126 @@
+"""Who may: one look at every request before its route runs.
+
+Closed by default: under /api nothing answers without login but what is declared open, not even a 404. A browser's
+state-changing request must come from the station's own pages and carry JSON, with or without a cookie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, UnsupportedMediaType
+
+from shared.model.errors import Forbidden, Misdirected, NotLoggedIn, SoundsibleError
+from shared.model.person import Person
+from shared.routes import respond
+from shared.routes.conditional import Headers
+from shared.routes.operation import API, RULES, Operation, is_json
+
+COOKIE = "soundsible_session"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_REFUSED = {
+    "own_account": "This device may listen or add music, not change the account. Log in with the password for that.",
+    "sees_files": "Files and folders are shown to the owner and adults of this station.",
+    "adds": "Adding music is for the owner and adults of this station.",
+    "edits": "Changing the library is for the owner and adults of this station.",
+    "owns": "Only an owner of this station may do that.",
+}
+
+HEADERS = (     # of every answer
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Frame-Options", "DENY"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+)
+# An answer of the API shown as a page (a cover, an error, an audio file with HTML in it) may load and run nothing.
+API_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+
+
+def token_of(authorization: str, cookies: Mapping[str, str]) -> tuple[str | None, bool]:
+    """The token a request brings, and whether it came as the cookie. A Bearer token goes before the cookie."""
+    scheme, _, token = authorization.strip().partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip() or None, False
+    token = cookies.get(COOKIE, "")
+    return token or None, bool(token)
+
+
+class Guard:
+    """Holds the rules of `operations`.
+
+    who          the person behind (token, client's address), or None; quick (asked for every request).
+    host_named   whether a Host header names this station.
+    same_site    whether a state-changing request, by its headers, comes from the station's own pages or from no
+                 browser at all.
+    """
+
+    def __init__(
+        self,
+        *,
+        who: Callable[[str, str], Person | None],
+        host_named: Callable[[str], bool],
+        same_site: Callable[[Headers], bool],
+        operations: Iterable[Operation],
+    ) -> None:
+        self._who = who
+        self._host_named = host_named
+        self._same_site = same_site
+        self._operations = {operation.endpoint: operation for operation in operations}
+
+    def install(self, app: Flask) -> None:
+        app.before_request(self.check)
+        app.after_request(self.dress)
+        app.register_error_handler(SoundsibleError, self.refuse)
+        app.register_error_handler(HTTPException, respond.error_of_http)
+        app.register_error_handler(Exception, respond.error_of_defect)
+
+    def check(self) -> None:
+        """Raises what is wrong with the request: 421, 403, 415, 401."""
+        if not self._host_named(request.headers.get("Host", "")):
+            raise Misdirected(
+                "This station does not go by that name. Ask it by its IP address or its own name, or add the name to "
+                "SOUNDSIBLE_ALLOWED_HOSTS."
+            )
+        if request.method not in SAFE_METHODS:
+            self._check_writing()
+        path = request.path
+        if path != API and not path.startswith(API + "/"):
+            return
+        operation = self._operations.get(request.endpoint or "")
+        token, _ = token_of(request.headers.get("Authorization", ""), request.cookies)
+        person = self._who(token, request.remote_addr or "") if token is not None else None
+        g.person = person
+        if person is None:
+            if operation is None or operation.allows != "open":
+                raise NotLoggedIn("Log in first: this needs a session's cookie or a token.")
+        elif operation is not None and not RULES[operation.allows](person):
+            raise Forbidden(_REFUSED.get(operation.allows, "You may not do that."))
+
+    def _check_writing(self) -> None:
+        if not self._same_site(request.headers):
+            raise Forbidden("The request comes from another site's page; only the station's own pages may do that.")
+        kind = request.headers.get("Content-Type")
+        has_body = bool(request.content_length) or "Transfer-Encoding" in request.headers
+        if not is_json(kind) if kind else has_body:
+            raise UnsupportedMediaType
+
+    @staticmethod
+    def refuse(problem: SoundsibleError) -> Response:
+        answer = respond.error_of(problem)
+        if answer.status_code == 401:
+            answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
+
+    @staticmethod
+    def dress(answer: Response) -> Response:
+        """The headers that every answer carries; a page that has its own policy keeps it."""
+        headers = answer.headers
+        for name, value in HEADERS:
+            if name not in headers:
+                headers[name] = value
+        if "Content-Security-Policy" not in headers:
+            headers["Content-Security-Policy"] = API_POLICY
+        return answer

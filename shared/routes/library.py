@@ -1,0 +1,321 @@
+"""Look through the library: lists, wholes, search, what changed, the trash, the missing, the music folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import msgspec
+from flask import Response
+
+from shared.model.errors import BadInput
+from shared.model.person import Person
+from shared.model.track import (
+    Album,
+    AlbumWhole,
+    Artist,
+    ArtistWhole,
+    Changes,
+    Filters,
+    Genre,
+    Page,
+    SearchResult,
+    Track,
+)
+from shared.routes import lrc
+from shared.routes.folders import Root
+from shared.routes.operation import Body, Door, Query
+from shared.routes.respond import json_of, unless_known
+
+MOST_ITEMS = 500
+Text = Annotated[str, msgspec.Meta(max_length=500)]
+Offset = Annotated[int, msgspec.Meta(ge=0, le=2**31)]
+Year = Annotated[int, msgspec.Meta(ge=0, le=9999)]
+Seed = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+def _one_of(*words: str) -> msgspec.Meta:
+    return msgspec.Meta(pattern=f"^-?({'|'.join(words)})$",
+                        description=f"One of {', '.join(words)}; a leading - turns it round.")
+
+
+TrackSort = Annotated[str, _one_of("title", "artist", "album", "added", "year", "duration", "plays", "played",
+                                   "rating", "random", "favourited")]
+AlbumSort = Annotated[str, _one_of("title", "artist", "added", "year", "plays", "played", "random")]
+ArtistSort = Annotated[str, _one_of("name", "added", "plays", "albums")]
+GenreSort = Annotated[str, _one_of("name", "tracks", "albums")]
+
+
+class Paging(Query):
+    """`limit` is clamped to 1-500. The next page is asked for with its `cursor`; or jump with `offset`."""
+
+    limit: int = 100
+    cursor: Text | None = None
+    offset: Offset | None = None
+
+    @property
+    def page(self) -> dict[str, Any]:
+        return {"limit": min(max(self.limit, 1), MOST_ITEMS), "cursor": self.cursor, "offset": self.offset}
+
+
+class Listing(Paging):
+    """`ids`: these and in this order, separated by commas, 500 at most. `seed` repeats a random order."""
+
+    ids: Annotated[str, msgspec.Meta(max_length=40_000)] | None = None
+    seed: Seed | None = None
+    q: Text | None = None
+
+    @property
+    def page(self) -> dict[str, Any]:
+        ids = None if self.ids is None else [one for one in self.ids.split(",") if one]
+        if ids is not None and len(ids) > MOST_ITEMS:
+            raise BadInput(f"At most {MOST_ITEMS} ids can be asked for at once.", field="ids")
+        return {**super().page, "ids": ids, "seed": self.seed}
+
+
+class TrackListing(Listing):
+    sort: TrackSort = "title"
+    album_id: Text | None = None
+    artist_id: Text | None = None
+    genre: Text | None = None
+    year: Year | None = None
+    favourite: bool | None = None
+    place: Literal["local", "cache", "cloud", "missing"] | None = None
+
+    @property
+    def filters(self) -> Filters:
+        return Filters(album_id=self.album_id, artist_id=self.artist_id, genre=self.genre, year=self.year,
+                       favourite=self.favourite, place=self.place, q=self.q)
+
+
+class AlbumListing(Listing):
+    sort: AlbumSort = "title"
+    artist_id: Text | None = None
+    genre: Text | None = None
+    year: Year | None = None
+    favourite: bool | None = None
+    compilation: bool | None = None
+
+    @property
+    def filters(self) -> Filters:
+        return Filters(artist_id=self.artist_id, genre=self.genre, year=self.year, favourite=self.favourite,
+                       compilation=self.compilation, q=self.q)
+
+
+class ArtistListing(Listing):
+    """`role=album`: only those who have albums of their own."""
+
+    sort: ArtistSort = "name"
+    genre: Text | None = None
+    favourite: bool | None = None
+    role: Literal["album"] | None = None
+
+    @property
+    def filters(self) -> Filters:
+        return Filters(genre=self.genre, favourite=self.favourite, role=self.role, q=self.q)
+
+
+class GenreListing(Paging):
+    sort: GenreSort = "name"
+
+
+class Finding(Query):
+    q: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+    limit: int = 20
+
+
+class Since(Query):
+    since: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+class Letters(Query):
+    of: Literal["albums", "artists", "tracks"]
+    sort: Literal["title", "artist", "name"] | None = None
+
+
+class Letter(msgspec.Struct, kw_only=True):
+    letter: str
+    offset: int
+
+
+class LetterIndex(msgspec.Struct, kw_only=True):
+    """Where each letter begins in a list, for jumping."""
+
+    letters: list[Letter]
+
+
+class Line(msgspec.Struct, kw_only=True):
+    start_ms: int | None
+    text: str
+
+
+class LyricLines(msgspec.Struct, kw_only=True):
+    synced: bool
+    language: str | None
+    lines: list[Line]
+
+
+class Stats(msgspec.Struct, kw_only=True):
+    tracks: int
+    albums: int
+    artists: int
+    duration_ms: int
+    size_bytes: int
+    missing: int
+    revision: int
+
+
+class PurgeMissing(Body):
+    """Without `track_ids`: all that are missing."""
+
+    track_ids: Annotated[list[Text], msgspec.Meta(max_length=100_000)] | None = None
+
+
+class Removed(msgspec.Struct, kw_only=True):
+    removed: int
+
+
+class RootPath(Body):
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+
+
+class Roots(msgspec.Struct, kw_only=True):
+    items: list[Root]
+
+
+def door(
+    *, tracks: Any, albums: Any, artists: Any, genres: Any, search: Any, changes: Any, shelf: Any, folders: Any,
+    revision: Callable[[], int],
+) -> Door:
+    """The rooms of records by their names; `folders` is routes.folders.Folders; `revision` costs one small read."""
+    door = Door("library")
+
+    def page(kind: str, person: Person, query: Any, make: Callable[[], Any]) -> Response:
+        if query.sort.endswith("random") and query.seed is None:
+            return json_of(make())
+        asked = msgspec.structs.astuple(query)
+        return unless_known((kind, person.user_id, person.sees_files, revision(), asked), make)
+
+    @door.get("/library/tracks", allows="logged_in", query=TrackListing, answers={200: Page[Track]})
+    def list_tracks(person: Person, query: TrackListing) -> Response:
+        """The tracks, filtered and sorted."""
+        return page("tracks", person, query,
+                    lambda: tracks.list(person, filters=query.filters, sort=query.sort, **query.page))
+
+    @door.get("/library/albums", allows="logged_in", query=AlbumListing, answers={200: Page[Album]})
+    def list_albums(person: Person, query: AlbumListing) -> Response:
+        """The albums, filtered and sorted."""
+        return page("albums", person, query,
+                    lambda: albums.list(person, filters=query.filters, sort=query.sort, **query.page))
+
+    @door.get("/library/artists", allows="logged_in", query=ArtistListing, answers={200: Page[Artist]})
+    def list_artists(person: Person, query: ArtistListing) -> Response:
+        """The artists, filtered and sorted."""
+        return page("artists", person, query,
+                    lambda: artists.list(person, filters=query.filters, sort=query.sort, **query.page))
+
+    @door.get("/library/genres", allows="logged_in", query=GenreListing, answers={200: Page[Genre]})
+    def list_genres(person: Person, query: GenreListing) -> Response:
+        """The genres with how much there is of each."""
+        return page("genres", person, query, lambda: genres.list(person, sort=query.sort, **query.page))
+
+    @door.get("/library/tracks/<id>", allows="logged_in", answers={200: Track}, errors=(404,))
+    def one_track(person: Person, id: str) -> Track:
+        """One track."""
+        return tracks.get(person, id)
+
+    @door.get("/library/albums/<id>", allows="logged_in", answers={200: AlbumWhole}, errors=(404,))
+    def one_album(person: Person, id: str) -> AlbumWhole:
+        """One album with its tracks."""
+        return albums.get(person, id)
+
+    @door.get("/library/artists/<id>", allows="logged_in", answers={200: ArtistWhole}, errors=(404,))
+    def one_artist(person: Person, id: str) -> ArtistWhole:
+        """One artist with the albums."""
+        return artists.get(person, id)
+
+    @door.get("/library/tracks/<id>/lyrics", allows="logged_in", answers={200: LyricLines}, errors=(404,))
+    def lyrics(person: Person, id: str) -> LyricLines:
+        """The words of a track, with times where the file has them; no lyrics are no lines."""
+        found = tracks.lyrics(id)
+        if not found:
+            return LyricLines(synced=False, language=None, lines=[])
+        best = next((one for one in found if one.synced), found[0])
+        if best.synced and (timed := lrc.lines(best.text)):
+            return LyricLines(synced=True, language=best.language,
+                              lines=[Line(start_ms=start, text=words) for start, words in timed])
+        return LyricLines(synced=False, language=best.language,
+                          lines=[Line(start_ms=None, text=line.rstrip()) for line in best.text.strip().splitlines()])
+
+    @door.get("/library/search", allows="logged_in", query=Finding, answers={200: SearchResult})
+    def find(person: Person, query: Finding) -> SearchResult:
+        """Search as one types: any word's beginning, no accents needed, small typos forgiven; best first."""
+        if not query.q.strip():
+            return SearchResult(tracks=[], albums=[], artists=[])
+        return search.find(person, query.q, limit=min(max(query.limit, 1), MOST_ITEMS))
+
+    @door.get("/library/changes", allows="logged_in", query=Since, answers={200: Changes}, errors=(410,))
+    def what_changed(person: Person, query: Since) -> Changes:
+        """What was added, changed and removed since a revision.
+
+        410: that is too long ago to tell; ask for everything anew. The own favourites, ratings and plays count as
+        changes of their tracks.
+        """
+        return changes.since(person, query.since)
+
+    @door.get("/library/index", allows="logged_in", query=Letters, answers={200: LetterIndex})
+    def letters(person: Person, query: Letters) -> Response:
+        """At which offset each letter begins, for jumping in long lists."""
+        sort = query.sort or ("name" if query.of == "artists" else "title")
+        if (query.of == "artists") != (sort == "name"):
+            raise BadInput(f"{query.of} are not sorted by {sort}.", field="sort")
+        return unless_known(("index", query.of, sort, revision()),
+                            lambda: {"letters": tracks.letters(query.of, sort)})
+
+    @door.get("/library/stats", allows="logged_in", answers={200: Stats})
+    def stats(person: Person) -> Any:
+        """How much there is."""
+        return tracks.stats()
+
+    # ---- what is gone, or may go
+
+    @door.get("/library/trash", allows="edits", query=Paging, answers={200: Page[Any]})
+    def trash(person: Person, query: Paging) -> Any:
+        """The tracks in the trash: each with `trashed_at`."""
+        return tracks.trashed(limit=query.page["limit"], cursor=query.cursor)
+
+    @door.post("/library/trash/<id>/restore", allows="edits", answers={200: Track}, errors=(404, 409, 422))
+    def restore(person: Person, id: str) -> Track:
+        """Put a track back where it lay."""
+        shelf.restore(id)
+        return tracks.get(person, id)
+
+    @door.delete("/library/trash/<id>", allows="edits", answers={204: None}, errors=(404, 422))
+    def purge(person: Person, id: str) -> None:
+        """Remove a track in the trash for ever, and its file."""
+        shelf.purge(id)
+
+    @door.post("/library/missing/purge", allows="owns", body=PurgeMissing, body_optional=True,
+               answers={200: Removed})
+    def purge_missing(person: Person, body: PurgeMissing) -> Removed:
+        """Forget tracks whose files are missing. No file is touched."""
+        return Removed(removed=tracks.purge_missing(body.track_ids))
+
+    # ---- the music folders
+
+    @door.get("/library/roots", allows="sees_files", answers={200: Roots})
+    def list_roots(person: Person) -> Roots:
+        """The music folders and whether they answer."""
+        return Roots(items=folders.all())
+
+    @door.post("/library/roots", allows="owns", body=RootPath, answers={201: Root}, errors=(409, 422))
+    def add_root(person: Person, body: RootPath) -> Root:
+        """Add a music folder of the station's machine; it is scanned at once."""
+        return folders.add(body.path)
+
+    @door.delete("/library/roots", allows="owns", body=RootPath, answers={204: None}, errors=(404,))
+    def forget_root(person: Person, body: RootPath) -> None:
+        """Take a music folder out. Its tracks become missing; no file is touched."""
+        folders.forget(body.path)
+
+    return door

@@ -1,0 +1,87 @@
+"""Build every door with what it needs from the station, and put guard and error answers before them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from flask import Flask, request
+
+from shared.discovery import interfaces
+from shared.records import revisions
+from shared.routes import (
+    covers,
+    edit,
+    library,
+    listening,
+    openapi,
+    player,
+    playlists,
+    scan,
+    session,
+    stream,
+    system,
+    users,
+)
+from shared.routes.folders import Folders
+from shared.routes.guard import Guard
+from shared.routes.operation import BODY_LIMIT_BYTES, Operation, operations_of
+from shared.security.hosts import host_named, own_names
+from shared.security.origin import same_site
+
+WEB = Path(__file__).resolve().parents[2] / "web"
+
+
+def register(app: Flask, station: Any) -> list[Operation]:
+    """Install all routes; `station` has its parts by their rooms' names. The operations, for who lists them."""
+    app.config.update(
+        MAX_CONTENT_LENGTH=BODY_LIMIT_BYTES,
+        PROVIDE_AUTOMATIC_OPTIONS=False,    # nothing here is for pages of other sites to ask first
+        TRAP_HTTP_EXCEPTIONS=False,
+        PROPAGATE_EXCEPTIONS=False,         # also in tests: a defect is a 500 with a number
+    )
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.url_map.redirect_defaults = False
+
+    def revision() -> int:
+        with station.database.read() as connection:
+            return revisions.current(connection)
+
+    folders = Folders(scans=station.scans, shelf=station.shelf, access=station.access, scanning=station.scanning)
+    doors = [
+        session.door(accounts=station.accounts, setup=station.setup),
+        library.door(
+            tracks=station.tracks, albums=station.albums, artists=station.artists, genres=station.genres,
+            search=station.search, changes=station.changes, shelf=station.shelf, folders=folders, revision=revision,
+        ),
+        edit.door(shelf=station.shelf),
+        listening.door(tracks=station.tracks, listening=station.listening, revision=revision),
+        playlists.door(playlists=station.playlists, revision=revision),
+        scan.door(scanning=station.scanning),
+        stream.door(tracks=station.tracks, resolver=station.resolver, access=station.access,
+                    transcodes=station.transcodes, events=station.events),
+        covers.door(covers=station.covers),
+        users.door(accounts=station.accounts),
+        system.door(
+            tracks=station.tracks, scanning=station.scanning, folders=folders.all, settings=station.settings,
+            endpoints=lambda: interfaces.endpoints(int(request.environ.get("SERVER_PORT") or station.settings.port)),
+        ),
+    ]
+    operations: list[Operation] = []
+    doors.append(openapi.door(operations=lambda: operations))
+    operations += operations_of(doors)
+    for one in doors:
+        app.register_blueprint(one)
+    app.register_blueprint(player.blueprint(folder=WEB))
+
+    allowed = station.settings.allowed_hosts
+    names = own_names(allowed=allowed)
+    Guard(
+        who=station.accounts.who,
+        host_named=lambda header: host_named(header, names),
+        same_site=lambda headers: same_site(cast(Mapping[str, str], headers), allowed),
+        operations=operations,
+    ).install(app)
+    return operations

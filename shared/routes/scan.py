@@ -1,0 +1,51 @@
+"""Start a scan of the music folders, and watch it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, Any
+
+import msgspec
+
+from shared.model.person import Person
+from shared.model.scan import ScanReport
+from shared.routes.operation import Body, Door
+
+
+class ScanWish(Body):
+    """`roots`: only these music folders. `deep`: also hash all content, to find duplicates and damage."""
+
+    roots: Annotated[list[Annotated[str, msgspec.Meta(max_length=4096)]], msgspec.Meta(max_length=1000)] | None = None
+    deep: bool = False
+
+
+class ScanStarted(msgspec.Struct, kw_only=True):
+    scan: ScanReport
+
+
+def door(*, scanning: Any) -> Door:
+    """scanning: library.scanning.Scanning."""
+    door = Door("scan")
+
+    @door.post("/library/scan", allows="edits", body=ScanWish, body_optional=True, answers={202: ScanStarted},
+               errors=(404, 422))
+    def start_scan(person: Person, body: ScanWish) -> ScanStarted:
+        """Look through the music folders; joins a scan that is running."""
+        return ScanStarted(scan=scanning.start(roots=body.roots or None, deep=body.deep))
+
+    @door.get("/library/scan", allows="logged_in", answers={200: ScanReport})
+    def scan_progress(person: Person) -> Any:
+        """How far the running scan is, or what the last one found.
+
+        The same stands once more under `scan`, the form in which a start is answered.
+        """
+        fields = shown(scanning.progress(), person)
+        return {**fields, "scan": fields}
+
+    return door
+
+
+def shown(report: ScanReport, person: Person) -> dict[str, Any]:
+    """The report's fields; without paths for who may not see files."""
+    fields = {one.name: getattr(report, one.name) for one in dataclasses.fields(report)}
+    return fields if person.sees_files else {**fields, "bad": [], "offline": []}

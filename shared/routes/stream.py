@@ -1,0 +1,136 @@
+"""Send a track: its file bit for bit with ranges, or a transcode on request. The request writes nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, Literal
+
+import msgspec
+from flask import Response, request
+
+from shared.events import EventBus, StreamEnded, StreamStarted
+from shared.library.transcodes import MIME_TYPES
+from shared.model.errors import BadInput, SoundsibleError, StorageOffline, TrackMissing
+from shared.model.filepath import to_path
+from shared.model.person import Person
+from shared.model.source import CachedFile, LocalFile, Source, TrackFile
+from shared.ports import FileAccess
+from shared.routes.operation import Door, Query
+from shared.routes.respond import OpenFile, audio
+
+log = logging.getLogger(__name__)
+
+AUDIO = "audio/*"
+DEFAULT_KBPS = 128
+
+
+class Wish(Query):
+    """Without `format` the file as it is. `start` in ms, `bitrate` in kbit/s: only with `format`."""
+
+    format: Literal["opus", "mp3", "aac"] | None = None
+    bitrate: Annotated[int, msgspec.Meta(ge=16, le=510)] | None = None
+    start: Annotated[int, msgspec.Meta(ge=0, le=2**40)] | None = None
+
+
+def door(*, tracks: Any, resolver: Any, access: FileAccess, transcodes: Any, events: EventBus) -> Door:
+    """tracks: records.tracks.Tracks; resolver: storage.resolver.Resolver; transcodes: library.transcodes.Transcodes."""
+    door = Door("stream")
+
+    @door.get("/stream/<id>", allows="logged_in", query=Wish, answers={200: AUDIO, 206: AUDIO},
+              errors=(304, 404, 412, 416, 503))
+    def stream(person: Person, id: str, query: Wish) -> Response:
+        """The sound of a track.
+
+        The file bit for bit, with ranges as in RFC 9110 (HEAD ignores them). With `format` it is transcoded; a
+        transcode has ranges once it is finished. A track whose file cannot be had now: 404 track_missing.
+        """
+        if query.format is None and (query.bitrate is not None or query.start is not None):
+            name = "start" if query.bitrate is None else "bitrate"
+            raise BadInput(f"{name} needs a format: opus, mp3 or aac.", field=name)
+        track = tracks.file_of(id)
+        try:
+            source = resolver.resolve(track)
+            if query.format is not None:
+                return transcoded(track, source, query)
+            raw = opened(track, source)
+        except (StorageOffline, OSError) as silent:
+            raise TrackMissing(
+                "The folder this track lies in does not answer right now, and there is no other copy of it. Check its "
+                "disk or network share." if isinstance(silent, StorageOffline) else
+                "The file of this track cannot be read. Check that it is there and may be read.", id=id,
+            ) from silent
+        return audio(heard(id, raw), source.mime_type, request)
+
+    def opened(track: TrackFile, source: Source) -> Any:
+        if isinstance(source, LocalFile):
+            return access.open(to_path(track.root), to_path(track.path))
+        if isinstance(source, CachedFile):
+            return open(source.path, "rb", buffering=0)
+        raise TrackMissing("The file of this track is only in the cloud, which cannot be streamed yet.")
+
+    def heard(id: str, raw: Any) -> OpenFile:
+        """`raw`, whose opening and closing are told: background work steps aside while somebody listens."""
+        if request.method != "GET":
+            return OpenFile(raw)
+        file = OpenFile(raw, on_close=lambda: events.publish(StreamEnded(id, 0)))
+        events.publish(StreamStarted(id))
+        return file
+
+    def transcoded(track: TrackFile, source: Source, query: Wish) -> Response:
+        start_ms = query.start or 0
+        if start_ms and start_ms >= track.duration_ms:
+            raise BadInput(f"The track is only {track.duration_ms} ms long.", field="start")
+        mime_type = MIME_TYPES[query.format or ""]
+        if request.method == "HEAD":    # not worth starting a transcode
+            return Response(None, 200, {"Content-Type": mime_type, "Cache-Control": "private, no-cache"})
+        if not isinstance(source, LocalFile | CachedFile):
+            raise TrackMissing("The file of this track is only in the cloud, which cannot be streamed yet.")
+        made = transcodes.open(track, source, query.format, query.bitrate or DEFAULT_KBPS, start_ms)
+        raw = unless_swept(made.finished)
+        if made.finished is not None and raw is None:
+            made = transcodes.open(track, source, query.format, query.bitrate or DEFAULT_KBPS, start_ms)
+            raw = unless_swept(made.finished)
+        if raw is not None:
+            return audio(heard(track.track_id, raw), made.mime_type, request)
+        events.publish(StreamStarted(track.track_id))
+        body = _Growing(made.chunks(), on_close=lambda: events.publish(StreamEnded(track.track_id, 0)))
+        return Response(body, 200, {"Content-Type": made.mime_type, "Accept-Ranges": "none",
+                                    "Cache-Control": "no-store"}, direct_passthrough=True)
+
+    return door
+
+
+def unless_swept(path: Path | None) -> BinaryIO | None:
+    """A finished transcode, open; None when it just left the cache, or there is none."""
+    try:
+        return None if path is None else open(path, "rb", buffering=0)
+    except FileNotFoundError:
+        return None
+
+
+class _Growing:
+    """A transcode that is still being made, chunk by chunk."""
+
+    def __init__(self, chunks: Iterator[bytes], *, on_close: Any) -> None:
+        self._chunks = chunks
+        self._on_close = on_close
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._chunks
+        except SoundsibleError as problem:
+            # The status has long been sent: only a broken connection still tells that this is not the end.
+            log.warning("a transcode ended early: %s", problem.message)
+            raise BrokenPipeError("the transcode ended early") from problem
+
+    def close(self) -> None:
+        deed, self._on_close = self._on_close, None
+        stop = getattr(self._chunks, "close", None)
+        try:
+            if stop is not None:
+                stop()
+        finally:
+            if deed is not None:
+                deed()

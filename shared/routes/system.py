@@ -1,0 +1,84 @@
+"""The station itself: is it well, where does it answer, how is it set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import msgspec
+
+from shared import __version__
+from shared.model.person import Person
+from shared.model.scan import ScanReport
+from shared.routes.folders import Root
+from shared.routes.library import Stats
+from shared.routes.operation import Door
+from shared.routes.scan import shown
+
+
+class ProviderState(msgspec.Struct, kw_only=True):
+    name: str
+    state: str
+
+
+class Health(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Without login only `status` and `version`. `storage`: the music folders, for who may see files."""
+
+    status: Literal["ok"]
+    version: str
+    library: Stats | None = None
+    scan: ScanReport | None = None
+    storage: list[Root] | None = None
+    providers: list[ProviderState] | None = None
+
+
+class Endpoint(msgspec.Struct, kw_only=True):
+    url: str
+    kind: Literal["this_machine", "home", "vpn", "public"]
+    reachable: bool
+
+
+class Endpoints(msgspec.Struct, kw_only=True):
+    items: list[Endpoint]
+
+
+class Setting(msgspec.Struct, kw_only=True):
+    name: str
+    env: str
+    value: Any
+    default: Any
+    unit: str | None
+    help: str
+
+
+class SettingsTable(msgspec.Struct, kw_only=True):
+    items: list[Setting]
+
+
+def door(*, tracks: Any, scanning: Any, folders: Callable[[], list[Root]], endpoints: Callable[[], list[Any]],
+         settings: Any) -> Door:
+    """folders: the music folders' states; endpoints: every address at which the station answers."""
+    door = Door("system")
+
+    @door.get("/health", allows="open", answers={200: Health})
+    def health(person: Person | None) -> dict[str, Any]:
+        """Whether the station is well; with login also its library, scan, folders and providers."""
+        told: dict[str, Any] = {"status": "ok", "version": __version__}
+        if person is not None:
+            told["library"] = tracks.stats()
+            told["scan"] = shown(scanning.progress(), person)
+            told["storage"] = folders() if person.sees_files else []
+            told["providers"] = []
+        return told
+
+    @door.get("/endpoints", allows="logged_in", answers={200: Endpoints})
+    def list_endpoints(person: Person) -> dict[str, Any]:
+        """Every address at which this station answers."""
+        return {"items": endpoints()}
+
+    @door.get("/settings", allows="owns", answers={200: SettingsTable})
+    def list_settings(person: Person) -> dict[str, Any]:
+        """Every setting with its value; secrets are hidden."""
+        return {"items": settings.table()}
+
+    return door
