@@ -5,8 +5,16 @@ Standard library only. The first use makes `.venv` and installs what requirement
 see that nothing changed and hand over at once. Everything this file says goes to standard error.
 """
 
-import os
 import sys
+
+if sys.version_info < (3, 11):
+    sys.stderr.write(
+        "Soundsible needs Python 3.11 or newer; this is Python %d.%d. Install a newer one "
+        "(https://www.python.org/downloads/) and start run.py with it.\n" % tuple(sys.version_info[:2])
+    )
+    sys.exit(1)
+
+import os
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(ROOT, ".venv")
@@ -384,7 +392,7 @@ def test_tools() -> tuple[str | None, str | None]:
         return browser, node
     in_ci = os.environ.get("CI", "").lower() in ("1", "true", "yes")
     if in_ci and not WINDOWS and os.geteuid() == 0 and shutil.which("apt-get"):
-        packages = ([] if browser else ["chromium"]) + ([] if node else ["nodejs"])
+        packages = ([] if browser else ["chromium", "fonts-dejavu-core"]) + ([] if node else ["nodejs"])
         say("Installing {} for the tests ...".format(" and ".join(packages)))
         os.environ["DEBIAN_FRONTEND"] = "noninteractive"
         import subprocess
