@@ -1,7 +1,9 @@
 """The tables. Integer keys join inside; `uid` is the public, opaque id that never changes.
 
 `added_rev` / `changed_rev` hold the library revision at which a row came or last changed; `removed` remembers
-what is gone. Times are Unix seconds (REAL). Text in `folded` columns has been through `records.folding.fold`.
+what is gone. Times are Unix seconds (REAL). Text in `folded` columns has been through `records.folding.same`, text in
+`search_key` through `fold`. Columns that lists are sorted by are never NULL, so that a place in a list can be
+told by their values. The search index has tables of its own, see `records.search_index`.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ def _to(column: str, **options: object) -> ForeignKey:
 
 # ---- the station itself ------------------------------------------------------------------------------------------
 
-state = Table(  # revision, oldest_revision (changes before it are forgotten), station_id …
+state = Table(  # revision, library_revision, oldest_revision (see records.revisions), station_id
     "state", metadata,
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
@@ -76,43 +78,63 @@ artists = Table(
     Column("name", Text, nullable=False),
     Column("sort_name", Text, nullable=False),
     Column("sort_key", Text, nullable=False),
+    Column("search_key", Text, nullable=False),
     Column("mbid", Text),
-    Column("album_count", Integer, nullable=False, server_default="0"),
-    Column("track_count", Integer, nullable=False, server_default="0"),
+    Column("album_count", Integer, nullable=False, server_default="0"),     # with a visible track, credited on the album
+    Column("track_count", Integer, nullable=False, server_default="0"),     # visible, as artist or album artist
+    Column("added_at", Float, nullable=False),
+    Column("predecessor_id", Integer),      # the artist this one was called before a retag, until that is settled
     *_revisions(),
-    Index(None, "sort_key"),
+    Index(None, "sort_key"), Index(None, "search_key"),
+    Index("ix_artists_predecessor_id", "predecessor_id", sqlite_where=text("predecessor_id IS NOT NULL")),
 )
 
 artwork = Table(  # a picture as it lies in the music folder; rendered sizes live in the cache
     "artwork", metadata, _key(),
     Column("kind", Text, nullable=False),           # embedded | sidecar
     Column("root_id", Integer, _to("roots.id"), nullable=False),
+    Column("folder", Text, nullable=False),         # whose picture it is; "" is the root itself
     Column("path", Text, nullable=False),           # of the picture, or of the audio file that embeds it
+    Column("size_bytes", Integer, nullable=False),
+    Column("mtime_ns", Integer, nullable=False),
     Column("version", Text, nullable=False),        # of size and mtime
     Column("color", Text),                          # #rrggbb, once rendered
     UniqueConstraint("root_id", "path"),
+    Index(None, "root_id", "folder"),
 )
+
+_VISIBLE_ALBUM = text("track_count > 0")
 
 albums = Table(
     "albums", metadata, _key(), _uid(),
     Column("key", Text, nullable=False, unique=True),   # identity, see records.identity
+    Column("loose", Integer, nullable=False),           # no album artist in the tags: told from the tracks' artists
     Column("title", Text, nullable=False),
     Column("sort_key", Text, nullable=False),
+    Column("search_key", Text, nullable=False),
     Column("artist", Text, nullable=False),             # as shown
     Column("artist_sort_key", Text, nullable=False),
     Column("year", Integer),
+    Column("year_key", Integer, nullable=False, server_default="0"),    # 0: unknown
     Column("date", Text),
     Column("original_date", Text),
     Column("mbid", Text),
     Column("release_group_mbid", Text),
     Column("compilation", Integer, nullable=False, server_default="0"),
-    Column("track_count", Integer, nullable=False, server_default="0"),
+    Column("track_count", Integer, nullable=False, server_default="0"), # visible; 0: the album is not shown
     Column("disc_count", Integer, nullable=False, server_default="0"),
     Column("duration_ms", Integer, nullable=False, server_default="0"),
     Column("artwork_id", Integer, ForeignKey("artwork.id", ondelete="SET NULL")),
     Column("added_at", Float, nullable=False),
+    Column("predecessor_id", Integer),  # the album its first tracks came from by a retag, until that is settled
     *_revisions(),
-    Index(None, "sort_key"), Index(None, "artist_sort_key", "year"), Index(None, "year"), Index(None, "added_at"),
+    Index("ix_albums_sort_key", "sort_key", sqlite_where=_VISIBLE_ALBUM),
+    Index("ix_albums_artist_sort_key", "artist_sort_key", "year_key", "sort_key", sqlite_where=_VISIBLE_ALBUM),
+    Index("ix_albums_year_key", "year_key", "sort_key", sqlite_where=_VISIBLE_ALBUM),
+    Index("ix_albums_added_at", "added_at", sqlite_where=_VISIBLE_ALBUM),
+    Index(None, "search_key"),
+    Index("ix_albums_artwork_id", "artwork_id", sqlite_where=text("artwork_id IS NOT NULL")),
+    Index("ix_albums_predecessor_id", "predecessor_id", sqlite_where=text("predecessor_id IS NOT NULL")),
 )
 
 discs = Table(
@@ -122,36 +144,57 @@ discs = Table(
     Column("title", Text),
 )
 
+_NOT_TRASHED = text("trashed_at IS NULL")
+
+
+def _list_index(name: str, *columns: str) -> Index:
+    """For lists of tracks; they never show what is in the trash."""
+    return Index(f"ix_tracks_{name}", *columns, sqlite_where=_NOT_TRASHED)
+
+
 tracks = Table(
     "tracks", metadata, _key(), _uid(),
     Column("title", Text, nullable=False),
-    Column("sort_key", Text, nullable=False),
+    Column("sort_key", Text, nullable=False),           # folded whole: search begins here too
     Column("artist", Text, nullable=False),             # as shown
     Column("artist_sort_key", Text, nullable=False),
-    Column("album_id", Integer, ForeignKey("albums.id", ondelete="SET NULL"), index=True),
+    Column("album_id", Integer, ForeignKey("albums.id", ondelete="SET NULL")),
+    Column("album_sort_key", Text, nullable=False),     # of its album and album artist
+    Column("album_position", Integer, nullable=False),  # disc × 100,000 + number
     Column("track_number", Integer),
     Column("track_total", Integer),
     Column("disc_number", Integer),
     Column("disc_total", Integer),
     Column("year", Integer),
+    Column("year_key", Integer, nullable=False, server_default="0"),    # 0: unknown
     Column("date", Text),
     Column("original_date", Text),
     Column("duration_ms", Integer, nullable=False),
     Column("bpm", Float),
-    Column("isrc", Text, index=True),
-    Column("recording_mbid", Text, index=True),
+    Column("isrc", Text),
+    Column("recording_mbid", Text),
     Column("comment", Text),
     Column("track_gain_db", Float),
     Column("track_peak", Float),
     Column("album_gain_db", Float),
     Column("album_peak", Float),
     Column("has_lyrics", Integer, nullable=False, server_default="0"),
+    Column("artwork_id", Integer, ForeignKey("artwork.id", ondelete="SET NULL")),   # only where there is no album
     Column("added_at", Float, nullable=False),
     Column("trashed_at", Float),
     Column("edited", Text, nullable=False, server_default="{}"),  # JSON: fields a person set without writing the file
     *_revisions(),
-    Index(None, "sort_key"), Index(None, "artist_sort_key"), Index(None, "added_at"), Index(None, "year"),
-    Index(None, "duration_ms"),
+    Index(None, "album_id", "album_position"),
+    _list_index("sort_key", "sort_key"),
+    _list_index("artist_sort_key", "artist_sort_key", "album_sort_key", "album_position"),
+    _list_index("album_sort_key", "album_sort_key", "album_position"),
+    _list_index("added_at", "added_at"),
+    _list_index("year_key", "year_key"),
+    _list_index("duration_ms", "duration_ms"),
+    Index("ix_tracks_trashed_at", "trashed_at", sqlite_where=text("trashed_at IS NOT NULL")),
+    Index("ix_tracks_isrc", "isrc", sqlite_where=text("isrc IS NOT NULL")),
+    Index("ix_tracks_recording_mbid", "recording_mbid", sqlite_where=text("recording_mbid IS NOT NULL")),
+    Index("ix_tracks_artwork_id", "artwork_id", sqlite_where=text("artwork_id IS NOT NULL")),
 )
 
 files = Table(  # one a track; the track may outlive it
@@ -171,11 +214,12 @@ files = Table(  # one a track; the track may outlive it
     Column("channels", Integer),
     Column("picture_bytes", Integer, nullable=False, server_default="0"),
     Column("audio_md5", Text),
-    Column("sha256", Text, index=True),                 # deep scans and downloads only
+    Column("sha256", Text),                             # deep scans and downloads only
     Column("sidecar_lyrics", Text),                     # "size-mtime_ns" of the .lrc beside it when it was read
     Column("missing_since", Float),
-    Column("trashed_from", Text),                       # where it lay before it went to the trash
+    Column("trashed_from", Text),                       # where it lay before it went to the trash; else NULL
     UniqueConstraint("root_id", "path"),
+    Index("ix_files_sha256", "sha256", sqlite_where=text("sha256 IS NOT NULL")),
     Index("ix_files_missing", "missing_since", sqlite_where=text("missing_since IS NOT NULL")),
 )
 
@@ -203,6 +247,8 @@ genres = Table(
     "genres", metadata, _key(),
     Column("folded", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
+    Column("track_count", Integer, nullable=False, server_default="0"),
+    Column("album_count", Integer, nullable=False, server_default="0"),
 )
 
 track_genres = Table(

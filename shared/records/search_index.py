@@ -1,0 +1,94 @@
+"""The tables of the search index and their upkeep, inside the transactions that change the library.
+
+`track_words`, `album_words`, `artist_words` are FTS5 tables of tokens made by `records.folding` (one row a thing,
+its id the rowid); matching there is by whole words and beginnings. `words` is the vocabulary of all tokens;
+`word_tails` finds words by a part of them, `word_slips` by a slip of the finger. The vocabulary only grows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from shared.records import folding
+
+# detail=none and columnsize=0: positions and lengths are not asked for, and cost half of the index.
+_FTS = "tokenize = 'ascii', prefix = '2 3', detail = none, columnsize = 0"
+TABLES = (
+    f"CREATE VIRTUAL TABLE track_words USING fts5(title, artist, album, {_FTS})",
+    f"CREATE VIRTUAL TABLE album_words USING fts5(title, artist, {_FTS})",
+    f"CREATE VIRTUAL TABLE artist_words USING fts5(name, {_FTS})",
+    "CREATE TABLE words (id INTEGER NOT NULL PRIMARY KEY, word TEXT NOT NULL UNIQUE, sound TEXT NOT NULL)",
+    "CREATE INDEX ix_words_sound ON words (sound)",
+    "CREATE TABLE word_tails (tail TEXT NOT NULL, word_id INTEGER NOT NULL, PRIMARY KEY (tail, word_id)) WITHOUT ROWID",
+    "CREATE TABLE word_slips (slip INTEGER NOT NULL, word_id INTEGER NOT NULL, PRIMARY KEY (slip, word_id)) WITHOUT ROWID",
+)
+NAMES = ("track_words", "album_words", "artist_words", "words", "word_tails", "word_slips")
+
+
+def tokens(text: str, folded: str | None = None) -> str:
+    return " ".join(folding.index_words(text, folded))
+
+
+class Indexing:
+    """Collects what a transaction changes in the index, and writes it at once."""
+
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self._cursor = cursor
+        self._words: set[str] = set()
+        self._new: dict[str, list[tuple[object, ...]]] = {"track_words": [], "album_words": [], "artist_words": []}
+        self._gone: dict[str, list[tuple[int]]] = {"track_words": [], "album_words": [], "artist_words": []}
+
+    def track(self, track_id: int, title: str, artist: str, album: str, *, known: bool) -> None:
+        """`title`, `artist` and `album` are already tokens; `known` rows are replaced."""
+        if known:
+            self._gone["track_words"].append((track_id,))
+        self._new["track_words"].append((track_id, title, artist, album))
+        self._words.update(title.split())
+
+    def album(self, album_id: int, title: str, artist: str, *, known: bool) -> None:
+        if known:
+            self._gone["album_words"].append((album_id,))
+        self._new["album_words"].append((album_id, title, artist))
+        self._words.update(title.split())
+
+    def artist(self, artist_id: int, name: str) -> None:
+        self._new["artist_words"].append((artist_id, name))
+        self._words.update(name.split())
+
+    def forget(self, table: str, ids: Iterable[int]) -> None:
+        self._gone[table].extend((one,) for one in ids)
+
+    def write(self) -> None:
+        for table, rows in self._gone.items():
+            if rows:
+                self._cursor.executemany(f"DELETE FROM {table} WHERE rowid = ?", rows)
+        for table, new in self._new.items():
+            if new:
+                # An id met twice keeps what was said last.
+                last = list({row[0]: row for row in new}.values())
+                marks = "?, " * (len(last[0]) - 1) + "?"
+                columns = {"track_words": "title, artist, album", "album_words": "title, artist", "artist_words": "name"}
+                self._cursor.executemany(f"INSERT INTO {table} (rowid, {columns[table]}) VALUES ({marks})", last)
+        self._learn()
+
+    def _learn(self) -> None:
+        words = sorted(word for word in self._words if folding.in_vocabulary(word))
+        unknown: list[str] = []
+        for start in range(0, len(words), 500):
+            unknown.extend(self._unknown(words[start:start + 500]))
+        if not unknown:
+            return
+        first = self._cursor.execute("SELECT coalesce(max(id), 0) + 1 FROM words").fetchone()[0]
+        numbered = list(enumerate(unknown, first))
+        self._cursor.executemany("INSERT INTO words (id, word, sound) VALUES (?, ?, ?)",
+                                 [(number, word, folding.sound(word)) for number, word in numbered])
+        self._cursor.executemany("INSERT OR IGNORE INTO word_tails (tail, word_id) VALUES (?, ?)",
+                                 sorted((tail, number) for number, word in numbered for tail in folding.tails(word)))
+        self._cursor.executemany("INSERT OR IGNORE INTO word_slips (slip, word_id) VALUES (?, ?)",
+                                 sorted((slip, number) for number, word in numbered for slip in folding.slips(word)))
+
+    def _unknown(self, words: Sequence[str]) -> list[str]:
+        marks = ", ".join("?" * len(words))
+        known = {row[0] for row in self._cursor.execute(f"SELECT word FROM words WHERE word IN ({marks})", words)}
+        return [word for word in words if word not in known]
