@@ -152,14 +152,13 @@ class Arrival:
 
 @dataclass(slots=True)
 class Recognition:
-    """What became of the arrivals: each stands in exactly one of the first five lists."""
+    """What became of the arrivals: each stands in exactly one list. The path of one that moved may be another's."""
 
     moved: list[tuple[Arrival, int]] = field(default_factory=list)      # the known file under another name, as it was
     renamed: list[tuple[Arrival, int]] = field(default_factory=list)    # certainly that known file, but to be read
     suspects: list[tuple[Arrival, int]] = field(default_factory=list)   # perhaps: its tags must agree
     changed: list[Arrival] = field(default_factory=list)                # the file known at this path, to be read
     new: list[Arrival] = field(default_factory=list)
-    aside: list[int] = field(default_factory=list)      # file ids: were missing already, and their path is now taken
 
 
 def recognise(arrivals: Sequence[Arrival], lost: Iterable[Known]) -> Recognition:
@@ -183,8 +182,6 @@ def recognise(arrivals: Sequence[Arrival], lost: Iterable[Known]) -> Recognition
 
     placed = set(exact.values())
     result = Recognition(moved=[(arrivals[index], file_id) for index, file_id in sorted(exact.items())])
-    result.aside = [owner for index in sorted(exact)
-                    if (owner := arrivals[index].file_id) is not None and owner not in placed]
     rest = {}
     for index, arrival in enumerate(arrivals):
         if arrival.file_id is not None and arrival.file_id not in placed and index not in exact:
@@ -198,37 +195,6 @@ def recognise(arrivals: Sequence[Arrival], lost: Iterable[Known]) -> Recognition
             del pool[file_id]
     result.new = list(rest.values())
     return result
-
-
-def in_order(recognition: Recognition, paths: Mapping[int, tuple[int, str]]) -> list[tuple[Arrival, int]]:
-    """The moves, in an order in which each target path is free when its turn comes.
-
-    `paths`: file id → (root id, path) before. Where files passed their names round in a ring, and where a missing
-    file's path is taken, a file first steps aside to a name that no walk finds.
-    """
-    moves = recognition.moved
-    arrival_of = {file_id: arrival for arrival, file_id in moves}
-    holder = {paths[file_id]: file_id for file_id in arrival_of if file_id in paths}
-    ordered: list[tuple[Arrival, int]] = [(_aside(file_id, paths), file_id) for file_id in recognition.aside]
-    done: set[int] = set()
-    for _, start in moves:
-        chain: list[int] = []
-        one: int | None = start
-        while one is not None and one not in done and one not in chain:
-            chain.append(one)
-            target = arrival_of[one]
-            one = holder.get((target.root_id, target.found.path))
-        if one is not None and one not in done:     # a ring, which `one` holds shut
-            ordered.append((_aside(one, paths), one))
-        for file_id in reversed(chain):
-            ordered.append((arrival_of[file_id], file_id))
-            done.add(file_id)
-    return ordered
-
-
-def _aside(file_id: int, paths: Mapping[int, tuple[int, str]]) -> Arrival:
-    root_id, path = paths[file_id]
-    return Arrival(root_id, Found(f".soundsible/aside/{file_id}/{path.rpartition('/')[2]}", 0, 0, "", ""))
 
 
 def _inode_and_stamp(file: Found | Known) -> Key | None:
@@ -287,7 +253,8 @@ def _by_name(met: dict[int, str], lost: dict[int, str]) -> list[tuple[int, int]]
 def _let_stay(arrivals: Sequence[Arrival], exact: dict[int, int], known_of: Mapping[int, Known]) -> None:
     """Undo pairs that would take its path from a known file that has no new place: it was overwritten and keeps it.
 
-    Files that swapped or passed on their names (renumbered tracks) all have new places, and stay paired.
+    Files that swapped or passed on their names (renumbered tracks) all have new places, and stay paired. A file that
+    was missing already makes way.
     """
     while True:
         placed = set(exact.values())
