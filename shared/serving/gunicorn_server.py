@@ -686,9 +686,8 @@ def _say_why(error: BaseException) -> None:
 
 def _end(code: int) -> None:
     """Leave without waiting for threads; the station has put down what it held, or its time is up."""
-    if "multiprocessing.process" in sys.modules:
-        for child in multiprocessing.active_children():
-            child.kill()
+    for child in multiprocessing.active_children():
+        child.kill()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, io.UnsupportedOperation):
             stream.flush()
