@@ -107,11 +107,18 @@ export const createDeeds = ({ api, store, library, player, ui }) => {
         throw error;
       }
     }),
-    'favourite-album': (data) => attempt(async () => {
-      const favourite = !library.album(data.id)?.favourite;
-      await (favourite ? api.put(`/library/favourites/${data.id}`) : api.delete(`/library/favourites/${data.id}`));
-      library.remember('albums', [{ id: data.id, favourite }]);
-      library.nudge();
+    /** An album or artist; `kind` says which list it is in. */
+    'favourite-thing': (data) => attempt(async () => {
+      const { id, kind } = data;
+      const favourite = !library.thing(kind, id)?.favourite;
+      const show = (/** @type {boolean} */ on) => { library.remember(kind, [{ id, favourite: on }]); library.nudge(); };
+      show(favourite);
+      try {
+        await (favourite ? api.put(`/library/favourites/${kind}/${id}`) : api.delete(`/library/favourites/${kind}/${id}`));
+      } catch (error) {
+        show(!favourite);
+        throw error;
+      }
     }),
     'favourite-current': () => player.entry && deeds.favourite({ id: player.entry.id }),
     rate: (data) => attempt(async () => {
@@ -198,7 +205,8 @@ export const createDeeds = ({ api, store, library, player, ui }) => {
           { icon: 'heart', words: track.favourite ? 'Remove from favourites' : 'Add to favourites', deed: 'favourite', data: { id: track.id }, filled: track.favourite },
           null,
           track.album_id && { icon: 'disc-3', words: 'Go to album', href: to`/album/${track.album_id}` },
-          track.artists?.[0] && { icon: 'mic-vocal', words: 'Go to artist', href: to`/artist/${track.artists[0].id}` },
+          ...(track.artists ?? []).filter((/** @type {any} */ a) => a.role === 'artist').slice(0, 3).map((/** @type {any} */ a, /** @type {number} */ i, /** @type {any[]} */ all) => (
+            { icon: 'mic-vocal', words: all.length > 1 ? `Go to ${a.name}` : 'Go to artist', href: to`/artist/${a.id}` })),
           ...(data.queue !== undefined ? [{ icon: 'x', words: 'Remove from queue', deed: 'queue-remove', data: { index: data.queue } }] : []),
           ...(data.playlist !== undefined ? [{ icon: 'x', words: 'Remove from this playlist', deed: 'playlist-remove', data: { index: data.place, playlist: data.playlist } }] : []),
           ...(guest ? [] : [null,
@@ -242,7 +250,7 @@ export const createDeeds = ({ api, store, library, player, ui }) => {
     'show-queue': () => ui.showQueue(true),
     'toggle-queue': () => ui.showQueue(),
     'toggle-lyrics': () => ui.showLyrics(),
-    'open-now': () => ui.overlay('now'),
+    'open-now': () => { if (innerWidth < 900) store.set({ nowSide: 'cover' }); ui.overlay('now'); },
     'close-now': () => ui.overlay(null),
     close: () => ui.overlay(null),
     shortcuts: () => ui.dialog('sb-shortcuts', {}),

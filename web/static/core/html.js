@@ -50,7 +50,9 @@ const applyCss = (el, text) => {
 
 /** @param {Element} from @param {Element} to */
 const patchAttributes = (from, to) => {
-  for (const { name } of [...from.attributes]) {
+  // A custom element sets attributes on itself; what it was given at first stays.
+  const own = from.localName.includes('-');
+  for (const { name } of own ? [] : [...from.attributes]) {
     if (!to.hasAttribute(name) && !OWNED.has(name)) from.removeAttribute(name);
   }
   for (const { name, value } of to.attributes) {

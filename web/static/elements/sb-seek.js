@@ -60,8 +60,9 @@ export class Seek extends Element {
     this.style.setProperty('--share', `${share * 100}%`);
     this.style.setProperty('--ready', `${player.bufferedShare * 100}%`);
     const now = clock(position);
-    if (now === this.#last) return;
-    this.#last = now;
+    const said = `${now} ${Math.round(duration)}`;
+    if (said === this.#last) return;
+    this.#last = said;
     input.setAttribute('aria-valuetext', `${spoken(position)} of ${spoken(duration)}`);
     const [a, b] = this.querySelectorAll('.seek-time');
     a.textContent = now;

@@ -1,7 +1,7 @@
 // @ts-check
 /** One album: its discs, in order. */
 import { html } from '../core/html.js';
-import { artistLinks, cover, icon, playButtons, rowToCome, trackRow } from './parts.js';
+import { artistLinks, cover, icon, playButtons, rowToCome, tintOf, trackRow } from './parts.js';
 import { plural, quality, span } from '../core/format.js';
 import { room } from '../core/room.js';
 import { to } from '../core/router.js';
@@ -42,23 +42,24 @@ class AlbumView extends View {
     const various = tracks.some((/** @type {any} */ t) => t.artist !== album.artist);
     const qualities = [...new Set(tracks.map(quality))];
     const main = (album.artists ?? [])[0];
-    return html`<div class="page page-thing">
+    const titles = new Map((whole?.discs ?? []).map((/** @type {any} */ d) => [d.number, d.title]));
+    return html`<div class="page page-thing" data-css="--tint:${tintOf(album)}">
       <header class="hero">
         ${cover(album, { size: 600, eager: true, cls: 'hero-cover' })}
         <div class="hero-words">
           <h1 title="${album.title}">${album.title}</h1>
-          <p class="hero-artist">${main ? artistLinks([{ ...main, role: 'main' }], album.artist) : album.artist}</p>
+          <p class="hero-artist">${main ? artistLinks(album.artists, album.artist) : album.artist}</p>
           <p class="quiet hero-facts">${[album.year, plural(album.track_count, 'track'), album.duration_ms ? span(album.duration_ms) : '', qualities.length === 1 ? qualities[0] : ''].filter(Boolean).join(' · ')}</p>
           ${playButtons({ kind: 'album', id, source: album.title, more: html`
             <button class="button button-wide-only" data-do="add-to-queue" data-kind="album" data-id="${id}">${icon('list-end')} Add to queue</button>
-            <button class="icon-button row-heart ${album.favourite ? 'is-on' : ''}" data-do="favourite-album" data-id="${id}" aria-pressed="${album.favourite ? 'true' : 'false'}" aria-label="Favourite this album" title="Favourite">${icon('heart', album.favourite ? 'filled' : '')}</button>
+            <button class="icon-button row-heart ${album.favourite ? 'is-on' : ''}" data-do="favourite-thing" data-kind="albums" data-id="${id}" aria-pressed="${album.favourite ? 'true' : 'false'}" aria-label="Favourite this album" title="Favourite">${icon('heart', album.favourite ? 'filled' : '')}</button>
             <button class="icon-button" data-do="album-menu" data-id="${id}" aria-haspopup="menu" aria-label="More" title="More">${icon('ellipsis')}</button>` })}
         </div>
       </header>
       ${this.failure && !whole ? this.problem() : ''}
       ${!whole && !this.failure ? html`<div class="rows">${Array.from({ length: Math.min(album.track_count || 8, 20) }, (_, i) => rowToCome(i))}</div>` : ''}
       ${discs.map((disc) => html`<section class="disc" data-key="disc-${disc.number}">
-        ${discs.length > 1 ? html`<h2 class="disc-title">${icon('disc-3')} Disc ${disc.number}</h2>` : ''}
+        ${discs.length > 1 ? html`<h2 class="disc-title">${icon('disc-3')} Disc ${disc.number}${titles.get(disc.number) ? html` · ${titles.get(disc.number)}` : ''}</h2>` : ''}
         <div class="rows" role="list">${disc.tracks.map((track, i) => trackRow(track, { index: i, lead: 'number', album: false, artist: various }))}</div>
       </section>`)}
       ${whole ? html`<footer class="thing-foot quiet">${(album.genres ?? []).map((/** @type {string} */ g) => html`<a class="chip" href="${to`/genre/${g}`}">${g}</a>`)}</footer>` : ''}

@@ -1,7 +1,7 @@
 // @ts-check
 /** One artist: what is played most, and every record. */
 import { html } from '../core/html.js';
-import { albumCard, cover, icon, playButtons, trackRow } from './parts.js';
+import { albumCard, cover, icon, playButtons, tintOf, trackRow } from './parts.js';
 import { plural } from '../core/format.js';
 import { room } from '../core/room.js';
 import { View } from './view.js';
@@ -37,13 +37,13 @@ class ArtistView extends View {
     const others = albums.filter((/** @type {any} */ a) => a.compilation);
     const top = (this.top ?? []).map((one) => room.library.track(one)).filter(Boolean);
     const few = this.all ? top : top.slice(0, 5);
-    return html`<div class="page page-thing">
+    return html`<div class="page page-thing" data-css="--tint:${tintOf(albums[0] ?? artist)}">
       <header class="hero">
         ${cover(artist, { size: 600, round: true, eager: true, cls: 'hero-cover' })}
         <div class="hero-words">
           <h1 title="${artist.name}">${artist.name}</h1>
           <p class="quiet hero-facts">${[artist.album_count ? plural(artist.album_count, 'album') : '', plural(artist.track_count ?? 0, 'track')].filter(Boolean).join(' · ')}</p>
-          ${playButtons({ kind: 'artist', id, source: artist.name })}
+          ${playButtons({ kind: 'artist', id, source: artist.name, more: html`<button class="icon-button row-heart ${artist.favourite ? 'is-on' : ''}" data-do="favourite-thing" data-kind="artists" data-id="${id}" aria-pressed="${artist.favourite ? 'true' : 'false'}" aria-label="Favourite this artist" title="Favourite">${icon('heart', artist.favourite ? 'filled' : '')}</button>` })}
         </div>
       </header>
       ${this.failure && !whole ? this.problem() : ''}

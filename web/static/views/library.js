@@ -52,8 +52,7 @@ class LibraryView extends View {
 
   get query() { return this.sort === 'random' ? { sort: 'random', seed } : { sort: this.sort }; }
   #choose() {
-    const role = this.tab === 'artists' ? { role: 'album' } : {};
-    this.list = room.library.list(this.tab, { ...role, ...this.query });
+    this.list = room.library.list(this.tab, this.query);
     this.letters = [];
   }
 
@@ -62,7 +61,7 @@ class LibraryView extends View {
     const { letters } = TABS[this.tab];
     if (!letters.includes(this.sort)) return;
     const { sort } = this;
-    const answer = await room.api.get('/library/index', { of: this.tab, sort, ...(this.tab === 'artists' ? { role: 'album' } : {}) }).catch(() => ({ letters: [] }));
+    const answer = await room.api.get('/library/index', { of: this.tab, sort }).catch(() => ({ letters: [] }));
     if (sort === this.sort) this.letters = answer.letters;
   }
 
@@ -89,6 +88,7 @@ class LibraryView extends View {
           ${nothing ? '' : html`<label class="select">${icon('arrow-down-wide-narrow')}<span class="sr-only">Sort by</span><select name="sort">${tab.sorts.map(([value, words]) => html`<option value="${value}" ${value === this.sort ? html`selected` : ''}>${words}</option>`)}</select></label>`}
         </div>
       </header>
+      ${this.tab === 'playlists' ? html`<a class="setting setting-link" href="#/favourites">${icon('heart')}<span class="setting-words">Favourites</span>${icon('chevron-right', 'chevron')}</a>` : ''}
       ${failure && total < 0 ? (this.failure = failure, this.problem()) : nothing ? this.#nothing() : html`<sb-list data-key="${this.tab}"></sb-list>`}
       ${this.letters.length ? html`<sb-letters></sb-letters>` : ''}
     </div>`;
@@ -101,6 +101,9 @@ class LibraryView extends View {
   }
 
   painted() {
+    const chips = this.querySelector('.chips');
+    const chip = /** @type {HTMLElement | null} */ (chips?.querySelector('[aria-current]') ?? null);
+    if (chips && chip && chip.offsetLeft + chip.offsetWidth > chips.scrollLeft + chips.clientWidth) chips.scrollLeft = chip.offsetLeft - 16;
     const el = /** @type {any} */ (this.querySelector('sb-list'));
     if (el) {
       const grid = this.tab === 'albums' || this.tab === 'artists' || this.tab === 'playlists';

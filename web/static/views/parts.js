@@ -27,11 +27,22 @@ export const cover = (thing, { size = 300, round = false, eager = false, cls = '
   </span>`;
 };
 
-/** @param {any[]} artists @param {string} shown */
+/**
+ * The names as the record has them ("A feat. B"), each that is known being a link.
+ * @param {{id: string, name: string, role?: string}[]} artists @param {string} shown
+ */
 export const artistLinks = (artists, shown) => {
-  const main = (artists ?? []).filter((a) => a.role !== 'album' || artists.every((b) => b.role === 'album'));
-  if (main.length !== 1) return html`<span class="quiet-link" title="${shown}">${main[0] ? html`<a class="quiet-link" href="${to`/artist/${main[0].id}`}">${shown}</a>` : shown}</span>`;
-  return html`<a class="quiet-link" href="${to`/artist/${main[0].id}`}" title="${shown}">${shown}</a>`;
+  const named = (artists ?? []).filter((a) => !a.role || a.role === 'artist');
+  const out = [];
+  let rest = shown ?? '';
+  for (const { id, name } of named) {
+    const at = rest.indexOf(name);
+    if (at < 0 || !name) continue;
+    out.push(rest.slice(0, at), html`<a class="quiet-link" href="${to`/artist/${id}`}">${name}</a>`);
+    rest = rest.slice(at + name.length);
+  }
+  if (!out.length && named.length === 1) return html`<a class="quiet-link" href="${to`/artist/${named[0].id}`}" title="${shown}">${shown}</a>`;
+  return html`<span title="${shown}">${out}${rest}</span>`;
 };
 
 /** @param {any} album @param {string} [sub] what stands below the title instead of the artist */

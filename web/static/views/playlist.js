@@ -71,7 +71,7 @@ class PlaylistView extends View {
     if (!list) return html`<div class="page"><div class="hero to-come"><span class="cover hero-cover"></span></div></div>`;
     this.named(list.name);
     const total = this.ids?.length ?? list.track_count ?? 0;
-    return html`<div class="page page-thing">
+    return html`<div class="page page-thing" data-css="--tint:${colourOf(list.name)}">
       <header class="hero">
         <span class="cover cover-list hero-cover" data-css="--tint:${colourOf(list.name)}">${icon('list-music')}</span>
         <div class="hero-words">

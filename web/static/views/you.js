@@ -12,7 +12,7 @@ const TITLES = { folders: 'Music folders', missing: 'Missing tracks', trash: 'Tr
 /** @type {Record<string, string>} */
 const ROOT_STATES = { online: 'There', offline: 'Does not answer', empty: 'Suddenly empty', absent: 'Not there now', hanging: 'Does not answer' };
 /** @type {Record<string, string>} */
-const PHASES = { walk: 'Looking through the folders', compare: 'Comparing', read: 'Reading tags', upsert: 'Taking it in', hash: 'Checking every byte' };
+const PHASES = { walk: 'Looking through the folders', read: 'Reading tags', settle: 'Putting it in order', hash: 'Checking every byte' };
 
 class You extends View {
   part = '';
@@ -157,7 +157,7 @@ class You extends View {
     const running = scan?.state === 'running';
     const done = scan?.finished_at ? `Last looked ${ago(scan.finished_at)}${scan.added ? `, ${count(scan.added)} new` : ''}` : 'Not looked yet';
     const share = running && scan.found ? Math.min(1, (scan.read || 0) / scan.found) : 0;
-    return html`<div class="setting"><div class="setting-words"><p>Look for new music</p><p class="quiet">${running ? `${PHASES[scan.phase] ?? 'Looking'}${scan.found ? ` · ${count(scan.read || 0)} of ${count(scan.found)}` : ''}` : scan?.state === 'failed' ? 'The last look did not finish' : done}</p>
+    return html`<div class="setting"><div class="setting-words"><p>Look for new music</p><p class="quiet">${running ? `${PHASES[scan.phase] ?? 'Looking'}${scan.found ? ` · ${count(scan.read || 0)} of ${count(scan.found)}` : ''}` : scan?.state === 'failed' ? scan.message || 'The last look did not finish' : done}</p>
       ${running ? html`<div class="meter" role="progressbar" aria-label="Looking for new music" aria-valuemin="0" aria-valuemax="100" aria-valuenow="${Math.round(share * 100)}" data-css="--share:${share * 100}%"></div>` : ''}</div>
       <button class="button button-small" data-do="scan" ${flag('disabled', running)}>${icon('refresh-cw', running ? 'turning' : '')} ${running ? 'Looking…' : 'Look now'}</button></div>`;
   }
@@ -172,7 +172,7 @@ class You extends View {
       <header class="you-head"><span class="avatar" aria-hidden="true">${(user?.username ?? '?').slice(0, 1).toUpperCase()}</span><div><h1>${user?.username ?? ''}</h1><p class="quiet">${role}</p></div></header>
       ${updateReady ? html`<div class="calm-note">${icon('sparkles')}<span>A newer player is ready.</span><button class="link-button" data-do="reload">Use it</button></div>` : ''}
       <section class="group" aria-label="Listening"><h2 class="section-title">Listening</h2>
-        <div class="setting"><div class="setting-words"><p>Light</p></div><div class="segments" role="group" aria-label="Light or dark">${[['system', 'monitor', 'System'], ['light', 'sun', 'Light'], ['dark', 'moon', 'Dark']].map(([value, symbol, name]) => html`<button class="segment" data-do="theme" data-value="${value}" aria-pressed="${theme === value ? 'true' : 'false'}">${icon(symbol)} ${name}</button>`)}</div></div>
+        <div class="setting"><div class="setting-words"><p>Appearance</p></div><div class="segments" role="group" aria-label="Appearance">${[['system', 'monitor', 'System'], ['light', 'sun', 'Light'], ['dark', 'moon', 'Dark']].map(([value, symbol, name]) => html`<button class="segment" data-do="theme" data-value="${value}" aria-pressed="${theme === value ? 'true' : 'false'}">${icon(symbol)} ${name}</button>`)}</div></div>
         <div class="setting"><div class="setting-words"><p>Even loudness</p><p class="quiet">Loud records play softer, if their files say how loud they are</p></div><label class="select"><span class="sr-only">Even loudness</span><select name="levelling">${[['off', 'Off'], ['track', 'Each track'], ['album', 'Each album']].map(([value, name]) => html`<option value="${value}" ${levelling === value ? html`selected` : ''}>${name}</option>`)}</select></label></div>
         <label class="setting"><span class="setting-words"><span>Save data on this device</span><span class="quiet">Smaller files on their way here; the originals stay as they are</span></span><input class="switch" type="checkbox" role="switch" name="saver" ${flag('checked', saver)}></label>
         <button class="setting setting-link" data-do="shortcuts">${icon('keyboard')}<span class="setting-words">Keyboard</span><kbd>?</kbd></button>

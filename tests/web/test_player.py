@@ -1,0 +1,241 @@
+"""The player as a listener meets it: a real station, a real browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api")
+
+CHROMIUM = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium") or "/usr/bin/chromium"
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
+             "--autoplay-policy=no-user-gesture-required"]
+DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+ROOT = Path(__file__).resolve().parents[2]
+
+# The element that is heard, and where it is.
+HEARD = "(() => { const a = [...document.querySelectorAll('audio')].find((a) => !a.paused); return a ? a.currentTime : -1; })()"
+SOURCE = "(() => { const a = [...document.querySelectorAll('audio')].find((a) => !a.paused); return a ? new URL(a.src).pathname : ''; })()"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_player(browser: Any, station: Any) -> Iterator[Callable[..., Any]]:
+    """Opens the player, logged in unless told otherwise; at the end nothing may have been complained of."""
+    contexts: list[Any] = []
+    complaints: list[str] = []
+
+    def complain(message: Any) -> None:
+        # A picture that is not there is an everyday answer; the browser logs it all the same.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            complaints.append(message.text)
+
+    def opened(path: str = "/", *, size: dict[str, int] = DESKTOP, logged_in: bool = True, **more: Any) -> Any:
+        context = browser.new_context(viewport=size, **more)
+        contexts.append(context)
+        context.set_default_timeout(10_000)
+        if logged_in:
+            context.add_cookies([{"name": "soundsible_session", "value": station.login(), "url": station.url,
+                                  "httpOnly": True, "sameSite": "Lax"}])
+        page = context.new_page()
+        page.on("console", complain)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(station.url + path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def play_first_album(page: Any) -> list[str]:
+    """Opens an album from the library and plays it; its titles in order."""
+    page.goto(page.url.split("#")[0] + "#/library/albums")
+    page.locator("sb-list .card:not(.to-come) .card-link").first.click()
+    page.locator(".hero .button-main").click()
+    page.wait_for_function(f"{HEARD} > 0")
+    return [text.strip() for text in page.locator("view-album .row-play").evaluate_all(
+        "rows => rows.map((row) => row.getAttribute('title'))")]
+
+
+def test_the_rules_of_the_player_hold_in_node() -> None:
+    if shutil.which("node") is None:
+        if os.environ.get("CI"):
+            pytest.fail("node is needed to try web/static/core")
+        pytest.skip("node is not installed; web/static/core is tried where it is")
+    tests = sorted(str(one) for one in (ROOT / "tests" / "web").glob("*.test.mjs"))
+    run = subprocess.run(["node", "--test", *tests], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 0, run.stdout[-6000:]
+
+
+def test_logging_in_and_playing_lets_time_pass(open_player: Callable[..., Any], station: Any) -> None:
+    page = open_player("/", logged_in=False)
+    page.get_by_label("Name").fill(station.owner_name)
+    page.get_by_label("Password").fill("certainly not this one")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_text("do not fit together").wait_for()
+    page.get_by_label("Password").fill(station.owner_password)
+    page.get_by_role("button", name="Log in").click()
+    page.locator("view-home h1").wait_for()
+    play_first_album(page)
+    before = page.evaluate(HEARD)
+    page.wait_for_function(f"{HEARD} > {before} + 0.4")
+    assert page.evaluate("navigator.mediaSession.metadata.title") == page.locator(".dock-title").inner_text()
+
+
+def test_seeking_goes_there_and_on_from_there(open_player: Callable[..., Any]) -> None:
+    page = open_player()
+    play_first_album(page)
+    slider = page.locator("sb-dock .slider")
+    box = slider.bounding_box()
+    slider.click(position={"x": box["width"] * 0.5, "y": box["height"] / 2})
+    page.wait_for_function(f"{HEARD} > 3 && {HEARD} < 6")
+    page.keyboard.press("Home")
+    slider.blur()
+    page.keyboard.press("ArrowRight")  # ten seconds on: these tracks are shorter, so it ends and the next one plays
+    page.wait_for_function(f"{HEARD} >= 0")
+
+
+def test_search_needs_no_accents(open_player: Callable[..., Any]) -> None:
+    page = open_player("/#/search")
+    page.get_by_role("searchbox").fill("hoppipolla")
+    page.locator("view-search .row-play[title='Hoppípolla']").wait_for()
+    page.get_by_role("searchbox").press("ArrowDown")
+    assert page.evaluate("document.activeElement.matches('.card-link, .row-play')")
+    page.locator("view-search .row-play[title='Hoppípolla']").click()
+    page.wait_for_function(f"{HEARD} > 0")
+    page.get_by_role("searchbox").fill("zzzzqqq")
+    page.get_by_text("Nothing like").wait_for()
+
+
+def test_next_shuffle_and_repeat_do_as_they_say(open_player: Callable[..., Any]) -> None:
+    page = open_player()
+    titles = play_first_album(page)
+    title = page.locator("sb-dock .dock-title")
+    assert title.inner_text() == titles[0]
+    first = page.evaluate(SOURCE)
+    page.keyboard.press("n")
+    sync_api.expect(title).to_have_text(titles[1])
+    page.wait_for_function(f"{SOURCE} && {SOURCE} !== '{first}' && {HEARD} > 0")
+    shuffle = page.locator("sb-dock").get_by_role("button", name="Shuffle")
+    shuffle.click()
+    sync_api.expect(shuffle).to_have_attribute("aria-pressed", "true")
+    sync_api.expect(title).to_have_text(titles[1])  # what plays goes on
+    shuffle.click()
+    page.keyboard.press("r")
+    page.keyboard.press("r")
+    page.locator("sb-dock").get_by_role("button", name="Repeat: this track").wait_for()
+    page.evaluate("[...document.querySelectorAll('audio')].find((a) => !a.paused).currentTime = 7.6")
+    page.wait_for_function(f"{HEARD} >= 0 && {HEARD} < 3")  # it ended, and began again
+    assert title.inner_text() == titles[1]
+
+
+def test_a_track_that_ends_hands_over_and_is_counted(open_player: Callable[..., Any], station: Any) -> None:
+    page = open_player()
+    titles = play_first_album(page)
+    with page.expect_response(lambda answer: answer.url.endswith("/api/library/plays")) as told:
+        pass  # half of eight seconds
+    assert told.value.status == 201
+    sync_api.expect(page.locator("sb-dock .dock-title")).to_have_text(titles[1])
+    page.wait_for_function(f"{HEARD} > 0")
+
+
+def test_a_playlist_is_made_filled_and_put_in_order(open_player: Callable[..., Any], station: Any) -> None:
+    page = open_player()
+    titles = play_first_album(page)
+    for row in (0, 1):
+        page.locator("view-album .row").nth(row).click(button="right")
+        page.get_by_role("menuitem", name="Add to playlist").click()
+        if row == 0:
+            page.get_by_role("button", name="New playlist").last.click()
+            page.get_by_label("Name", exact=True).fill("For <b>quiet</b> evenings")
+            page.get_by_role("button", name="Make playlist").click()
+        else:
+            page.locator(".pick-row", has_text="evenings").click()
+        page.get_by_text("Added to").first.wait_for()
+    page.get_by_role("button", name="Open", exact=True).last.click()
+    view = page.locator("view-playlist")
+    sync_api.expect(view.locator("h1")).to_have_text("For <b>quiet</b> evenings")
+    order = "rows => rows.map((row) => row.getAttribute('title'))"
+    sync_api.expect(view.locator(".row-play")).to_have_count(2)
+    assert view.locator(".row-play").evaluate_all(order) == titles[:2]
+    with page.expect_response(lambda answer: answer.request.method == "PATCH") as moved:
+        view.locator(".grip").nth(1).focus()
+        page.keyboard.press("ArrowUp")
+    assert moved.value.status == 200
+    page.reload()
+    sync_api.expect(view.locator(".row-play")).to_have_count(2)
+    assert view.locator(".row-play").evaluate_all(order) == titles[1::-1]
+    identity = page.url.rsplit("/", 1)[1]
+    assert station.call("DELETE", f"/api/library/playlists/{identity}")[0] == 204
+
+
+def test_the_queue_survives_a_reload(open_player: Callable[..., Any]) -> None:
+    page = open_player()
+    titles = play_first_album(page)
+    page.keyboard.press("n")
+    sync_api.expect(page.locator("sb-dock .dock-title")).to_have_text(titles[1])
+    page.wait_for_function(f"{HEARD} > 1")
+    page.keyboard.press("Space")
+    page.wait_for_function(f"{HEARD} === -1")
+    page.reload()
+    sync_api.expect(page.locator("sb-dock .dock-title")).to_have_text(titles[1])
+    page.get_by_role("button", name="Play", exact=True).last.wait_for()
+    page.locator("sb-dock .play-button").first.click()
+    page.wait_for_function(f"{HEARD} > 1")
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_a_tour_of_every_page_fits_its_screen_and_breaks_no_rule(open_player: Callable[..., Any], size: dict[str, int]) -> None:
+    page = open_player(size=size)
+    page.evaluate("addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`))")
+    play_first_album(page)
+    album = page.url.split("#")[1]
+    artist = page.locator("view-album .hero-artist a").get_attribute("href")
+    for path in ["/", "/library/albums", "/library/artists", "/library/tracks", "/library/genres", "/library/playlists", album,
+                 (artist or "#/")[1:], "/favourites", "/search?q=b", "/downloads", "/you", "/you/folders", "/you/missing",
+                 "/you/trash", "/you/addresses", "/you/password", "/no/such/page"]:
+        page.evaluate("path => { location.hash = path; }", path)
+        page.locator("main h1, main h2").first.wait_for(state="attached")
+        page.wait_for_timeout(60)
+        wide = page.evaluate("[document.documentElement, document.querySelector('main')].map((el) => el.scrollWidth - el.clientWidth)")
+        assert wide == [0, 0], f"{path} is wider than its screen"
+        small = page.evaluate(
+            "[...document.querySelectorAll('main a[href], main button')].filter((el) => el.offsetParent && !el.textContent.trim()"
+            " && !el.getAttribute('aria-label')).map((el) => el.outerHTML.slice(0, 80))")
+        assert small == [], f"{path} has something to press without a name"
+    page.evaluate("document.querySelector('.dock-open').click()")
+    page.get_by_role("dialog", name="Now playing").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.go_back()
+    page.get_by_role("dialog", name="Now playing").wait_for(state="detached")
+
+
+def test_the_shell_opens_without_the_station(open_player: Callable[..., Any], station: Any) -> None:
+    page = open_player()
+    page.locator("view-home h1").wait_for()
+    page.evaluate("navigator.serviceWorker.ready.then(() => 1)")
+    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    kept = page.evaluate("caches.keys().then((names) => names.join())")
+    assert "soundsible-shell-" in kept
+    page.context.set_offline(True)
+    page.reload()
+    page.get_by_text("out of reach").wait_for()
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Look again").click()
+    page.locator("view-home h1").wait_for()
+    assert page.evaluate("caches.keys().then(async (names) => { for (const n of names) for (const r of await (await caches.open(n)).keys()) if (/\\/api\\/(?!covers)/.test(r.url)) return r.url; return ''; })") == ""
