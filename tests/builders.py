@@ -29,8 +29,8 @@ _ENCODINGS = {
     ".mp3": ("mp3", "libmp3lame"), ".flac": ("flac", "flac"), ".ogg": ("ogg", "vorbis"), ".oga": ("ogg", "vorbis"),
     ".opus": ("ogg", "libopus"), ".m4a": ("ipod", "aac"), ".m4b": ("ipod", "aac"), ".mp4": ("mp4", "aac"),
     ".aac": ("adts", "aac"), ".wav": ("wav", "pcm_s16le"), ".wave": ("wav", "pcm_s16le"),
-    ".aiff": ("aiff", "pcm_s16be"), ".aif": ("aiff", "pcm_s16be"), ".aifc": ("aiff", "pcm_s16be"), ".wv": ("wv",
-    "wavpack"), ".wma": ("asf", "wmav2"),
+    ".aiff": ("aiff", "pcm_s16be"), ".aif": ("aiff", "pcm_s16be"), ".aifc": ("aiff", "pcm_s16be"),
+    ".wv": ("wv", "wavpack"), ".wma": ("asf", "wmav2"),
     ".asf": ("asf", "wmav2"), ".ape": ("ape", "ape"),
 }
 _SAMPLE_FORMAT = {"pcm_s24le": "s32", "wavpack": "s16p", "alac": "s16p", "libopus": "s16", "flac": "s16",
@@ -108,7 +108,7 @@ def make_picture(size: int = 600, color: tuple[int, int, int] = (180, 90, 40), k
 BAD_KINDS: dict[str, str | None] = {
     "empty": "empty", "truncated": "truncated", "truncated_mp3": "truncated", "truncated_m4a": "truncated",
     "text": "not_audio", "html": "not_audio", "zeros": "not_audio", "noise": "not_audio", "picture": "not_audio",
-    "huge_id3": "too_large", "huge_flac": "too_large", "huge_vorbis": "too_large", "huge_ape": None,
+    "huge_id3": "too_large", "huge_flac": "truncated", "huge_vorbis": "too_large", "huge_ape": "too_large",
     "huge_mp4": "too_large", "huge_wav": "too_large", "huge_asf": "too_large",
     "absurd_numbers": None, "absurd_flac": None, "negative": None, "nul_title": None, "long_title": None,
     "invalid_utf8": None, "invalid_utf8_flac": None, "surrogates": None, "wrong_suffix": None,
@@ -187,7 +187,7 @@ def _bad_huge_vorbis() -> tuple[str, bytes]:
 
 
 def _bad_huge_ape() -> tuple[str, bytes]:
-    """A good file whose APEv2 footer claims 4 GB: the tag is nothing, the music plays."""
+    """Good music, behind it the footer of an APEv2 tag of 4 GB."""
     return ".mp3", _built(".mp3") + b"APETAGEX" + struct.pack("<IIII", 2000, 0xFFFFFFF0, 0x7FFFFFFF, 0) + bytes(8)
 
 
