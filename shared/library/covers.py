@@ -1,0 +1,284 @@
+"""Show the pictures that lie in music files and folders, in the size that was asked for.
+
+A picture is rendered once a size, in a worker process, and kept in the cache; a warm cover costs the question
+which picture it is and one stat. Broken and hostile pictures are no pictures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import stat
+import threading
+import time
+from bisect import bisect_left
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from shared.library.lru import DiskLru
+from shared.model.errors import NotFound, Overloaded, SoundsibleError, StorageOffline
+from shared.model.filepath import to_path
+from shared.model.units import GIB, MIB, Bytes
+from shared.ports import Workers
+from shared.storage.access import Access
+
+log = logging.getLogger(__name__)
+
+# What players ask for, and nothing else: a client must not fill the disk with sizes.
+SIZES = (64, 96, 128, 160, 200, 256, 300, 400, 500, 600, 800, 1000, 1200)
+MIME_TYPE = "image/webp"
+PICTURE_LIMIT: Bytes = 64 * MIB     # of a picture file
+RENDER_TIMEOUT_S = 20.0
+WAIT_S = 10.0                       # in the queue for a worker, before "try again"
+QUEUE_LIMIT = 96                    # requests that wait for a render hold a thread of the server each
+BAD_HOLDS_S = 600.0                 # a picture that cannot be shown; its version is part of what is remembered
+SILENT_HOLDS_S = 5.0                # a folder that does not answer, a full disk
+BAD_LIMIT = 10_000
+COLORS_AFTER_S = 2.0                # colours are told together: each telling moves the library's revision
+
+
+@dataclass(frozen=True, slots=True)
+class CoverFile:
+    """A rendered cover in the cache. It may leave the cache at any time: open it at once."""
+
+    path: str
+    etag: str           # strong, without quotes
+    mime_type: str
+    version: str        # of the picture
+
+
+class Artwork(Protocol):
+    """As the records tell it: a picture file, or an audio file that embeds one."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def kind(self) -> str: ...          # embedded | sidecar
+    @property
+    def root(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def color(self) -> str | None: ...
+
+
+class Artworks(Protocol):
+    """What of records.Albums is needed here."""
+
+    def artwork_of(self, uid: str) -> Artwork | None: ...
+    def set_color(self, artwork_id: int, color: str) -> None: ...
+
+
+class Covers:
+    """Covers by the public id of an album, track or artist."""
+
+    def __init__(
+        self, *, albums: Artworks, access: Access, workers: Workers, folder: Path, limit_bytes: Bytes = GIB,
+        renders_at_once: int = 2,
+    ) -> None:
+        self._albums = albums
+        self._access = access
+        self._workers = workers
+        self._folder = str(folder)
+        self._lru = DiskLru(folder=folder, limit_bytes=limit_bytes)
+        self._queue = _Queue(at_once=renders_at_once)
+        self._lock = threading.Lock()
+        self._renders: dict[str, threading.Event] = {}              # picture → set when its render has ended
+        self._bad: OrderedDict[str, tuple[float, str]] = OrderedDict()  # picture → until when, why
+        self._colors: dict[int, str] = {}
+        self._telling: threading.Timer | None = None
+        self._stopped = False
+
+    def get(self, uid: str, size: int) -> CoverFile:
+        """The cover of `uid`, about `size` pixels wide (the nearest of SIZES; never larger than the picture).
+
+        Raises NotFound (nothing to show: none, broken, hostile, or its folder does not answer), Overloaded.
+        """
+        artwork = self._albums.artwork_of(uid)
+        if artwork is None:
+            raise NotFound("There is no picture of this.")
+        size = nearest(size)
+        picture = _picture(artwork)
+        path = f"{self._folder}/{picture[:2]}/{picture}/{size}.webp"
+        if self._lru.use(path) is None:
+            self._ensure(artwork, picture, size, path)
+        return CoverFile(path, f"{artwork.version}-{size}", MIME_TYPE, artwork.version)
+
+    def stop(self) -> None:
+        """Tell the colours not told yet; renders under way end with the workers."""
+        with self._lock:
+            self._stopped = True
+            timer, self._telling = self._telling, None
+        if timer is not None:
+            timer.cancel()
+            self._tell_colors()
+        self._lru.stop()
+
+    # ---- rendering ------------------------------------------------------------------------------------------------
+
+    def _ensure(self, artwork: Artwork, picture: str, size: int, path: str) -> None:
+        """Return when `path` is there. One request renders a picture, the others wait for it."""
+        deadline = time.monotonic() + WAIT_S + RENDER_TIMEOUT_S
+        while True:
+            self._raise_if_bad(picture)
+            with self._lock:
+                under_way = self._renders.get(picture)
+                if under_way is None:
+                    mine = self._renders[picture] = threading.Event()
+            if under_way is None:
+                try:
+                    if self._lru.use(path) is None:  # somebody may have been quicker
+                        self._render(artwork, picture, size)
+                    return
+                finally:
+                    with self._lock:
+                        del self._renders[picture]
+                    mine.set()
+            if not under_way.wait(deadline - time.monotonic()):
+                raise _busy()
+            if self._lru.use(path) is not None:
+                return
+
+    def _render(self, artwork: Artwork, picture: str, size: int) -> None:
+        root, path = to_path(artwork.root), to_path(artwork.path)
+        try:
+            self._check(artwork.kind, root, path)
+        except (StorageOffline, NotFound, OSError) as error:
+            log.info("no cover from %s/%s: %s", root, path, error)
+            raise self._remember_bad(picture, SILENT_HOLDS_S, "Its picture cannot be reached now.") from error
+        self._queue.enter()
+        try:
+            folder = f"{self._folder}/{picture[:2]}/{picture}"
+            done = self._workers.run(
+                "shared.library.covers:draw", artwork.kind, f"{root}/{path}", size, folder,
+                timeout_s=RENDER_TIMEOUT_S,
+            )
+        except Overloaded:
+            raise
+        except (OSError, MemoryError) as error:
+            log.warning("no cover from %s/%s: %s", root, path, error)
+            raise self._remember_bad(picture, SILENT_HOLDS_S, "Its picture cannot be made now.") from error
+        except SoundsibleError as error:
+            log.warning("no cover from %s/%s: %s", root, path, error.message)
+            raise self._remember_bad(picture, BAD_HOLDS_S, "Its picture cannot be shown.") from error
+        finally:
+            self._queue.leave()
+        self._lru.added(done["bytes"])
+        if done["color"] and done["color"] != artwork.color:
+            self._note_color(artwork.id, done["color"])
+
+    def _check(self, kind: str, root: str, path: str) -> None:
+        """In time, so that no worker is sent to a folder that hangs, a FIFO or a folder."""
+        found = self._access.stat(root, path, readable=True)
+        if not stat.S_ISREG(found.st_mode):
+            raise NotFound("it is no regular file")
+        if kind != "embedded" and found.st_size > PICTURE_LIMIT:
+            raise NotFound(f"it is larger than {PICTURE_LIMIT // MIB} MiB")
+
+    # ---- what cannot be shown -------------------------------------------------------------------------------------
+
+    def _remember_bad(self, picture: str, holds_s: float, message: str) -> NotFound:
+        with self._lock:
+            self._bad[picture] = (time.monotonic() + holds_s, message)
+            while len(self._bad) > BAD_LIMIT:
+                self._bad.popitem(last=False)
+        return NotFound(message)
+
+    def _raise_if_bad(self, picture: str) -> None:
+        known = self._bad.get(picture)
+        if known is not None:
+            if time.monotonic() < known[0]:
+                raise NotFound(known[1])
+            self._bad.pop(picture, None)
+
+    # ---- colours --------------------------------------------------------------------------------------------------
+
+    def _note_color(self, artwork_id: int, color: str) -> None:
+        with self._lock:
+            self._colors[artwork_id] = color
+            if self._telling is None and not self._stopped:
+                self._telling = threading.Timer(COLORS_AFTER_S, self._tell_colors)
+                self._telling.daemon = True
+                self._telling.start()
+
+    def _tell_colors(self) -> None:
+        with self._lock:
+            colors, self._colors, self._telling = self._colors, {}, None
+        for artwork_id, color in colors.items():
+            try:
+                self._albums.set_color(artwork_id, color)
+            except SoundsibleError as error:    # it will be looked at again with the next size
+                log.warning("the colour of picture %d could not be kept: %s", artwork_id, error.message)
+
+
+class _Queue:
+    """First come, first served: so many renders at once, so many waiting, each so long at most."""
+
+    def __init__(self, *, at_once: int) -> None:
+        self._free = at_once
+        self._lock = threading.Lock()
+        self._waiting: deque[threading.Lock] = deque()
+
+    def enter(self) -> None:
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            if len(self._waiting) >= QUEUE_LIMIT:
+                raise _busy()
+            turn = threading.Lock()
+            turn.acquire()
+            self._waiting.append(turn)
+        if turn.acquire(timeout=WAIT_S):
+            return
+        with self._lock:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+                raise _busy()
+        # The turn came in this very moment.
+
+    def leave(self) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._free += 1
+
+
+def nearest(size: int) -> int:
+    """The size of SIZES that is nearest to `size`; the larger of two."""
+    at = bisect_left(SIZES, size)
+    if at == 0:
+        return SIZES[0]
+    if at == len(SIZES):
+        return SIZES[-1]
+    below, above = SIZES[at - 1], SIZES[at]
+    return below if size - below < above - size else above
+
+
+def draw(kind: str, path: str, size: int, folder: str) -> dict[str, Any]:
+    """In a worker: render the picture of `path` to `folder`/<size>.webp. {bytes written, color or None}."""
+    from shared.audio import artwork  # Pillow: never in the serving process
+
+    if kind == "embedded":
+        source = artwork.embedded(path)
+        if source is None:
+            raise NotFound(f"{path} no longer has a picture in it")
+    else:
+        with open(path, "rb") as file:
+            source = file.read(PICTURE_LIMIT)
+    raise NotImplementedError
+
+
+def _picture(artwork: Artwork) -> str:
+    """A name for this picture in this version that no other picture ever has."""
+    words = "\0".join((artwork.kind, artwork.root, artwork.path, artwork.version))
+    return hashlib.blake2b(words.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
+def _busy() -> Overloaded:
+    return Overloaded("Many covers are being made at this moment. Try again in two seconds.", retry_after_s=2)
