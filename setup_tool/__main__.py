@@ -1,0 +1,10 @@
+"""Run the command line: `python -m setup_tool …`, the same as `python3 run.py tool …`."""
+
+from __future__ import annotations
+
+import sys
+
+from setup_tool.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

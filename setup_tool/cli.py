@@ -1,0 +1,167 @@
+"""The commands by name, what they share, and how they end: 0 done, 1 failed, 2 wrong usage.
+
+Nothing but click is imported until a command runs, so that `--help` comes at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import click
+
+PROGRAM = "python3 run.py tool"
+
+# name → (module, sentence). A command's own --help tells more.
+COMMANDS = {
+    "scan": ("setup_tool.scan", "Look through the music folders and take up what changed."),
+    "status": ("setup_tool.status", "What the station holds and whether it runs."),
+    "settings": ("setup_tool.settings", "Every setting with its value, default and meaning."),
+    "users": ("setup_tool.users", "Who may use the station."),
+    "export": ("setup_tool.export", "Write playlists or the library to files that other programs read."),
+    "doctor": ("setup_tool.doctor", "Look for what is wrong and say what to do."),
+}
+
+
+class Context(NamedTuple):
+    """What every command gets."""
+
+    json: bool          # one JSON document on standard output
+    home: str | None    # --home
+
+    def load_settings(self) -> Any:
+        from shared import settings
+
+        return settings.load(given={"home": self.home} if self.home else {})
+
+
+def same_name(name: str) -> str:
+    """Hyphens and underscores, small and capital letters are the same in names."""
+    return name.lower().replace("_", "-")
+
+
+class Commands(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        name = same_name(cmd_name)
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[name][0]).run
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        import difflib
+
+        if args and not args[0].startswith("-") and same_name(args[0]) not in COMMANDS:
+            near = difflib.get_close_matches(same_name(args[0]), COMMANDS, n=1)
+            ctx.fail(f"There is no command '{args[0]}'." + (f" Did you mean '{near[0]}'?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, sentence) for name, (_, sentence) in COMMANDS.items()])
+
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "token_normalize_func": same_name, "max_content_width": 96}
+
+
+def command(example: str, *, of: click.Group | None = None,
+            name: str | None = None) -> Callable[[Callable[..., Any]], click.Command]:
+    """A click command with an example below its help; `of` a group when it is one of several."""
+    make = click.command if of is None else of.command
+
+    def take(deed: Callable[..., Any]) -> click.Command:
+        return make(name, context_settings=CONTEXT, epilog=_example(example))(deed)
+
+    return take
+
+
+def group(example: str) -> Callable[[Callable[..., Any]], click.Group]:
+    """A click group likewise; its commands are made with its own `command`."""
+
+    def take(deed: Callable[..., Any]) -> click.Group:
+        return click.group(cls=SubCommands, context_settings=CONTEXT, epilog=_example(example))(deed)
+
+    return take
+
+
+class SubCommands(click.Group):
+    """Commands below a command, listed in the order in which they were made; each has an example too."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+def _example(lines: str) -> str:
+    return "\b\nExample:\n" + "\n".join(f"  {PROGRAM} {line}" for line in lines.strip().split("\n"))
+
+
+def shared_options(deed: Callable[..., Any]) -> Callable[..., Any]:
+    """`--json` and `--home`, handed on as one Context named `context`."""
+    import functools
+
+    @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output, for scripts.")
+    @click.option("--home", metavar="DIR", help="The station's home, as with run.py --home.")
+    @functools.wraps(deed)
+    def answer(*args: Any, as_json: bool, home: str | None, **given: Any) -> Any:
+        outer = click.get_current_context().find_root().params
+        return deed(*args, context=Context(as_json, home or outer.get("home")), **given)
+
+    return answer
+
+
+@click.group(
+    cls=Commands, context_settings=CONTEXT, no_args_is_help=True,
+    epilog=f"\b\nExample:\n  {PROGRAM} status\n  {PROGRAM} COMMAND --help",
+)
+@click.option("--home", metavar="DIR", help="The station's home, as with run.py --home.")
+@click.version_option(package_name=None, message="Soundsible %(version)s", version=__import__("shared").__version__)
+def cli(home: str | None) -> None:
+    """Look after a Soundsible station. It may go on playing meanwhile."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the process's exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):    # a terminal that cannot show a sign shows another
+            stream.reconfigure(errors="replace")
+    try:
+        cli.main(args=given, prog_name=PROGRAM, standalone_mode=False)
+        return 0
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.UsageError as error:
+        error.show()
+        return 2
+    except click.ClickException as error:
+        error.show()
+        return 1
+    except (click.Abort, KeyboardInterrupt):
+        sys.stderr.write("Stopped.\n")
+        return 1
+    except BrokenPipeError:     # `tool … | head`
+        sys.stderr.close()
+        return 1
+    except Exception as error:
+        from shared.model.errors import SoundsibleError
+
+        if not isinstance(error, SoundsibleError):
+            raise
+        if "--json" in given:
+            shown: dict[str, Any] = {"code": error.code, "message": error.message}
+            if error.details:
+                shown["details"] = error.details
+            sys.stdout.write(json.dumps({"error": shown}, ensure_ascii=False, default=str) + "\n")
+        sys.stderr.write(f"{error.message}\n")
+        return 1

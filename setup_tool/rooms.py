@@ -1,0 +1,56 @@
+"""The station's rooms, built for one command: the same objects, without its doors and background threads."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from shared.model.errors import StartFailed
+
+if TYPE_CHECKING:
+    from shared.settings import Settings
+    from shared.station import Station
+
+ANSWER_S = 2.0
+
+
+@contextmanager
+def rooms(settings: Settings, *, make: bool = False) -> Iterator[Station]:
+    """The rooms with the library open. `make`: begin an empty library where there is none.
+
+    Raises StartFailed when there is none, or it cannot be opened.
+    """
+    from shared.station import Station, make_folder
+
+    if not make and not settings.database_path.exists():
+        raise StartFailed(
+            f"There is no library in {settings.data_dir} yet. Start the station once (python3 run.py --music DIR), or "
+            f"name its home with --home DIR."
+        )
+    for folder in (settings.config_dir, settings.data_dir, settings.cache_dir):
+        make_folder(folder)
+    station = Station(settings)
+    station.database.prepare()
+    try:
+        yield station
+    finally:
+        station.workers.stop()
+        station.database.close()
+
+
+def running(settings: Settings) -> dict[str, Any] | None:
+    """What a station on this machine answers at its port to /api/health; None when none answers there."""
+    host = settings.host if settings.host not in ("0.0.0.0", "::", "") else "127.0.0.1"
+    asking = http.client.HTTPConnection(host, settings.port, timeout=ANSWER_S)
+    try:
+        asking.request("GET", "/api/health")
+        answer = json.loads(asking.getresponse().read(65_536))
+    except (OSError, ValueError, http.client.HTTPException):
+        return None
+    finally:
+        with suppress(OSError):
+            asking.close()
+    return answer if isinstance(answer, dict) and answer.get("status") and "version" in answer else None
