@@ -21,9 +21,9 @@ HANG_S = 120
 STATION = """
 import json, os, signal, sys, time
 import little
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(44))
 print(json.dumps({"args": sys.argv[1:], "cwd": os.getcwd(), "pid": os.getpid(), "little": little.VERSION}), flush=True)
 if "--wait" in sys.argv:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(44))
     time.sleep(60)
 sys.exit(43 if "--fail" in sys.argv else 0)
 """

@@ -398,16 +398,19 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
             self._close(connection)
 
     def _let_waiting_in(self) -> None:
-        for _ in range(len(self.waiting)):
-            connection = self.waiting.popleft()
-            if self.admission.enter(connection.kind, connection.address):
+        """First come, first served, within each kind; who stays keeps the order."""
+        if not self.waiting:
+            return
+        staying: deque[Connection] = deque()
+        full: set[Kind] = set()
+        for connection in self.waiting:
+            if connection.kind not in full and self.admission.enter(connection.kind, connection.address):
                 self._answer(connection)
-            else:
-                self.waiting.append(connection)
-                if self.admission.full("quick"):
-                    # Keep the order: the one that was looked at goes back to the front.
-                    self.waiting.rotate(1)
-                    break
+                continue
+            staying.append(connection)
+            if self.admission.full(connection.kind):
+                full.add(connection.kind)
+        self.waiting = staying
 
     def _let_a_stalled_one_go(self, newcomer: Connection) -> bool:
         """End the stream that has not moved for longest, if a minute or more; the newcomer gets its place."""
