@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -62,12 +63,20 @@ def open_player(browser: Any, station: Any) -> Iterator[Callable[..., Any]]:
     assert complaints == []
 
 
+def until(page: Any, expression: str, timeout_s: float = 10) -> None:
+    """Waits for `expression` (Playwright's own waiting evaluates text in the page, which its policy forbids)."""
+    deadline = time.monotonic() + timeout_s
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, f"never came true: {expression}"
+        page.wait_for_timeout(30)
+
+
 def play_first_album(page: Any) -> list[str]:
     """Opens an album from the library and plays it; its titles in order."""
     page.goto(page.url.split("#")[0] + "#/library/albums")
     page.locator("sb-list .card:not(.to-come) .card-link").first.click()
     page.locator(".hero .button-main").click()
-    page.wait_for_function(f"{HEARD} > 0")
+    until(page, f"{HEARD} > 0")
     return [text.strip() for text in page.locator("view-album .row-play").evaluate_all(
         "rows => rows.map((row) => row.getAttribute('title'))")]
 
@@ -93,21 +102,21 @@ def test_logging_in_and_playing_lets_time_pass(open_player: Callable[..., Any], 
     page.locator("view-home h1").wait_for()
     play_first_album(page)
     before = page.evaluate(HEARD)
-    page.wait_for_function(f"{HEARD} > {before} + 0.4")
+    until(page, f"{HEARD} > {before} + 0.4")
     assert page.evaluate("navigator.mediaSession.metadata.title") == page.locator(".dock-title").inner_text()
 
 
 def test_seeking_goes_there_and_on_from_there(open_player: Callable[..., Any]) -> None:
     page = open_player()
     play_first_album(page)
-    slider = page.locator("sb-dock .slider")
+    slider = page.locator("sb-dock sb-seek .slider")
     box = slider.bounding_box()
     slider.click(position={"x": box["width"] * 0.5, "y": box["height"] / 2})
-    page.wait_for_function(f"{HEARD} > 3 && {HEARD} < 6")
+    until(page, f"{HEARD} > 3 && {HEARD} < 6")
     page.keyboard.press("Home")
     slider.blur()
     page.keyboard.press("ArrowRight")  # ten seconds on: these tracks are shorter, so it ends and the next one plays
-    page.wait_for_function(f"{HEARD} >= 0")
+    until(page, f"{HEARD} >= 0")
 
 
 def test_search_needs_no_accents(open_player: Callable[..., Any]) -> None:
@@ -117,7 +126,7 @@ def test_search_needs_no_accents(open_player: Callable[..., Any]) -> None:
     page.get_by_role("searchbox").press("ArrowDown")
     assert page.evaluate("document.activeElement.matches('.card-link, .row-play')")
     page.locator("view-search .row-play[title='Hoppípolla']").click()
-    page.wait_for_function(f"{HEARD} > 0")
+    until(page, f"{HEARD} > 0")
     page.get_by_role("searchbox").fill("zzzzqqq")
     page.get_by_text("Nothing like").wait_for()
 
@@ -130,7 +139,7 @@ def test_next_shuffle_and_repeat_do_as_they_say(open_player: Callable[..., Any])
     first = page.evaluate(SOURCE)
     page.keyboard.press("n")
     sync_api.expect(title).to_have_text(titles[1])
-    page.wait_for_function(f"{SOURCE} && {SOURCE} !== '{first}' && {HEARD} > 0")
+    until(page, f"{SOURCE} && {SOURCE} !== '{first}' && {HEARD} > 0")
     shuffle = page.locator("sb-dock").get_by_role("button", name="Shuffle")
     shuffle.click()
     sync_api.expect(shuffle).to_have_attribute("aria-pressed", "true")
@@ -140,7 +149,7 @@ def test_next_shuffle_and_repeat_do_as_they_say(open_player: Callable[..., Any])
     page.keyboard.press("r")
     page.locator("sb-dock").get_by_role("button", name="Repeat: this track").wait_for()
     page.evaluate("[...document.querySelectorAll('audio')].find((a) => !a.paused).currentTime = 7.6")
-    page.wait_for_function(f"{HEARD} >= 0 && {HEARD} < 3")  # it ended, and began again
+    until(page, f"{HEARD} >= 0 && {HEARD} < 3")  # it ended, and began again
     assert title.inner_text() == titles[1]
 
 
@@ -151,7 +160,7 @@ def test_a_track_that_ends_hands_over_and_is_counted(open_player: Callable[..., 
         pass  # half of eight seconds
     assert told.value.status == 201
     sync_api.expect(page.locator("sb-dock .dock-title")).to_have_text(titles[1])
-    page.wait_for_function(f"{HEARD} > 0")
+    until(page, f"{HEARD} > 0")
 
 
 def test_a_playlist_is_made_filled_and_put_in_order(open_player: Callable[..., Any], station: Any) -> None:
@@ -189,14 +198,14 @@ def test_the_queue_survives_a_reload(open_player: Callable[..., Any]) -> None:
     titles = play_first_album(page)
     page.keyboard.press("n")
     sync_api.expect(page.locator("sb-dock .dock-title")).to_have_text(titles[1])
-    page.wait_for_function(f"{HEARD} > 1")
+    until(page, f"{HEARD} > 1")
     page.keyboard.press("Space")
-    page.wait_for_function(f"{HEARD} === -1")
+    until(page, f"{HEARD} === -1")
     page.reload()
     sync_api.expect(page.locator("sb-dock .dock-title")).to_have_text(titles[1])
     page.get_by_role("button", name="Play", exact=True).last.wait_for()
     page.locator("sb-dock .play-button").first.click()
-    page.wait_for_function(f"{HEARD} > 1")
+    until(page, f"{HEARD} > 1")
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
@@ -205,7 +214,7 @@ def test_a_tour_of_every_page_fits_its_screen_and_breaks_no_rule(open_player: Ca
     page.evaluate("addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`))")
     play_first_album(page)
     album = page.url.split("#")[1]
-    artist = page.locator("view-album .hero-artist a").get_attribute("href")
+    artist = page.locator("view-album .hero-artist a").first.get_attribute("href")
     for path in ["/", "/library/albums", "/library/artists", "/library/tracks", "/library/genres", "/library/playlists", album,
                  (artist or "#/")[1:], "/favourites", "/search?q=b", "/downloads", "/you", "/you/folders", "/you/missing",
                  "/you/trash", "/you/addresses", "/you/password", "/no/such/page"]:
@@ -229,13 +238,12 @@ def test_the_shell_opens_without_the_station(open_player: Callable[..., Any], st
     page = open_player()
     page.locator("view-home h1").wait_for()
     page.evaluate("navigator.serviceWorker.ready.then(() => 1)")
-    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    until(page, "navigator.serviceWorker.controller !== null")
     kept = page.evaluate("caches.keys().then((names) => names.join())")
     assert "soundsible-shell-" in kept
     page.context.set_offline(True)
     page.reload()
     page.get_by_text("out of reach").wait_for()
-    page.context.set_offline(False)
-    page.get_by_role("button", name="Look again").click()
+    page.context.set_offline(False)  # it looks again by itself
     page.locator("view-home h1").wait_for()
     assert page.evaluate("caches.keys().then(async (names) => { for (const n of names) for (const r of await (await caches.open(n)).keys()) if (/\\/api\\/(?!covers)/.test(r.url)) return r.url; return ''; })") == ""

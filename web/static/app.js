@@ -292,6 +292,13 @@ document.addEventListener('contextmenu', (event) => {
 /** Attributes left empty say nothing. @param {DOMStringMap} data */
 const cleaned = (data) => Object.fromEntries(Object.entries(data).filter(([, value]) => value !== ''));
 
+// A button reached by keyboard is pressed by space; one that was clicked leaves space to the music.
+let walking = false;
+let reached = false;
+document.addEventListener('keydown', (event) => { walking = event.key === 'Tab' || event.key.startsWith('Arrow'); }, true);
+document.addEventListener('pointerdown', () => { walking = false; }, true);
+document.addEventListener('focusin', () => { reached = walking; });
+
 document.addEventListener('keydown', (event) => {
   const target = /** @type {HTMLElement} */ (event.target);
   if (event.defaultPrevented || !store.state.user || document.querySelector('dialog[open]')) return;
@@ -306,8 +313,7 @@ document.addEventListener('keydown', (event) => {
   }
   const deed = deedOf(event);
   if (!deed) return;
-  // A button reached by keyboard is pressed by space; elsewhere space is the music's.
-  if (deed === 'toggle' && target.matches('button:focus-visible, a:focus-visible, [role="switch"]')) return;
+  if (deed === 'toggle' && (target.matches('[role="switch"]') || (reached && target.matches('button, a')))) return;
   if (target.matches('input[type="range"]') && event.key.startsWith('Arrow')) return;
   if (event.repeat && !['seek-forward', 'seek-back', 'louder', 'softer'].includes(deed)) return;
   event.preventDefault();

@@ -31,8 +31,8 @@ export const html = (strings, ...values) =>
 /** An attribute that stands only when it is wanted: `${flag('disabled', busy)}`. @param {string} name @param {unknown} on */
 export const flag = (name, on) => (on ? html([` ${name} `]) : html(['']));
 
-// `data-live` belongs to whoever set it at run time, so the differ leaves it alone.
-const OWNED = new Set(['data-live', 'style']);
+// These belong to whoever set them at run time (`open`: a dialog's own), so the differ leaves them alone.
+const OWNED = new Set(['data-live', 'style', 'open']);
 
 /** Style values go through CSSOM, since the page's policy forbids style attributes. @param {HTMLElement} el @param {string} text */
 const applyCss = (el, text) => {
