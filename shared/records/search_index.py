@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Integer, Select, column, select, text
 
 from shared.records import folding
 
@@ -92,3 +95,26 @@ class Indexing:
         marks = ", ".join("?" * len(words))
         known = {row[0] for row in self._cursor.execute(f"SELECT word FROM words WHERE word IN ({marks})", words)}
         return [word for word in words if word not in known]
+
+
+def match_of(words: Sequence[tuple[str, bool]], *, every_beginning: bool = True) -> str:
+    """An FTS5 expression for the tokens of a question: all of them, in any order; nothing in them is an operator.
+
+    `every_beginning`: each may be the beginning of a longer word, not only the last.
+    """
+    last = len(words) - 1
+    return " AND ".join(f'"{word}"*' if begins and (every_beginning or i == last) else f'"{word}"'
+                        for i, (word, begins) in enumerate(words))
+
+
+MOST_MATCHES = 5_000    # of a filtered list
+
+
+def matching(table: str, q: str) -> Select[Any] | None:
+    """The ids in `table` that match `q` by words and beginnings, as a subquery for filters; None when nothing can."""
+    words = folding.query_words(q)
+    if not words:
+        return None
+    found = column("rowid", Integer)
+    return (select(found).select_from(text(table)).where(text(f"{table} MATCH :words"))
+            .params(words=match_of(words)).limit(MOST_MATCHES))
