@@ -1,0 +1,703 @@
+"""Tell open players what happens, over Socket.IO: the library's revision, scans, notices, other devices' playing.
+
+Everything is told by one thread, the herald, in one order: `seq` counts what is told to everybody, and a thing told to
+one person carries the number of the last. Each message is encoded once and given to the kernel at once; only a client
+that is slow to take it gets a queue, and when that is full it is let go and hears a fresh snapshot when it comes back.
+
+Flask-SocketIO carries it. Some of its habits are changed here, because every open player costs them: a thread that
+only sleeps until the next ping, a thread that only reads, a thread woken for every message (200 players: 20 ms, now 3),
+compression with a window per socket, and messages of any length. This relies on inner names of engineio and
+simple-websocket, so their versions are pinned and tests/shared/test_sockets.py holds each promise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import itertools
+import logging
+import os
+import queue
+import socket as net
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from http.cookies import CookieError, SimpleCookie
+from typing import Any, ClassVar, Literal
+from urllib.parse import parse_qs
+
+import msgspec
+from engineio import packet as engine
+from engineio.async_drivers._websocket_wsgi import SimpleWebSocketWSGI
+from engineio.exceptions import SocketIsClosedError
+from flask import Flask, request
+from flask_socketio import SocketIO
+from simple_websocket import ConnectionClosed
+from simple_websocket import Server as WebSocket
+from wsproto.utilities import ProtocolError
+
+from shared.events import (
+    DevicesChanged,
+    EventBus,
+    LibraryChanged,
+    Notice,
+    PlaybackMoved,
+    ScanMoved,
+    SessionsEnded,
+)
+from shared.model.person import Person
+from shared.routes.guard import token_of
+from shared.security.hosts import host_named, own_names
+from shared.security.origin import same_origin, same_site
+
+log = logging.getLogger(__name__)
+
+PATH = "/socket.io"
+MESSAGE_BYTES = 64 * 1024       # of what a client sends
+WAITING_LIMIT = 256             # messages a client may leave untaken
+PING_EVERY_S = 25.0
+PING_PATIENCE_S = 20.0
+AT_MOST_EVERY_S = 0.2           # library:changed and scan:progress, each
+CHECK_EVERY_S = 5.0             # dead sockets, sockets that never log in
+LOGIN_PATIENCE_S = 10.0         # from opening to a valid token
+RECHECK_EVERY_S = 60.0          # that an open socket's token still counts
+RELAYS_PER_S, RELAYS_AT_ONCE = 20.0, 40.0   # playback messages of one socket
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True, eq=False)
+class Listener:
+    """One open player that has logged in."""
+
+    sid: str            # Socket.IO's name for it, shown to the person's other devices
+    engine_sid: str
+    token: str
+    address: str
+    person: Person
+    checked_at: float
+    allowance: float = RELAYS_AT_ONCE
+    allowance_at: float = field(default_factory=time.monotonic)
+
+    def may_relay(self) -> bool:
+        now = time.monotonic()
+        self.allowance = min(RELAYS_AT_ONCE, self.allowance + (now - self.allowance_at) * RELAYS_PER_S)
+        self.allowance_at = now
+        if self.allowance < 1:
+            return False
+        self.allowance -= 1
+        return True
+
+
+class Sockets:
+    """The open players, and the herald that tells them what happens.
+
+    accounts    security.accounts.Accounts: who is behind a token.
+    scanning    library.scanning.Scanning: the scan as it stands, for the snapshot.
+    changes     records.changes.Changes: the revision, for the snapshot.
+    """
+
+    def __init__(
+        self, *, events: EventBus, accounts: Any, scanning: Any, changes: Any, settings: Any,
+        async_mode: Literal["threading", "eventlet"] = "threading",
+    ) -> None:
+        self._events = events
+        self._accounts = accounts
+        self._scanning = scanning
+        self._changes = changes
+        self._allowed: tuple[str, ...] = tuple(settings.allowed_hosts)
+        self._names = own_names(allowed=self._allowed)
+        self._async_mode = async_mode
+
+        self.seq = 0
+        self._lock = threading.RLock()              # order: numbers and what goes into the sockets' queues
+        self._open: dict[str, Listener] = {}        # sid → who
+        self._admitted: dict[str, Listener] = {}    # logged in, not yet welcomed
+        self._strangers: dict[str, float] = {}      # engine sid → since when it is open without login
+
+        self._wake = threading.Condition(threading.Lock())
+        self._news: deque[Callable[[], None]] = deque()
+        self._library: int | None = None
+        self._scan: dict[str, Any] | None = None
+        self._library_told_at = self._scan_told_at = self._checked_at = float("-inf")
+        self._timed: list[tuple[float, int, Callable[[], None]]] = []   # a heap: when due (monotonic), order, deed
+        self._timed_order = itertools.count()
+        self._herald: threading.Thread | None = None
+        self._ending = False
+        self._endings: list[Callable[[], None]] = []
+
+        self.socketio = SocketIO()
+        self._server: Any = None
+
+    # ---- start and stop --------------------------------------------------------------------------------------------
+
+    def init_app(self, app: Flask) -> None:
+        """Answer /socket.io in front of `app`. Starts no thread: the first client does."""
+        self.socketio.init_app(
+            app, async_mode=self._async_mode, path=PATH, cors_allowed_origins=[], manage_session=False,
+            async_handlers=False, monitor_clients=False, ping_interval=PING_EVERY_S, ping_timeout=PING_PATIENCE_S,
+            max_http_buffer_size=MESSAGE_BYTES, json=_Json, logger=_Quiet, engineio_logger=_Quiet,
+        )
+        server = self._server = self.socketio.server
+        self.socketio.on("connect")(self._connect)
+        self.socketio.on("disconnect")(self._disconnect)
+        self.socketio.on("playback:state")(lambda data=None: self._relay("playback:state", data))
+        self.socketio.on("playback:command")(lambda data=None: self._relay("playback:command", data))
+        if self._async_mode == "threading":
+            server.eio._async = {**server.eio._async, "websocket": _Upgrade, "queue": Outbox}
+        start = server.eio.start_background_task
+
+        def start_unless_ping(target: Callable[..., Any], *args: Any, **named: Any) -> Any:
+            if getattr(target, "__name__", "") == "_send_ping":
+                return self._later(PING_EVERY_S, partial(self._ping, target.__self__))  # type: ignore[attr-defined]
+            return start(target, *args, **named)
+
+        server.eio.start_background_task = start_unless_ping
+        welcome = server.manager.connect
+
+        def connect(sid: str, namespace: str) -> str:
+            """Socket.IO's own, after which the client is told how things stand."""
+            known: str = welcome(sid, namespace)
+            self._welcome(known)
+            return known
+
+        server.manager.connect = connect
+        app.wsgi_app = _Gate(app.wsgi_app, sockets=self)  # type: ignore[method-assign]
+        for kind, hear in (
+            (LibraryChanged, self._hear_library), (ScanMoved, self._hear_scan), (Notice, self._hear_notice),
+            (DevicesChanged, self._hear_devices), (PlaybackMoved, self._hear_playback),
+            (SessionsEnded, self._hear_endings),
+        ):
+            self._endings.append(self._events.subscribe(kind, hear))
+
+    def stop(self) -> None:
+        """End the herald and close every socket; quick."""
+        for end in self._endings:
+            end()
+        self._endings = []
+        with self._wake:
+            self._ending = True
+            self._wake.notify()
+        if self._herald is not None:
+            self._herald.join(1)
+        for engine_sid in list(self._server.eio.sockets) if self._server is not None else []:
+            self._close(engine_sid)
+
+    @property
+    def count(self) -> int:
+        """Players that are logged in and open now."""
+        return len(self._open)
+
+    # ---- clients come and go ---------------------------------------------------------------------------------------
+
+    def allowed(self, environ: Mapping[str, Any]) -> int:
+        """Whether a request to /socket.io may go on, by its headers: 0, or the status that refuses it."""
+        host = environ.get("HTTP_HOST", "")
+        if not host_named(host, self._names):
+            return 421
+        origin = environ.get("HTTP_ORIGIN")
+        headers = {name: environ[key] for name, key in _HEADERS if key in environ}
+        if (origin is not None and not same_origin(origin, host, self._allowed)) or not same_site(
+            headers, self._allowed
+        ):
+            return 403
+        return 0
+
+    def _connect(self, auth: Any = None) -> None:
+        environ = request.environ
+        token = auth.get("token") if isinstance(auth, dict) else None
+        if not isinstance(token, str) or not token:
+            token, _ = token_of(environ.get("HTTP_AUTHORIZATION", ""), _cookies(environ))
+        address = environ.get("REMOTE_ADDR", "")
+        person = self._accounts.who(token, address) if token else None
+        if person is None:
+            raise ConnectionRefusedError("Log in first: this needs a session's cookie or a token.")
+        sid: str = request.sid  # type: ignore[attr-defined]
+        engine_sid = self._server.manager.eio_sid_from_sid(sid, "/")
+        self._admitted[sid] = Listener(sid, engine_sid, token or "", address, person, time.monotonic())
+
+    def _welcome(self, sid: str) -> None:
+        """Tell how things stand; from then on it hears what happens. Between the two nothing is told to others."""
+        with self._lock:
+            listener = self._admitted.pop(sid, None)
+            if listener is None:
+                return
+            snapshot = {
+                "seq": self.seq, "revision": self._changes.current(),
+                "scan": _scan_for(_fields(self._scanning.progress()), listener.person), "downloads": [],
+            }
+            self._put(listener, _message("snapshot", snapshot))
+            self._open[sid] = listener
+        if self._accounts.who(listener.token, listener.address) is None:    # ended in this very moment
+            self._dismiss([listener])
+
+    def _disconnect(self, *reason: Any) -> None:
+        sid: str = request.sid  # type: ignore[attr-defined]
+        self._admitted.pop(sid, None)
+        self._open.pop(sid, None)
+
+    def _relay(self, event: str, data: Any) -> None:
+        """From one device to the same person's others, or to the one it names in `to`."""
+        listener = self._open.get(request.sid)  # type: ignore[attr-defined]
+        if listener is None or not isinstance(data, dict) or not listener.may_relay():
+            return
+        others = [other for other in self._of(listener.person.user_id) if other is not listener]
+        if event == "playback:command" and data.get("to") is not None:
+            others = [other for other in others if other.sid == data["to"]]
+        told = {name: value for name, value in data.items() if name not in ("seq", "from")}
+        if others:
+            self._soon(lambda: self._tell(event, {**told, "from": listener.sid}, others))
+
+    # ---- what happens, in the publisher's thread ---------------------------------------------------------------------
+
+    def _hear_library(self, event: LibraryChanged) -> None:
+        self._library = max(self._library or 0, event.revision)
+        self._rouse()
+
+    def _hear_scan(self, event: ScanMoved) -> None:
+        self._scan = event.progress
+        self._rouse()
+
+    def _hear_notice(self, event: Notice) -> None:
+        told = {"level": event.level, "message": event.message}
+        if event.user_id is None:
+            self._soon(lambda: self._tell_all("notice", told))
+        else:
+            user_id = event.user_id
+            self._soon(lambda: self._tell("notice", told, self._of(user_id)))
+
+    def _hear_devices(self, event: DevicesChanged) -> None:
+        self._soon(lambda: self._tell("devices:changed", {}, self._of(event.user_id)))
+
+    def _hear_playback(self, event: PlaybackMoved) -> None:
+        self._soon(lambda: self._tell("playback:state", event.state, self._of(event.user_id)))
+
+    def _hear_endings(self, event: SessionsEnded) -> None:
+        ended = frozenset(event.token_ids)
+        gone = [one for one in list(self._open.values()) if one.person.token_id in ended]
+        if gone:
+            self._soon(lambda: self._dismiss(gone))
+
+    def _of(self, user_id: int) -> list[Listener]:
+        return [one for one in list(self._open.values()) if one.person.user_id == user_id]
+
+    def _soon(self, deed: Callable[[], None]) -> None:
+        if not self._open:
+            return      # nobody is there to hear it
+        with self._wake:
+            self._news.append(deed)
+            self._rouse_locked()
+
+    def _rouse(self) -> None:
+        with self._wake:
+            self._rouse_locked()
+
+    def _rouse_locked(self) -> None:
+        if self._herald is None and not self._ending and (self._open or self._timed):
+            self._herald = threading.Thread(target=self._run, name="herald", daemon=True)
+            self._herald.start()
+        self._wake.notify()
+
+    # ---- the herald ------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._ending:
+            try:
+                self._round()
+            except Exception:  # the edge of this thread: the next round tries again
+                log.exception("telling the open players failed")
+                time.sleep(0.1)
+
+    def _round(self) -> None:
+        """Tell what is due, then sleep until something happens or becomes due."""
+        now = time.monotonic()
+        due = [self._checked_at + CHECK_EVERY_S]
+        while self._news and not self._ending:
+            self._news.popleft()()
+        if self._library is not None:
+            if now >= self._library_told_at + AT_MOST_EVERY_S:
+                revision, self._library, self._library_told_at = self._library, None, now
+                self._tell_all("library:changed", {"revision": revision})
+            else:
+                due.append(self._library_told_at + AT_MOST_EVERY_S)
+        if self._scan is not None:
+            if now >= self._scan_told_at + AT_MOST_EVERY_S:
+                scan, self._scan, self._scan_told_at = self._scan, None, now
+                self._tell_scan(scan)
+            else:
+                due.append(self._scan_told_at + AT_MOST_EVERY_S)
+        for deed in self._timed_now(now):
+            deed()
+        with self._wake:
+            if self._timed:
+                due.append(self._timed[0][0])
+        if now >= self._checked_at + CHECK_EVERY_S:
+            self._checked_at = now
+            self._check(now)
+            return
+        with self._wake:
+            if not self._news and not self._ending and not self._is_due():
+                self._wake.wait(max(0.0, min(due) - time.monotonic()))
+
+    def _timed_now(self, now: float) -> list[Callable[[], None]]:
+        deeds = []
+        with self._wake:
+            while self._timed and self._timed[0][0] <= now:
+                deeds.append(heapq.heappop(self._timed)[2])
+        return deeds
+
+    def _is_due(self) -> bool:
+        now = time.monotonic()
+        return (self._library is not None and now >= self._library_told_at + AT_MOST_EVERY_S) or (
+            self._scan is not None and now >= self._scan_told_at + AT_MOST_EVERY_S)
+
+    def _tell_all(self, event: str, data: Mapping[str, Any]) -> None:
+        with self._lock:
+            self.seq += 1
+            message = _message(event, {"seq": self.seq, **data})
+            late = [one for one in self._open.values() if not self._put(one, message)]
+        self._let_go(late)
+
+    def _tell_scan(self, scan: Mapping[str, Any]) -> None:
+        """Paths of files are for who may see them."""
+        with self._lock:
+            self.seq += 1
+            forms = {sees: _message("scan:progress", {"seq": self.seq, **_scan_fields(scan, sees)})
+                     for sees in {one.person.sees_files for one in self._open.values()}}
+            late = [one for one in self._open.values() if not self._put(one, forms[one.person.sees_files])]
+        self._let_go(late)
+
+    def _tell(self, event: str, data: Mapping[str, Any], whom: Iterable[Listener]) -> None:
+        with self._lock:
+            message = _message(event, {**data, "seq": self.seq})
+            late = [one for one in whom if not self._put(one, message)]
+        self._let_go(late)
+
+    def _put(self, listener: Listener, message: Message) -> bool:
+        """Straight to the client, or into its queue when it is slow. False: the queue is full."""
+        socket = self._server.eio.sockets.get(listener.engine_sid)
+        if socket is None or socket.closed or socket.closing:
+            return True     # it is on its way out
+        outbox = socket.queue
+        if socket.upgraded and isinstance(outbox, Outbox) and outbox.send_now(message.frame):
+            return True
+        if outbox.qsize() >= WAITING_LIMIT:
+            return False
+        with contextlib.suppress(SocketIsClosedError):
+            socket.send(message.packet)
+        return True
+
+    def _let_go(self, late: Iterable[Listener]) -> None:
+        for one in late:
+            log.info("a player of user %s does not take what it is told and is let go", one.person.id)
+            self._close(one.engine_sid)
+
+    def _dismiss(self, gone: Iterable[Listener]) -> None:
+        """End sockets whose login has ended, and say so."""
+        for one in gone:
+            if self._open.get(one.sid) is one:
+                self._put(one, Message("1"))    # Socket.IO: disconnected by the server
+                self._close(one.engine_sid, hang_up=False)
+
+    def _close(self, engine_sid: str, *, hang_up: bool = True) -> None:
+        """Close a client's connection; with `hang_up` also when it takes nothing any more."""
+        socket = self._server.eio.sockets.pop(engine_sid, None)
+        if socket is None:
+            return
+        with contextlib.suppress(SocketIsClosedError):
+            if not socket.closed:
+                socket.close(wait=False, reason=self._server.eio.reason.SERVER_DISCONNECT)
+        if not isinstance(socket.queue, Outbox):
+            return
+        if hang_up:
+            socket.queue.hang_up()
+        else:
+            self._later(1.0, socket.queue.hang_up)      # what was just told gets a moment to leave
+
+    # ---- pings and checks --------------------------------------------------------------------------------------------
+
+    def _later(self, delay_s: float, deed: Callable[[], None]) -> None:
+        with self._wake:
+            heapq.heappush(self._timed, (time.monotonic() + delay_s, next(self._timed_order), deed))
+            self._rouse_locked()
+
+    @staticmethod
+    def _ping(socket: Any) -> None:
+        if socket.closing or socket.closed:
+            return
+        socket.last_ping = time.time()
+        with contextlib.suppress(SocketIsClosedError):
+            socket.send(engine.Packet(engine.PING))
+
+    def _check(self, now: float) -> None:
+        """Let go who is gone, who never logged in, and whose login has ended without a word."""
+        sockets = self._server.eio.sockets
+        known = {one.engine_sid for one in self._open.values()}
+        for engine_sid, socket in list(sockets.items()):
+            overdue = socket.last_ping and time.time() - socket.last_ping > PING_PATIENCE_S
+            if socket.closed or overdue or (engine_sid not in known and (
+                now - self._strangers.setdefault(engine_sid, now) > LOGIN_PATIENCE_S
+            )):
+                self._close(engine_sid)
+        self._strangers = {sid: since for sid, since in self._strangers.items() if sid in sockets and sid not in known}
+        for listener in list(self._open.values()):
+            if now - listener.checked_at >= RECHECK_EVERY_S:
+                listener.checked_at = now
+                person = self._accounts.who(listener.token, listener.address)
+                if person is None:
+                    self._dismiss([listener])
+                else:
+                    listener.person = person
+
+
+# ---- small parts ---------------------------------------------------------------------------------------------------
+
+_HEADERS = (("Host", "HTTP_HOST"), ("Origin", "HTTP_ORIGIN"), ("Sec-Fetch-Site", "HTTP_SEC_FETCH_SITE"),
+            ("Referer", "HTTP_REFERER"))
+
+
+class Message:
+    """What goes to many, encoded once: as Engine.IO's packet and as a whole WebSocket frame."""
+
+    __slots__ = ("frame", "packet")
+
+    def __init__(self, text: str) -> None:
+        self.packet = engine.Packet(engine.MESSAGE, text)
+        payload = self.packet.encode().encode()
+        length = len(payload)
+        if length < 126:
+            head = struct.pack("!BB", 0x81, length)
+        elif length < 65536:
+            head = struct.pack("!BBH", 0x81, 126, length)
+        else:
+            head = struct.pack("!BBQ", 0x81, 127, length)
+        self.frame = head + payload
+
+
+class Outbox:
+    """One client's queue, as Engine.IO uses it (a few methods of queue.Queue), with a short way past it.
+
+    While the thread that sends has nothing to do, a frame can go to the kernel directly and in order.
+    """
+
+    def __init__(self) -> None:
+        self._items: deque[Any] = deque()
+        self._changed = threading.Condition(threading.Lock())
+        self._waiting = 0                       # threads that wait for an item: all before has been sent
+        self._wire: net.socket | None = None    # the client's connection, as a descriptor of our own
+
+    def qsize(self) -> int:
+        return len(self._items)
+
+    def put(self, item: Any) -> None:
+        with self._changed:
+            self._items.append(item)
+            self._changed.notify()
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        with self._changed:
+            if not self._items and block:
+                self._waiting += 1
+                try:
+                    self._changed.wait_for(lambda: self._items, timeout)
+                finally:
+                    self._waiting -= 1
+            if not self._items:
+                raise queue.Empty
+            return self._items.popleft()
+
+    def task_done(self) -> None: ...
+
+    def join(self) -> None: ...
+
+    def attach(self, wire: net.socket) -> None:
+        """From now on frames may go to `wire` directly. Its descriptor is doubled: the other may close any time."""
+        with self._changed:
+            self._wire = net.socket(wire.family, wire.type, wire.proto, fileno=os.dup(wire.fileno()))
+
+    def detach(self) -> None:
+        with self._changed:
+            wire, self._wire = self._wire, None
+            if wire is not None:
+                wire.close()
+
+    def hang_up(self) -> None:
+        """End the connection whatever its threads are doing; they then see it closed."""
+        with self._changed:
+            if self._wire is not None:
+                with contextlib.suppress(OSError):
+                    self._wire.shutdown(net.SHUT_RDWR)
+
+    def send_now(self, frame: bytes) -> bool:
+        """Give `frame` to the kernel; never waits. False: it must go through the queue."""
+        with self._changed:
+            if self._wire is None or self._items or not self._waiting:
+                return False
+            try:
+                sent = self._wire.send(frame, net.MSG_DONTWAIT)
+            except BlockingIOError:
+                return False
+            except OSError:
+                return True     # gone; its own thread will notice
+            if sent < len(frame):
+                self._items.append(_Rest(frame[sent:]))
+                self._changed.notify()
+            return True
+
+
+class _Rest(bytes):
+    """The end of a frame whose beginning is with the client already. Looks like a packet to who sends it."""
+
+    def encode(self) -> _Rest:
+        return self
+
+
+def _message(event: str, data: Mapping[str, Any]) -> Message:
+    """A Socket.IO event."""
+    return Message("2" + _encode([event, data]).decode())
+
+
+def _fields(report: Any) -> dict[str, Any]:
+    return {name: getattr(report, name) for name in report.__dataclass_fields__}
+
+
+def _scan_for(scan: Mapping[str, Any], person: Person) -> dict[str, Any]:
+    return _scan_fields(scan, person.sees_files)
+
+
+def _scan_fields(scan: Mapping[str, Any], sees_files: bool) -> dict[str, Any]:
+    return dict(scan) if sees_files else {**scan, "bad": [], "offline": []}
+
+
+def _cookies(environ: Mapping[str, Any]) -> dict[str, str]:
+    try:
+        return {name: one.value for name, one in SimpleCookie(environ.get("HTTP_COOKIE", "")).items()}
+    except CookieError:
+        return {}
+
+
+class _Json:
+    """JSON for Socket.IO's own packets."""
+
+    @staticmethod
+    def dumps(thing: Any, **_: Any) -> str:
+        return _encode(thing).decode()
+
+    @staticmethod
+    def loads(text: str | bytes, **_: Any) -> Any:
+        try:
+            return msgspec.json.decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+            raise ValueError(str(problem)) from None
+
+
+class _QuietLog:
+    """What Engine.IO says of single clients (a bad packet, an unknown session) is no news of the station."""
+
+    level: ClassVar[int] = logging.CRITICAL
+
+    def _nothing(self, *args: Any, **named: Any) -> None: ...
+
+    info = debug = warning = _nothing
+
+    def error(self, message: str, *args: Any, **named: Any) -> None:
+        log.debug(message, *args)
+
+    def exception(self, message: str, *args: Any, **named: Any) -> None:
+        log.debug(message, *args, exc_info=True)
+
+    def isEnabledFor(self, level: int) -> bool:
+        return level >= self.level
+
+    def setLevel(self, level: int) -> None: ...
+
+
+_Quiet = _QuietLog()
+
+
+class _NoThread:
+    """In place of the thread in which simple-websocket reads: the request's own thread does."""
+
+    name = ""
+
+    def __init__(self, **_: Any) -> None: ...
+
+    def start(self) -> None: ...
+
+
+class _WebSocket(WebSocket):  # type: ignore[misc]
+    """Reads in the thread that asks for the next message."""
+
+    connected: bool
+
+    def receive(self, timeout: float | None = None) -> Any:
+        while self.connected and not self.input_buffer:
+            try:
+                data = self.sock.recv(self.receive_bytes)
+                if not data:
+                    self.connected = False
+                    break
+                self.ws.receive_data(data)
+                self.connected = self._handle_events()
+            except (OSError, ProtocolError):
+                self.connected = False
+        if self.input_buffer:
+            return self.input_buffer.pop(0)
+        raise ConnectionClosed(self.close_reason, self.close_message)
+
+
+class _Upgrade(SimpleWebSocketWSGI):  # type: ignore[misc]
+    """Engine.IO's WebSocket with bounded messages, without a reading thread, and with the short way for frames."""
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        self.ws = _WebSocket(environ, max_message_size=MESSAGE_BYTES, thread_class=_NoThread)
+        outbox = self.app.__self__.queue    # of Engine.IO's socket, whose method is to be called
+        outbox.attach(self.ws.sock)
+        try:
+            answer = self.app(self)
+        finally:
+            outbox.detach()
+        if self.ws.mode == "gunicorn":
+            raise StopIteration
+        if self.ws.mode == "werkzeug":
+            raise ConnectionError
+        return answer
+
+    def send(self, message: Any) -> None:
+        if isinstance(message, _Rest):
+            self.ws.sock.sendall(message)
+        else:
+            super().send(message)
+
+
+class _Gate:
+    """In front of /socket.io: the station's own names and pages only, and nothing that browsers may run."""
+
+    def __init__(self, app: Callable[..., Any], *, sockets: Sockets) -> None:
+        self._app = app
+        self._sockets = sockets
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        path = environ.get("PATH_INFO", "")
+        if not path.startswith(PATH):
+            return self._app(environ, start_response)
+        query = parse_qs(environ.get("QUERY_STRING", ""), max_num_fields=20) if _sane(environ) else {"j": [""]}
+        refused = self._sockets.allowed(environ) or (400 if "j" in query else 0)     # j: JSONP
+        if refused:
+            body = b'{"error":{"code":"forbidden","message":"This connection is not for you."}}'
+            phrase = {400: "Bad Request", 403: "Forbidden", 421: "Misdirected Request"}[refused]
+            start_response(f"{refused} {phrase}", [("Content-Type", "application/json"),
+                                                   ("Content-Length", str(len(body)))])
+            return [body]
+        # Compression would cost 300 kB of memory for every open player.
+        environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+        return self._app(environ, start_response)
+
+
+def _sane(environ: Mapping[str, Any]) -> bool:
+    text = environ.get("QUERY_STRING", "")
+    return len(text) < 2000 and text.count("&") < 20
