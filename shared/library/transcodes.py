@@ -172,10 +172,10 @@ class Transcodes:
             job.error = _ended() if job.unwanted else UnreadableFile(
                 f"It could not be transcoded ({error}).", reason="unknown")
         finally:
+            job.part.unlink(missing_ok=True)
             with self._lock:
                 self._jobs.pop(key, None)
             job.ended.set()
-            job.part.unlink(missing_ok=True)
 
     def _watch(self) -> None:
         """While transcodes are running: end those that nobody has heard for a while."""
