@@ -11,8 +11,11 @@ import contextlib
 import errno
 import io
 import os
+import secrets
+import shutil
 import stat
 import struct
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -33,10 +36,10 @@ from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 from mutagen.wavpack import WavPack
 
-from shared.audio import blocks, fields, mp4
+from shared.audio import blocks, fields, mp4, pens
 from shared.audio.blocks import Cut, Media, Odd, Stream, TooLarge
 from shared.audio.fields import Raw
-from shared.model.errors import UnreadableFile
+from shared.model.errors import BadInput, Conflict, SoundsibleError, UnreadableFile
 from shared.model.track import LOSSLESS, AudioFacts, Lyrics, Reading
 
 LONGEST_MS = 30 * 24 * 3600 * 1000
@@ -455,6 +458,168 @@ def _asf(file: Media, raw: Raw, size: int) -> Stream:
         raise Cut(f"{data} bytes of audio are promised, {size - header} are there")
     info = whole.info
     return Stream("wma", "audio/x-ms-wma", info.length, info.sample_rate, info.channels, None, info.bitrate)
+
+
+# ---- writing ----------------------------------------------------------------------------------------------------
+
+#: What `write` takes: the fields of PATCH /library/tracks/<id>, and two more for who adds music.
+EDITABLE = ("title", "artist", "album", "album_artist", "track_number", "disc_number", "year", "genres", "lyrics",
+            "picture")
+_PARTIAL = ".soundsible-"       # such names are not walked; one that is left over is removed by the next edit
+_TEXT_FIELDS = {"title": "TITLE", "artist": "ARTIST", "album": "ALBUM", "album_artist": "ALBUMARTIST",
+                "genres": "GENRE", "lyrics": "LYRICS"}
+# What described the old value, and would say otherwise than the new one.
+_OUTDATED = {
+    "title": ("TITLESORT",),
+    "artist": ("ARTISTS", "ARTISTSORT", "ARTISTSSORT", "MUSICBRAINZ_ARTISTID"),
+    "album_artist": ("ALBUMARTISTS", "ALBUMARTISTSORT", "MUSICBRAINZ_ALBUMARTISTID"),
+    "album": ("ALBUMSORT", "MUSICBRAINZ_ALBUMID", "MUSICBRAINZ_RELEASEGROUPID"),
+}
+
+
+def write(path: str, changes: dict[str, Any]) -> Reading:
+    """Write `changes` (keys of EDITABLE; None, "" or [] takes away) into the tags of `path`; returns what it now says.
+
+    A copy in the same folder is edited and then takes the file's place, so that whoever looks finds the old or
+    the new file, whole, whenever the machine stops. The audio stays bit for bit; mode, owner and further attributes are
+    kept, the modification time is new. Costs a copy of the file (nothing where the file system can share blocks).
+    Raises BadInput for an unknown field, Conflict when somebody else changed the file meanwhile, UnreadableFile.
+    """
+    unknown = sorted(set(changes) - set(EDITABLE))
+    if unknown:
+        raise BadInput(f"These fields cannot be written: {', '.join(unknown)}.")
+    path = os.path.realpath(path)       # a link stays one; what it names is replaced
+    before = read(path)
+    folder = os.path.dirname(path)
+    partial = os.path.join(folder, f"{_PARTIAL}{secrets.token_hex(8)}{os.path.splitext(path)[1][:16]}")
+    try:
+        _remove_leftovers(folder)
+        was = os.stat(path)
+        _copy(path, partial)
+        _edit(partial, before, changes)
+        after = read(partial)
+        if after.facts.format != before.facts.format or after.audio_md5 != before.audio_md5 or abs(
+                after.facts.duration_ms - before.facts.duration_ms) > 500:
+            raise UnreadableFile("The edited copy does not hold the same music; the file stays as it was.",
+                                 reason="damaged")
+        shutil.copystat(path, partial)
+        os.utime(partial)
+        with contextlib.suppress(OSError, AttributeError):      # only root may give files away
+            os.chown(partial, was.st_uid, was.st_gid)
+        _sync(partial)
+        now = os.stat(path)
+        if (now.st_mtime_ns, now.st_size, now.st_ino) != (was.st_mtime_ns, was.st_size, was.st_ino):
+            raise Conflict("Another program changed the file meanwhile; try again.")
+        os.replace(partial, path)
+        _sync(folder)
+        return after
+    except SoundsibleError:
+        raise
+    except OSError as error:
+        raise _blame_system(error) from error
+    except Exception as error:
+        raise _blame(error, 1 << 30, b"") from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(partial)
+
+
+def _copy(source: str, target: str) -> None:
+    """All bytes of `source`, shared instead of copied where the file system can."""
+    with open(source, "rb") as old, open(target, "xb") as new:
+        copied = 0
+        with contextlib.suppress(OSError, AttributeError):
+            while amount := os.copy_file_range(old.fileno(), new.fileno(), 1 << 30):
+                copied += amount
+        old.seek(copied)
+        new.seek(copied)
+        shutil.copyfileobj(old, new, 1 << 20)
+
+
+def _sync(path: str) -> None:
+    if os.name == "nt":
+        return                          # cannot open folders; NTFS orders the rename itself
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove_leftovers(folder: str) -> None:
+    """Copies that an interrupted edit left behind more than an hour ago."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(_PARTIAL) and entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    if time.time() - entry.stat(follow_symlinks=False).st_mtime > 3600:
+                        os.unlink(entry.path)
+
+
+def _edit(path: str, before: Reading, changes: dict[str, Any]) -> None:
+    pen = _pen(path, before.facts)
+    for name, value in changes.items():
+        if name == "picture":
+            data = bytes(value) if value else None
+            pen.picture(data, _picture_type(data or b""))
+        elif name in ("track_number", "disc_number"):
+            _edit_number(pen, name.removesuffix("_number"), value)
+        elif name == "year":
+            _edit_year(pen, before, value)
+        else:
+            values = [value] if isinstance(value, str) else list(value or ())
+            longest = fields.LONGEST_LYRICS if name == "lyrics" else fields.LONGEST_TEXT
+            tidy = fields.clean_lines if name == "lyrics" else fields.clean
+            values = [text for one in values if (text := tidy(str(one), longest))]
+            was = getattr(before.metadata, name, None)
+            pen.set(_TEXT_FIELDS[name], values)
+            if was != (values[0] if len(values) == 1 else None):
+                for other in _OUTDATED.get(name, ()):
+                    pen.set(other, [])
+    pen.save()
+
+
+def _edit_number(pen: pens.Pen, what: str, value: Any) -> None:
+    name = f"{what.upper()}NUMBER"
+    old = pen.get(name)
+    if value in (None, "", 0):
+        pen.set(name, [])
+        return
+    number = int(value)
+    if not 0 < number <= fields.HIGHEST_NUMBER:
+        raise BadInput(f"A {what} number is between 1 and {fields.HIGHEST_NUMBER}, not {number}.")
+    _, slash, total = old[0].partition("/") if old else ("", "", "")
+    pen.set(name, [f"{number}{slash}{total.strip()}" if total.strip().isdigit() else str(number)])
+
+
+def _edit_year(pen: pens.Pen, before: Reading, value: Any) -> None:
+    if value in (None, ""):
+        for name in ("DATE", "YEAR", "RELEASEDATE"):
+            pen.set(name, [])
+        return
+    year = f"{int(value):04d}"
+    if fields.date_of(year) is None:
+        raise BadInput(f"A year is between 1000 and 2100, not {value}.")
+    if not (before.metadata.date or "").startswith(year):
+        for name in ("YEAR", "RELEASEDATE"):
+            pen.set(name, [])
+        pen.set("DATE", [year])
+
+
+def _picture_type(data: bytes) -> str:
+    return "image/png" if data.startswith(b"\x89PNG") else "image/webp" if data[8:12] == b"WEBP" else "image/jpeg"
+
+
+def _pen(path: str, facts: AudioFacts) -> pens.Pen:
+    if facts.mime_type == "audio/mp4":
+        return pens.Mp4Pen(path)
+    if facts.format in ("flac", "vorbis", "opus"):
+        return pens.CommentPen(path)
+    if facts.format in ("wavpack", "ape"):
+        return pens.ApePen(path)
+    if facts.format == "wma":
+        return pens.AsfPen(path)
+    return pens.Id3Pen(path, {"wav": WAVE, "aiff": AIFF}.get(facts.format))
 
 
 # ---- what went wrong --------------------------------------------------------------------------------------------
