@@ -655,12 +655,14 @@ class _Upgrade(SimpleWebSocketWSGI):  # type: ignore[misc]
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         self.ws = _WebSocket(environ, max_message_size=MESSAGE_BYTES, thread_class=_NoThread)
-        outbox = self.app.__self__.queue    # of Engine.IO's socket, whose method is to be called
-        outbox.attach(self.ws.sock)
+        socket = self.app.__self__      # Engine.IO's, whose method is to be called
+        socket.queue.attach(self.ws.sock)
         try:
             answer = self.app(self)
         finally:
-            outbox.detach()
+            socket.queue.detach()
+            if socket.closed:
+                socket.server.sockets.pop(socket.sid, None)
         if self.ws.mode == "gunicorn":
             raise StopIteration
         if self.ws.mode == "werkzeug":
