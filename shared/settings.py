@@ -139,8 +139,6 @@ class Settings:
                                            unit="bytes", parse=_size)
     cover_cache_bytes: Bytes = setting(1 * GIB, "Rendered covers kept; the least recently used leave first.",
                                        unit="bytes", parse=_size)
-    cache_limit_bytes: Bytes = setting(5 * GIB, "Cached tracks kept; the least recently played leave first.",
-                                       unit="bytes", parse=_size)
     worker_memory_bytes: Bytes = setting(1 * GIB, "Most memory one worker process may ask for.", unit="bytes",
                                          parse=_size)
     demo: bool = setting(False, "Make a few tracks of its own to listen to.", parse=_flag)

@@ -41,8 +41,8 @@ def test_the_later_source_wins(tmp_path: Path) -> None:
     ("PORT", "http", "0 to 65535"),
     ("SERVER", "apache", "gunicorn"),
     ("WATCH", "perhaps", "true or false"),
-    ("CACHE_LIMIT_BYTES", "much", "number of bytes"),
-    ("CACHE_LIMIT_BYTES", "inf", "number of bytes"),
+    ("COVER_CACHE_BYTES", "much", "number of bytes"),
+    ("COVER_CACHE_BYTES", "inf", "number of bytes"),
     ("OWNER", "ann:short", "ten characters"),
 ])
 def test_a_bad_value_names_setting_value_and_what_is_allowed(
@@ -62,8 +62,8 @@ def test_a_broken_config_file_is_named_with_the_remedy(tmp_path: Path) -> None:
 
 
 def test_sizes_are_read_with_their_units(tmp_path: Path) -> None:
-    environ = {**_home(tmp_path), "SOUNDSIBLE_CACHE_LIMIT_BYTES": "1.5G"}
-    assert settings.load(environ=environ).cache_limit_bytes == 3 * 2**29
+    environ = {**_home(tmp_path), "SOUNDSIBLE_COVER_CACHE_BYTES": "1.5G"}
+    assert settings.load(environ=environ).cover_cache_bytes == 3 * 2**29
 
 
 def test_lists_in_the_config_file_are_lists(tmp_path: Path) -> None:
