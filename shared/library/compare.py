@@ -16,6 +16,7 @@ from typing import Any
 
 from shared.library.walk import Folder, found_file
 from shared.model.scan import Found, Known, Picture
+from shared.model.track import Reading
 
 MISSING, TRASHED = 1, 2         # bits of the flags in what is known of a file
 
@@ -33,6 +34,7 @@ class Differences:
     again: list[tuple[int, Found]] = field(default_factory=list)        # as it was, but with other lyrics beside it
     returned: list[int] = field(default_factory=list)                   # file ids: were missing, are as they were
     pictures: list[Picture] = field(default_factory=list)
+    lyrics: dict[str, str] = field(default_factory=dict)    # path → stamp of the .lrc beside it, for those to be read
 
     def __len__(self) -> int:
         return len(self.new) + len(self.changed) + len(self.again) + len(self.returned) + len(self.pictures)
@@ -80,6 +82,8 @@ class Comparison:
         differences = Differences()
         for row, path, looked in odd:
             self._judge(differences, folder, row, found_file(path, looked))
+            if folder.lyrics and (stamp := folder.lyrics.get(path[:path.rfind(".")])):
+                differences.lyrics[path] = stamp
         self._doubtful.update(folder.doubtful)
         if folder.picture is not None or self._pictures:
             self._compare_picture(differences, folder)
@@ -210,7 +214,7 @@ def _stamp(file: Found | Known) -> Key | None:
 
 
 def _plain_name(file: Found | Known) -> Key | None:
-    return (unicodedata.normalize("NFC", unicodedata.normalize("NFC", file.path).casefold()),)
+    return (_same(file.path),)
 
 
 def _pairs(arrivals: Mapping[int, Arrival], pool: Mapping[int, Known], key_of: Callable[[Found | Known], Key | None],
@@ -265,3 +269,90 @@ def _let_stay(arrivals: Sequence[Arrival], exact: dict[int, int], known_of: Mapp
             return
         for index in undone:
             del exact[index]
+
+
+# ---- where only the tags can tell --------------------------------------------------------------------------------
+
+
+class Remembrance:
+    """The tags of vanished files, to know one again that was moved and retagged, or came back in another shape.
+
+    vanished    rows with file_id, title, artist, album, track_number, duration_ms, format, isrc, recording_mbid and
+                audio_md5 (records.recall.Vanished)
+    """
+
+    def __init__(self, vanished: Iterable[Any]) -> None:
+        self._of = {one.file_id: one for one in vanished}
+        self._by: dict[Key, list[int]] = defaultdict(list)
+        for one in self._of.values():
+            for key in _tag_keys(one.recording_mbid, one.audio_md5, one.isrc, one.title, one.artist, one.album,
+                                 one.track_number):
+                self._by[key].append(one.file_id)
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+    def take(self, reading: Reading, *, suspect: int | None = None) -> int | None:
+        """The file id of the vanished file that `reading` is, or None. It is given once.
+
+        Told by recording MBID, ISRC, or title, artist, album and number together, each with the same length to a
+        second and nobody else fitting. Half the tags are enough where the audio's own checksum is the same, and for
+        `suspect`, a file id that had the same inode.
+        """
+        tags = reading.metadata
+        if suspect not in self._of or not _may_be(self._of[suspect], reading):
+            suspect = None
+        for key in _tag_keys(tags.recording_mbid, reading.audio_md5, tags.isrc, tags.title, tags.artist, tags.album,
+                             tags.track_number):
+            fitting = [file_id for file_id in self._by.get(key, ()) if file_id in self._of
+                       and abs(self._of[file_id].duration_ms - reading.facts.duration_ms) <= 1000
+                       and (key[0] != "md5" or _half_fits(self._of[file_id], reading))]
+            if len(fitting) == 1 or suspect in fitting:
+                return self._give(fitting[0] if len(fitting) == 1 else suspect)
+        if suspect is not None and _half_fits(self._of[suspect], reading):
+            return self._give(suspect)
+        return None
+
+    def _give(self, file_id: int | None) -> int | None:
+        if file_id is not None:
+            del self._of[file_id]
+        return file_id
+
+
+def _tag_keys(recording_mbid: str | None, audio_md5: str | None, isrc: str | None, title: str | None,
+              artist: str | None, album: str | None, number: int | None) -> list[Key]:
+    keys: list[Key] = []
+    if recording_mbid:
+        keys.append(("mbid", recording_mbid, _same(album)))
+        keys.append(("mbid", recording_mbid))
+    if audio_md5 and audio_md5.strip("0"):
+        keys.append(("md5", audio_md5, _same(album)))
+        keys.append(("md5", audio_md5))
+    if isrc:
+        keys.append(("isrc", isrc, _same(album)))
+        keys.append(("isrc", isrc))
+    if title and artist:
+        keys.append(("tags", _same(title), _same(artist), _same(album), number))
+    return keys
+
+
+def _may_be(known: Any, reading: Reading) -> bool:
+    """Whether a file with the same inode can hold the same sound."""
+    facts = reading.facts
+    if known.format != facts.format or abs(known.duration_ms - facts.duration_ms) > 50:
+        return False
+    return not (known.audio_md5 and reading.audio_md5 and known.audio_md5 != reading.audio_md5)
+
+
+def _half_fits(known: Any, reading: Reading) -> bool:
+    tags = reading.metadata
+    if _same(known.title) == _same(tags.title):
+        return True
+    if None not in (known.track_number, tags.track_number) and known.track_number != tags.track_number:
+        return False
+    return bool(tags.artist and tags.album and _same(known.artist) == _same(tags.artist)
+                and _same(known.album) == _same(tags.album))
+
+
+def _same(text: str | None) -> str | None:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold()).strip() if text else None

@@ -1,0 +1,76 @@
+"""What a worker process does for a scan: read files with the lyrics beside them, and examine their content whole.
+
+Imported by worker processes only.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+from shared.audio import tags
+from shared.audio.fields import lyrics_of
+from shared.model.errors import UnreadableFile
+from shared.model.track import Lyrics, Reading
+
+LONGEST_LYRICS = 1 << 20    # bytes of an .lrc; what is longer is none
+
+Item = tuple[str, bool]     # a path, and whether an .lrc lies beside it
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a deep scan learns of one file."""
+
+    sha256: str
+    md5_fits: bool | None       # a FLAC's own checksum of its sound; None: it has none
+
+
+def read_many(items: list[Item]) -> list[Reading | UnreadableFile]:
+    """Each file's reading, or why there is none, in its place."""
+    readings = tags.read_many([path for path, _ in items])
+    for index, (path, has_lyrics) in enumerate(items):
+        reading = readings[index]
+        if has_lyrics and isinstance(reading, Reading):
+            beside = lyrics_beside(path)
+            if beside is not None:
+                readings[index] = replace(reading, lyrics=(beside, *reading.lyrics))
+    return readings
+
+
+def lyrics_beside(path: str) -> Lyrics | None:
+    """The .lrc that is called like the file at `path`; None when it says nothing."""
+    stem = os.path.splitext(path)[0]
+    for ending in (".lrc", ".LRC", ".Lrc"):
+        try:
+            with open(stem + ending, "rb") as file:
+                content = file.read(LONGEST_LYRICS + 1)
+        except OSError:
+            continue
+        return lyrics_of(_decoded(content), None, "sidecar") if len(content) <= LONGEST_LYRICS else None
+    return None
+
+
+def examine(paths: list[str]) -> list[Content | UnreadableFile]:
+    """Hash each file; hold a FLAC's sound against its checksum. Costs reading all, and decoding what is FLAC."""
+    from shared.audio import integrity  # brings a decoder along, which readers of tags do without
+
+    contents: list[Content | UnreadableFile] = []
+    for path in paths:
+        try:
+            fits = integrity.flac_md5_fits(path) if path.lower().endswith(".flac") else None
+            contents.append(Content(integrity.sha256(path), fits))
+        except UnreadableFile as error:
+            contents.append(UnreadableFile(error.message, reason=error.reason))
+        except OSError as error:
+            contents.append(UnreadableFile(str(error.strerror), reason="vanished"))
+    return contents
+
+
+def _decoded(content: bytes) -> str:
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content.decode("utf-16", errors="replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace")
