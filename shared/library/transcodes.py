@@ -87,7 +87,7 @@ class Transcodes:
                 return Transcode(MIME_TYPES[format], final)
             with self._lock:
                 job = self._jobs.get(key)
-                if job is None:
+                if job is None or job.unwanted:
                     job = self._begin(key, final, where, track_file, format, bitrate_kbps, start_ms)
                 job.join()
             try:
@@ -174,7 +174,8 @@ class Transcodes:
         finally:
             job.part.unlink(missing_ok=True)
             with self._lock:
-                self._jobs.pop(key, None)
+                if self._jobs.get(key) is job:
+                    del self._jobs[key]
             job.ended.set()
 
     def _watch(self) -> None:

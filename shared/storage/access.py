@@ -123,7 +123,7 @@ class Access:
         whole = os.path.join(root, path)
         place = self._place(root)
         try:
-            if self._is_direct(place):
+            if self._is_direct(place, deadline_s):
                 found = self._directly(place, lambda: _plain_stat(root, parts, whole, readable), deadline_s)
                 if found is not None:
                     return cast(os.stat_result, found)
@@ -143,7 +143,7 @@ class Access:
         whole = os.path.join(root, path)
         place = self._place(root)
         try:
-            if self._is_direct(place):
+            if self._is_direct(place, deadline_s):
                 file = self._directly(place, lambda: _plain_open(root, parts, whole), deadline_s)
                 if file is not None:
                     return cast(BinaryIO, file)
@@ -217,13 +217,13 @@ class Access:
                 place = self._places.setdefault(root, _Place(root))
         return place
 
-    def _is_direct(self, place: _Place) -> bool:
+    def _is_direct(self, place: _Place, deadline_s: float) -> bool:
         if self._offload is not None or place.hanging:
             return False
         version = self._mounts.refresh()
         if version != place.mounts_version:
             try:  # resolving a path touches it: not in this thread
-                real = self.call(place.root, lambda: os.path.realpath(place.root))
+                real = self.call(place.root, lambda: os.path.realpath(place.root), deadline_s=deadline_s)
                 place.kind = self._mounts.kind(real)
             except (StorageOffline, OSError):
                 place.kind = "foreign"

@@ -1,9 +1,11 @@
 """Music folders never hold a caller longer than its deadline."""
 
+import ctypes
 import errno
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -318,3 +320,61 @@ def test_green_threads_are_not_held_either(music):
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", GREEN, str(music)], capture_output=True, text=True,
                           timeout=60, cwd=os.getcwd())
     assert done.stdout.splitlines()[-1:] == ["green"], done.stderr[-2000:]
+
+
+def test_a_call_that_is_stuck_in_the_kernel_is_left_behind(access, music):
+    os.mkfifo(music / "pipe")
+    root = str(music)
+    with pytest.raises(StorageOffline):
+        access.call(root, lambda: open(music / "pipe", "rb").close(), deadline_s=0.05)
+    with pytest.raises(StorageOffline):
+        access.open(root, "Artist/Album/1.flac")
+    open(music / "pipe", "wb").close()      # now its other end is there
+    assert until(lambda: access.states()[root] == "online")
+    access.open(root, "Artist/Album/1.flac").close()
+
+
+@pytest.fixture
+def silent_mount():
+    """A mounted file system whose server never says a word: (folder, deed that lets it die)."""
+    folder = tempfile.mkdtemp()
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        server = os.open("/dev/fuse", os.O_RDWR)
+    except OSError as error:
+        os.rmdir(folder)
+        pytest.skip(f"FUSE is not to be had here: {error}")
+    options = f"fd={server},rootmode=40000,user_id={os.getuid()},group_id={os.getgid()}"
+    if libc.mount(b"silent", folder.encode(), b"fuse", 0, options.encode()) != 0:
+        os.close(server)
+        os.rmdir(folder)
+        pytest.skip(f"mounting is not allowed here: {os.strerror(ctypes.get_errno())}")
+    alive = [server]
+
+    def die():
+        while alive:
+            os.close(alive.pop())
+
+    try:
+        yield folder, die
+    finally:
+        die()
+        libc.umount2(folder.encode(), 2)
+        os.rmdir(folder)
+
+
+def test_a_real_stale_mount_holds_nobody_and_dies_and_comes_back(silent_mount):
+    root, die = silent_mount
+    access = Access(probe_after_s=60)
+    with pytest.raises(StorageOffline):
+        access.stat(root, "1.flac", deadline_s=0.2)
+    assert access.states()[root] == "hanging"
+    for _ in range(50):
+        with pytest.raises(StorageOffline):
+            access.open(root, "1.flac")
+    assert len(threads_of(root)) <= 2
+    die()
+    assert until(lambda: access.states()[root] == "offline")
+    with pytest.raises(StorageOffline, match="not connected"):
+        access.stat(root, "1.flac")
+    access.stop()
