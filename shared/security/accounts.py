@@ -165,11 +165,14 @@ class Accounts:
         """A session for `user`, whose password was just checked."""
         now = self._clock()
         token, digest = new_token()
-        token_id = self._people.add_token(
-            user_id=user.id, kind="session", hash=digest, name=one_line(user_agent), scope="own",
-            expires_at=now + self._session_s, last_address=address,
-        )
-        # The password may have been changed, or the person removed, while it was being checked.
+        try:
+            token_id = self._people.add_token(
+                user_id=user.id, kind="session", hash=digest, name=one_line(user_agent), scope="own",
+                expires_at=now + self._session_s, last_address=address,
+            )
+        except NotFound:    # removed while the password was being checked
+            raise NotLoggedIn(_WRONG) from None
+        # The password may have been changed while it was being checked.
         found = self._people.find_token(digest)
         if found is None or found[1].password_hash != user.password_hash:
             self._people.revoke_tokens([token_id])

@@ -18,6 +18,7 @@ from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from shared.model.errors import BadInput, Overloaded
+from shared.records.folding import same
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +59,8 @@ def clean_username(username: str) -> str:
 
 
 def fold_username(username: str) -> str:
-    """The form by which user names are the same: Anna, ANNA and Ａｎｎａ are one."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username).casefold()).strip()
+    """The form by which user names are the same: Anna, ANNA and Ａｎｎａ are one. The records go by it too."""
+    return same(username)
 
 
 def _nfc(text: str, field: str) -> str:
