@@ -105,3 +105,16 @@ test('a failure is told and can be tried again', async () => {
   assert.equal(list.failure, null);
   assert.equal(list.at(4), 'i4');
 });
+
+test('an empty list that gets its first thing shows it', async () => {
+  const { state, fetchPage } = station(0);
+  const list = createCollection({ fetchPage });
+  list.ensure(0, 60);
+  await settle();
+  assert.equal(list.total, 0);
+  state.total = 1;
+  list.refresh();
+  list.ensure(0, 60);
+  await settle();
+  assert.equal(list.at(0), 'i0');
+});

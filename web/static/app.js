@@ -121,7 +121,11 @@ const ui = {
   toast: (/** @type {any} */ notice) => /** @type {any} */ (document.querySelector('sb-toaster'))?.show(notice),
   menu: (/** @type {any} */ menu) => /** @type {any} */ (document.querySelector('sb-menu'))?.open(menu),
   dialog: (/** @type {string} */ name, /** @type {any} */ props) => /** @type {any} */ (document.createElement(name)).open(props),
-  go: (/** @type {string} */ hash) => { location.hash = hash; },
+  /** @param {string} hash */
+  go: (hash) => {
+    if (history.state?.overlay) location.replace(hash); // in place of the step that opening left
+    else location.hash = hash;
+  },
   /** Opening leaves a step in the history, so that the phone's back closes it. @param {string | null} name */
   overlay: (name) => {
     if (name === store.state.overlay) return;
@@ -257,6 +261,11 @@ addEventListener('pagehide', keepQueue);
 store.watch(['volume', 'muted', 'levelling', 'saver'], ({ volume, muted, levelling, saver }) => keep('sound', { volume, muted, levelling, saver }));
 store.watch(['panel'], ({ panel }) => keep('panel', panel));
 
+// One player at a time: another tab that starts lets this one rest.
+const tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel('soundsible') : null;
+store.watch(['status'], ({ status }) => { if (status === 'playing') tabs?.postMessage('playing'); });
+tabs?.addEventListener('message', () => { if (store.state.status === 'playing') player.pause(); });
+
 const showTheme = () => {
   const { theme: chosen } = store.state;
   if (chosen === 'system') delete document.documentElement.dataset.theme;
@@ -276,7 +285,8 @@ document.addEventListener('click', (event) => {
   if (/** @type {any} */ (event).answered || !(event.target instanceof Element)) return;
   const target = /** @type {HTMLElement | null} */ (event.target.closest('[data-do]'));
   if (target) act(target.dataset.do ?? '', cleaned(target.dataset), event, target);
-  else if (store.state.overlay && event.target.closest('sb-now a[href]')) store.set({ overlay: null });
+  const link = event.target.closest('sb-now a[href^="#"]');
+  if (!target && link && !event.ctrlKey && !event.metaKey) { event.preventDefault(); ui.go(link.getAttribute('href') ?? '#/'); }
 });
 document.addEventListener('intent', (event) => {
   const { name, ...data } = /** @type {CustomEvent} */ (event).detail;

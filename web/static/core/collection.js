@@ -66,7 +66,8 @@ export const createCollection = ({ fetchPage, remember, keyOf = (item) => item.i
     /** Asks for what is missing between two places. @param {number} first @param {number} last exclusive */
     ensure(first, last) {
       wanted = [];
-      const end = total < 0 ? Math.max(last, 1) : Math.min(last, total);
+      // The first page is always worth asking for: it tells how many there are by now.
+      const end = total < 0 ? Math.max(last, 1) : Math.max(1, Math.min(last, total));
       for (let n = Math.floor(first / page); n * page < end; n += 1) {
         if (!pages.has(n) || stale.has(n)) wanted.push(n);
       }

@@ -246,7 +246,7 @@ export const createDeeds = ({ api, store, library, player, ui }) => {
     },
 
     /* ---- finding one's way */
-    search: () => ui.go('#/search'),
+    search: () => { if (store.state.route.name === 'search') /** @type {HTMLElement | null} */ (document.querySelector('view-search input'))?.focus(); else ui.go('#/search'); },
     'show-queue': () => ui.showQueue(true),
     'toggle-queue': () => ui.showQueue(),
     'toggle-lyrics': () => ui.showLyrics(),

@@ -29,7 +29,7 @@ export const html = (strings, ...values) =>
   new Markup(strings.reduce((text, part, i) => text + piece(values[i - 1]) + part));
 
 /** An attribute that stands only when it is wanted: `${flag('disabled', busy)}`. @param {string} name @param {unknown} on */
-export const flag = (name, on) => (on ? html([` ${name} `]) : html(['']));
+export const flag = (name, on) => new Markup(on ? ` ${name} ` : '');
 
 // These belong to whoever set them at run time (`open`: a dialog's own), so the differ leaves them alone.
 const OWNED = new Set(['data-live', 'style', 'open']);

@@ -13,7 +13,7 @@ export class Menu extends Element {
     this.deeds.choose = ({ at }) => {
       const item = this.#menu?.items[Number(at)];
       this.close();
-      if (item?.href) { room.ui.overlay(null); room.ui.go(item.href); } else if (item?.deed) room.act(item.deed, item.data ?? {});
+      if (item?.href) room.ui.go(item.href); else if (item?.deed) room.act(item.deed, item.data ?? {});
     };
     this.deeds['menu-rate'] = ({ value }) => {
       const { id } = this.#menu.rating;

@@ -60,7 +60,7 @@ class Home extends View {
         : empty({ icon: 'folder-plus', title: 'Your music will live here', text: 'Name a folder with music in it. Nothing in it is changed or moved.', actions: html`<a class="button button-main" href="#/you/folders">Choose a folder</a>` })}</div>`;
     }
     const cards = (/** @type {string[] | undefined} */ ids) => (ids ? ids.map((id) => room.library.album(id)).filter(Boolean).map((/** @type {any} */ a) => albumCard(a)) : [0, 1, 2, 3, 4, 5, 6, 7].map(cardToCome));
-    this.shelves = { 'Recently played': cards(last?.played), 'Recently added': cards(last?.added), 'Most played': cards(last?.most), 'Something else': cards(last?.chance) };
+    this.shelves = { 'Recently played': cards(last?.played), 'Recently added': cards(last?.added), 'Most played': cards(last?.most), 'Rediscover': cards(last?.chance) };
     const loved = (last?.loved ?? []).map((id) => room.library.track(id)).filter(Boolean);
     const { track } = room.player;
     return html`<div class="page page-home">
@@ -73,7 +73,7 @@ class Home extends View {
       ${loved.length ? html`<section class="shelf" data-key="loved" aria-label="Favourites"><header class="shelf-head"><h2><a href="#/favourites">Favourites${icon('chevron-right')}</a></h2></header>
         <div class="tiles">${loved.slice(0, 6).map((/** @type {any} */ t) => html`<div class="tile" data-key="${t.id}" data-menu="track-menu" data-id="${t.id}">${cover(t, { size: 128 })}<div class="tile-words"><button class="row-play" data-do="play-track" data-id="${t.id}" title="${t.title}">${t.title}</button><span class="row-sub">${t.artist}</span></div></div>`)}</div></section>` : ''}
       ${last?.most.length ? shelf('Most played', '') : ''}
-      ${!last || last.chance.length ? shelf('Something else', '') : ''}
+      ${!last || last.chance.length ? shelf('Rediscover', '') : ''}
     </div>`;
   }
 

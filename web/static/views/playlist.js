@@ -1,13 +1,19 @@
 // @ts-check
 /** One playlist: played, renamed, put in order. */
 import { html } from '../core/html.js';
-import { empty, fixed, icon, playButtons, rowToCome, trackRow } from './parts.js';
+import { cover, empty, fixed, icon, playButtons, rowToCome, trackRow } from './parts.js';
 import { colourOf } from '../core/colour.js';
 import { plural, span } from '../core/format.js';
 import { words } from '../core/deeds.js';
 import { room } from '../core/room.js';
 import { reorderable } from '../elements/reorder.js';
 import { View } from './view.js';
+
+/** Four of its records side by side, if there are four. @param {any[]} tracks */
+const mosaic = (tracks) => {
+  const albums = [...new Map(tracks.filter((t) => t.cover && t.album_id).map((t) => [t.album_id, t])).values()].slice(0, 4);
+  return albums.length === 4 ? html`<span class="cover hero-cover mosaic" data-key="mosaic">${albums.map((t) => cover(t, { size: 300, eager: true }))}</span>` : null;
+};
 
 class PlaylistView extends View {
   /** The order shown; ahead of the station's while it is being told. @type {string[] | null} */ ids = null;
@@ -73,7 +79,7 @@ class PlaylistView extends View {
     const total = this.ids?.length ?? list.track_count ?? 0;
     return html`<div class="page page-thing" data-css="--tint:${colourOf(list.name)}">
       <header class="hero">
-        <span class="cover cover-list hero-cover" data-css="--tint:${colourOf(list.name)}">${icon('list-music')}</span>
+        ${mosaic((this.ids ?? []).slice(0, 40).map((one) => room.library.track(one)).filter(Boolean)) ?? html`<span class="cover cover-list hero-cover" data-css="--tint:${colourOf(list.name)}">${icon('list-music')}</span>`}
         <div class="hero-words">
           <h1 title="${list.name}">${list.name}</h1>
           <p class="quiet hero-facts">${[plural(total, 'track'), total && list.duration_ms ? span(list.duration_ms) : ''].filter(Boolean).join(' · ')}</p>

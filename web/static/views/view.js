@@ -15,7 +15,11 @@ export class View extends Element {
     this.follow(room.store, 'queue', 'status');
     this.until(room.library.watch((/** @type {any} */ changes) => this.changed(changes)));
     this.deeds.again = () => this.ask();
-    this.deeds['play-row'] = (data) => this.playRow(data);
+    this.deeds['play-row'] = (data) => {
+      const track = room.library.track(data.id);
+      if (track?.place !== 'missing') { this.playRow(data); return; }
+      room.ui.toast({ tone: 'problem', message: `The file of “${track.title}” is not there now.`, action: { words: 'See missing tracks', run: () => room.ui.go('#/you/missing') } });
+    };
     this.opened();
     this.ask();
   }
@@ -23,7 +27,7 @@ export class View extends Element {
   opened() {}
   /** Fetches what is shown. */
   async fetch() {}
-  /** @param {DOMStringMap} _data */
+  /** A row was pressed. @param {any} _data @returns {any} */
   playRow(_data) {}
   /** @param {any} changes */
   changed(changes) {

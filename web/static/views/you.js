@@ -15,14 +15,14 @@ const ROOT_STATES = { online: 'There', offline: 'Does not answer', empty: 'Sudde
 const PHASES = { walk: 'Looking through the folders', read: 'Reading tags', settle: 'Putting it in order', hash: 'Checking every byte' };
 
 class You extends View {
-  part = '';
+  page = '';
   /** @type {any} */ data = null;
   wrong = '';
   busy = false;
 
   opened() {
-    this.part = this.route.params.part ?? '';
-    this.named(TITLES[this.part] ?? 'You');
+    this.page = this.route.params.part ?? '';
+    this.named(TITLES[this.page] ?? 'You');
     this.follow(room.store, 'scan', 'theme', 'levelling', 'saver', 'stats', 'user', 'updateReady');
     this.deeds.theme = ({ value }) => room.store.set({ theme: value });
     this.deeds['purge-missing'] = () => this.#purge();
@@ -39,12 +39,12 @@ class You extends View {
 
   async fetch() {
     const { api } = room;
-    if (this.part === 'folders') this.data = (await api.get('/library/roots')).items;
-    else if (this.part === 'trash') { const answer = await api.get('/library/trash', { limit: 200 }); this.data = answer.items; room.library.remember('tracks', []); }
-    else if (this.part === 'missing') this.data = await api.get('/library/tracks', { place: 'missing', sort: 'artist', limit: 200 });
-    else if (this.part === 'bad') this.data = (await api.get('/library/scan'));
-    else if (this.part === 'addresses') this.data = (await api.get('/endpoints')).items;
-    else if (!this.part) {
+    if (this.page === 'folders') this.data = (await api.get('/library/roots')).items;
+    else if (this.page === 'trash') { const answer = await api.get('/library/trash', { limit: 200 }); this.data = answer.items; room.library.remember('tracks', []); }
+    else if (this.page === 'missing') this.data = await api.get('/library/tracks', { place: 'missing', sort: 'artist', limit: 200 });
+    else if (this.page === 'bad') this.data = (await api.get('/library/scan'));
+    else if (this.page === 'addresses') this.data = (await api.get('/endpoints')).items;
+    else if (!this.page) {
       const [stats, scan, health] = await Promise.all([api.get('/library/stats'), api.get('/library/scan').catch(() => null), api.get('/health').catch(() => null)]);
       room.store.set({ stats, ...(scan ? { scan: scan.scan ?? scan } : {}) });
       this.data = health;
@@ -105,13 +105,13 @@ class You extends View {
   }
 
   render() {
-    if (!this.part) return this.#main();
-    const inside = this.failure ? this.problem() : this.part === 'password' ? this.#password() : this.data === null ? '' : this.#part();
-    return html`<div class="page page-narrow"><a class="back" href="#/you">${icon('chevron-left')} You</a><header class="page-head"><h1>${TITLES[this.part] ?? 'You'}</h1></header>${inside}</div>`;
+    if (!this.page) return this.#main();
+    const inside = this.failure ? this.problem() : this.page === 'password' ? this.#password() : this.data === null ? '' : this.#part();
+    return html`<div class="page page-narrow"><a class="back" href="#/you">${icon('chevron-left')} You</a><header class="page-head"><h1>${TITLES[this.page] ?? 'You'}</h1></header>${inside}</div>`;
   }
 
   #part() {
-    if (this.part === 'folders') {
+    if (this.page === 'folders') {
       return html`<p class="lead">The station reads these folders and keeps up with them. It changes nothing in them by itself.</p>
         <ul class="things">${this.data.map((/** @type {any} */ r) => html`<li class="thing" data-key="${r.path}">${icon('folder')}<div class="thing-words"><p class="path" title="${r.path}">${r.path}</p><p class="quiet"><span class="state state-${r.state}">${ROOT_STATES[r.state] ?? r.state}</span> · ${plural(r.track_count ?? 0, 'track')}${r.note ? ` · ${r.note}` : ''}</p></div>
           <button class="icon-button" data-do="root-remove" data-path="${r.path}" aria-label="Stop looking in ${r.path}" title="Stop looking there">${icon('x')}</button></li>`)}</ul>
@@ -119,24 +119,24 @@ class You extends View {
         <form class="inline-form" data-form="root"><label class="field"><span>Add a folder on the station’s own disk</span><input name="path" placeholder="/home/you/Music" autocomplete="off" spellcheck="false"></label><button class="button button-main" ${flag('disabled', this.busy)}>${icon('plus')} Add</button></form>
         ${this.wrong ? html`<p class="wrong" role="alert">${this.wrong}</p>` : ''}`;
     }
-    if (this.part === 'trash') {
+    if (this.page === 'trash') {
       if (!this.data.length) return empty({ icon: 'trash-2', title: 'The trash is empty', text: 'Tracks you move to the trash wait here until you bring them back or delete them for ever.' });
       return html`<ul class="things">${this.data.map((/** @type {any} */ t) => html`<li class="thing" data-key="${t.id}">${cover(t, { size: 128 })}<div class="thing-words"><p class="thing-title" title="${t.title}">${t.title}</p><p class="quiet">${t.artist} · ${ago(t.trashed_at)}</p></div>
         <button class="button button-small" data-do="trash-restore" data-id="${t.id}">${icon('undo-2')} Bring back</button><button class="icon-button" data-do="trash-purge" data-id="${t.id}" data-title="${t.title}" aria-label="Delete ${t.title} for ever" title="Delete for ever">${icon('trash-2')}</button></li>`)}</ul>`;
     }
-    if (this.part === 'missing') {
+    if (this.page === 'missing') {
       if (!this.data.items.length) return empty({ icon: 'check', title: 'Everything is there', text: 'When a file or a whole drive goes away, its tracks wait here until it comes back. Nothing is forgotten by itself.' });
       return html`<p class="lead">Their files are not there now: moved away, or on a drive that is not plugged in. They come back by themselves.</p>
         <ul class="things">${this.data.items.map((/** @type {any} */ t) => html`<li class="thing" data-key="${t.id}">${cover(t, { size: 128 })}<div class="thing-words"><p class="thing-title" title="${t.title}">${t.title}</p><p class="quiet path" title="${t.path ?? ''}">${t.artist}${t.path ? ` · ${t.path}` : ''}</p></div></li>`)}</ul>
         ${this.data.total > this.data.items.length ? html`<p class="quiet">and ${count(this.data.total - this.data.items.length)} more</p>` : ''}
         <div class="actions"><button class="button" data-do="scan">${icon('refresh-cw')} Look again</button><button class="button button-danger" data-do="purge-missing">Remove all ${count(this.data.total)} for ever</button></div>`;
     }
-    if (this.part === 'bad') {
+    if (this.page === 'bad') {
       const bad = (this.data.scan ?? this.data).bad ?? [];
       if (!bad.length) return empty({ icon: 'check', title: 'Every file can be read', text: 'Damaged files would be named here, with the reason.' });
       return html`<ul class="things">${bad.map((/** @type {any} */ b) => html`<li class="thing" data-key="${b.path}">${icon('file-question-mark')}<div class="thing-words"><p class="path" title="${b.path}">${b.path}</p><p class="quiet">${b.reason}</p></div></li>`)}</ul>`;
     }
-    if (this.part === 'addresses') {
+    if (this.page === 'addresses') {
       const kinds = /** @type {Record<string, string>} */ ({ this_machine: 'On the station itself', home: 'At home', vpn: 'Over your VPN', public: 'From anywhere' });
       return html`<p class="lead">Open one of these on a phone or another computer and log in.</p><ul class="things">${this.data.map((/** @type {any} */ e) => html`<li class="thing" data-key="${e.url}">${icon('wifi')}<div class="thing-words"><p><a class="plain-link" href="${/^https?:/.test(e.url) ? e.url : '#/you/addresses'}">${e.url}</a></p><p class="quiet">${kinds[e.kind] ?? e.kind}</p></div></li>`)}</ul>`;
     }
