@@ -70,7 +70,7 @@ class Artworks(Protocol):
     """What of records.Albums is needed here."""
 
     def artwork_of(self, uid: str) -> Artwork | None: ...
-    def set_color(self, artwork_id: int, color: str) -> None: ...
+    def set_colors(self, colors: dict[int, str]) -> None: ...
 
 
 class Covers:
@@ -208,11 +208,12 @@ class Covers:
     def _tell_colors(self) -> None:
         with self._lock:
             colors, self._colors, self._telling = self._colors, {}, None
-        for artwork_id, color in colors.items():
-            try:
-                self._albums.set_color(artwork_id, color)
-            except SoundsibleError as error:    # it will be looked at again with the next size
-                log.warning("the colour of picture %d could not be kept: %s", artwork_id, error.message)
+        if not colors:
+            return
+        try:
+            self._albums.set_colors(colors)
+        except SoundsibleError as error:    # they will be looked at again with the next size
+            log.warning("the colours of %d pictures could not be kept: %s", len(colors), error.message)
 
 
 class _Queue:
