@@ -19,10 +19,14 @@ from shared.events import EventBus, LibraryChanged, Notice
 from shared.library import manifest_work
 from shared.library.manifest import Manifest
 from shared.model.errors import Unprocessable
+from shared.model.person import Person
 from shared.model.scan import Batch, ChangedFile, Found, NewFile
 from shared.model.track import AudioFacts, Credit, Metadata, Reading
 from shared.records import manifest as records
 from shared.records import revisions, tables
+from shared.records.listening import Listening
+from shared.records.people import People
+from shared.records.playlists import Playlists
 from shared.records.scans import Scans
 
 
@@ -154,16 +158,12 @@ def rewrite(home, change, **dumped):
 
 
 def test_the_file_tells_tracks_playlists_and_each_persons_listening(home, library):
-    with library.database.transaction() as connection:
-        connection.execute(tables.users.insert(), {"id": 1, "uid": "u", "username": "ann", "folded": "ann",
-                                                   "password_hash": "secret-hash", "role": "owner", "created_at": 1.0})
-        connection.execute(tables.playlists.insert(), {
-            "id": 1, "uid": "p", "user_id": 1, "name": "Mine", "visibility": "private", "created_at": 1.0,
-            "updated_at": 1.0, "added_rev": 1, "changed_rev": 1})
-        connection.execute(tables.playlist_entries.insert(), [
-            {"playlist_id": 1, "position": 0, "track_id": 2}, {"playlist_id": 1, "position": 1, "track_id": 1}])
-        connection.execute(tables.track_listening.insert(), {
-            "user_id": 1, "track_id": 3, "favourite_at": 5.0, "rating": 4})
+    ann = People(database=library.database).make_user("ann", "secret-hash", "owner")
+    person = Person(user_id=ann.id, id=ann.uid, username="ann", role="owner")
+    mine = Playlists(database=library.database).make(person, "Mine", [library.id(2), library.id(1)], "private")
+    listening = Listening(database=library.database)
+    listening.favourite(person, library.id(3), True)
+    listening.rate(person, library.id(3), 4)
     assert export(home, library)["status"] == "written"
     whole = read(home)
     first = whole["tracks"][0]
@@ -173,7 +173,7 @@ def test_the_file_tells_tracks_playlists_and_each_persons_listening(home, librar
         "duration_ms": 180_000, "format": "flac", "folder": "/music", "path": "Ann/Songs/000001.flac",
     }
     assert [one["title"] for one in whole["tracks"]] == ["Song 1", "Song 2", "Song 3"]
-    assert whole["playlists"] == [{"id": "p", "name": "Mine", "owner": "ann", "visibility": "private",
+    assert whole["playlists"] == [{"id": mine.id, "name": "Mine", "owner": "ann", "visibility": "private",
                                    "track_ids": [library.id(2), library.id(1)]}]
     assert whole["people"] == [{"username": "ann", "favourites": [library.id(3)], "ratings": {library.id(3): 4}}]
     assert "secret-hash" not in (home / "library.json").read_text()
