@@ -1,4 +1,4 @@
-"""What a worker process does for a scan: read files with the lyrics beside them, and examine their content whole.
+"""What a worker process does with music files: read and write them with the lyrics beside, examine them whole.
 
 Imported by worker processes only.
 """
@@ -6,7 +6,8 @@ Imported by worker processes only.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
 from shared.audio import tags
 from shared.audio.fields import lyrics_of
@@ -18,12 +19,7 @@ LONGEST_LYRICS = 1 << 20    # bytes of an .lrc; what is longer is none
 Item = tuple[str, bool]     # a path, and whether an .lrc lies beside it
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What a deep scan learns of one file."""
-
-    sha256: str
-    md5_fits: bool | None       # a FLAC's own checksum of its sound; None: it has none
+Content = tuple[str, bool | None]       # SHA-256; whether a FLAC's own checksum fits its sound (None: it has none)
 
 
 def read_many(items: list[Item]) -> list[Reading | UnreadableFile]:
@@ -51,6 +47,13 @@ def lyrics_beside(path: str) -> Lyrics | None:
     return None
 
 
+def write(path: str, fields: dict[str, Any]) -> Reading:
+    """Write `fields` into the tags of `path` (see audio.tags.write); its reading, with the lyrics beside it."""
+    reading = tags.write(path, fields)
+    beside = lyrics_beside(path)
+    return reading if beside is None else replace(reading, lyrics=(beside, *reading.lyrics))
+
+
 def examine(paths: list[str]) -> list[Content | UnreadableFile]:
     """Hash each file; hold a FLAC's sound against its checksum. Costs reading all, and decoding what is FLAC."""
     from shared.audio import integrity  # brings a decoder along, which readers of tags do without
@@ -59,7 +62,7 @@ def examine(paths: list[str]) -> list[Content | UnreadableFile]:
     for path in paths:
         try:
             fits = integrity.flac_md5_fits(path) if path.lower().endswith(".flac") else None
-            contents.append(Content(integrity.sha256(path), fits))
+            contents.append((integrity.sha256(path), fits))
         except UnreadableFile as error:
             contents.append(UnreadableFile(error.message, reason=error.reason))
         except OSError as error:

@@ -154,16 +154,18 @@ class Scan:
         if not stopped:
             self._set(phase="settle")
             self._scans.finish()
-        self._set(state="failed" if stopped else "done", phase=None, finished_at=shown(time.time()),
-                  bad=self._scans.bad_entries(),
-                  message="The scan was stopped; the next one goes on where it was." if stopped else None)
-        self._scans.progress(self._report)
-        self._tell(self._report)
-        return self._report
+        return self._conclude_with(
+            "failed" if stopped else "done",
+            "The scan was stopped; the next one goes on where it was." if stopped else None)
 
     def fail(self, message: str) -> ScanReport:
         """What was written stays; the report says why there is no more."""
-        self._set(state="failed", phase=None, finished_at=shown(time.time()), message=message)
+        return self._conclude_with("failed", message)
+
+    def _conclude_with(self, state: str, message: str | None) -> ScanReport:
+        self._bad_moved = True
+        self._count()
+        self._report = replace(self._report, state=state, phase=None, message=message, finished_at=shown(time.time()))
         self._scans.progress(self._report)
         self._tell(self._report)
         return self._report
@@ -374,14 +376,14 @@ class Scan:
             before = self._recall.hashes(root.id)
             known = sorted((path, row) for path, row in self._scans.known(root.id).items()
                            if not row[3] and path > marks.reached.get(root.path, ""))
-            for path, file_id, content in self._contents(root, [(path, row[0]) for path, row in known]):
-                if content.md5_fits is False:
+            for path, file_id, (sha256, md5_fits) in self._contents(root, [(path, row[0]) for path, row in known]):
+                if md5_fits is False:
                     marks.damaged.append(file_id)
-                if before.get(file_id, content.sha256) != content.sha256:
+                if before.get(file_id, sha256) != sha256:
                     log.warning("%s/%s has other content than it had, though its size and time are the same.",
                                 root.path, path)
                     marks.damaged.append(file_id)
-                marks.hashes[file_id] = content.sha256
+                marks.hashes[file_id] = sha256
                 marks.reached[root.path] = path
                 if len(marks.hashes) >= 50:
                     self._keep_hashes(marks)
@@ -391,8 +393,9 @@ class Scan:
         self._set(duplicates=self._scans.duplicates(), damaged=self._recall.track_uids(sorted(set(marks.damaged))))
         marks.forget()
 
-    def _contents(self, root: Root, files: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int, Any]]:
-        """(path, file id, Content) of each file that can be read, in order."""
+    def _contents(self, root: Root, files: Sequence[tuple[str, int]]
+                  ) -> Iterator[tuple[str, int, tuple[str, bool | None]]]:
+        """(path, file id, (hash, whether the sound fits its checksum)) of each file that can be read, in order."""
         folder = to_path(root.path)
 
         def batches() -> Iterator[list[str]]:
@@ -521,7 +524,8 @@ class _Survey:
             if item is None:
                 break
             yield item
-        if self.comparison.found == 0 and not self._walk.unreadable and any(not row[3] for row in self.comparison.known.values()):
+        had_some = any(not row[3] for row in self.comparison.known.values())
+        if self.comparison.found == 0 and not self._walk.unreadable and had_some:
             self.offline = "is suddenly empty"
             return
         self.ended = True
