@@ -208,6 +208,27 @@ def test_the_queue_survives_a_reload(open_player: Callable[..., Any]) -> None:
     until(page, f"{HEARD} > 1")
 
 
+def test_drawing_again_keeps_the_focus_and_moves_nothing_that_stays(open_player: Callable[..., Any]) -> None:
+    page = open_player()
+    page.locator("view-home h1").wait_for()
+    kept = page.evaluate("""async () => {
+        const { html, paint } = await import('/static/core/html.js');
+        const host = document.body.appendChild(document.createElement('div'));
+        const draw = (from, to) => paint(host, html`<ol>${Array.from({ length: to - from }, (_, i) => html`
+            <li data-key="${from + i}"><button>${from + i}</button></li>`)}</ol>`);
+        draw(0, 20);
+        const button = host.querySelectorAll('button')[10];
+        button.focus();
+        draw(5, 25);
+        draw(2, 18);
+        const words = [...host.querySelectorAll('li')].map((li) => li.textContent.trim()).join();
+        const answer = [document.activeElement === button, button.textContent, words];
+        host.remove();
+        return answer;
+    }""")
+    assert kept == [True, "10", ",".join(str(n) for n in range(2, 18))]
+
+
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_a_tour_of_every_page_fits_its_screen_and_breaks_no_rule(open_player: Callable[..., Any], size: dict[str, int]) -> None:
     page = open_player(size=size)

@@ -85,15 +85,25 @@ const adopt = (node) => {
 
 /** @param {Node} from @param {Node} to */
 const patchChildren = (from, to) => {
+  const staying = new Set([...to.childNodes].map(keyOf));
   /** @type {Map<string, Element>} */
   const keyed = new Map();
-  for (const child of from.childNodes) {
+  for (const child of [...from.childNodes]) {
     const key = keyOf(child);
-    if (key !== null) keyed.set(key, /** @type {Element} */ (child));
+    if (key === null) continue;
+    // What leaves, leaves first: the others need not move then, and a moved element would lose its focus.
+    if (staying.has(key)) keyed.set(key, /** @type {Element} */ (child));
+    else child.remove();
   }
   let here = from.firstChild;
   for (const wanted of [...to.childNodes]) {
     const key = keyOf(wanted);
+    // Spaces left behind by what went must not make its neighbours move either.
+    while (key !== null && here instanceof Text && keyed.has(key)) {
+      const next = here.nextSibling;
+      here.remove();
+      here = next;
+    }
     let match = key === null ? here : keyed.get(key) ?? null;
     if (key === null) while (match && keyOf(match) !== null) match = match.nextSibling;
     if (match && alike(match, wanted)) {

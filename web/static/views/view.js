@@ -14,6 +14,7 @@ export class View extends Element {
     this.route = room.store.state.route;
     this.follow(room.store, 'queue', 'status');
     this.until(room.library.watch((/** @type {any} */ changes) => this.changed(changes)));
+    this.until(room.store.watch(['reachable'], ({ reachable }) => { if (reachable && this.failure) this.ask(); }));
     this.deeds.again = () => this.ask();
     this.deeds['play-row'] = (data) => {
       const track = room.library.track(data.id);
