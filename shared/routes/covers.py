@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from flask import Response, request
 
@@ -10,6 +10,9 @@ from shared.model.errors import NotFound
 from shared.model.person import Person
 from shared.routes.operation import Door, Query
 from shared.routes.respond import file_of
+
+if TYPE_CHECKING:
+    from shared.library.covers import Covers
 
 SMALLEST, LARGEST = 64, 1200
 
@@ -21,8 +24,7 @@ class CoverWish(Query):
     v: str | None = None
 
 
-def door(*, covers: Any) -> Door:
-    """covers: library.covers.Covers."""
+def door(*, covers: Covers) -> Door:
     door = Door("covers")
 
     @door.get("/covers/<id>", allows="logged_in", query=CoverWish, answers={200: "image/*"}, errors=(304, 404))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -11,6 +11,9 @@ from shared.model.errors import BadInput
 from shared.model.person import Person
 from shared.model.track import Track
 from shared.routes.operation import Body, Door
+
+if TYPE_CHECKING:
+    from shared.library.shelf import Shelf
 
 Words = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=9999)]
@@ -30,8 +33,7 @@ class TrackEdit(Body):
     write_tags: bool = True
 
 
-def door(*, shelf: Any) -> Door:
-    """shelf: library.shelf.Shelf."""
+def door(*, shelf: Shelf) -> Door:
     door = Door("edit")
 
     @door.patch("/library/tracks/<id>", allows="edits", body=TrackEdit, answers={200: Track}, errors=(404, 422))

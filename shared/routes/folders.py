@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from shared.model.errors import NotFound
+from shared.model.filepath import to_path
+
+if TYPE_CHECKING:
+    from shared.library.scanning import Scanning
+    from shared.library.shelf import Shelf
+    from shared.records import scans as records
+    from shared.storage.access import Access
 
 _SHOWN: dict[str, Literal["online", "offline", "empty", "absent"]] = {
     "online": "online", "empty": "empty", "absent": "absent", "offline": "offline", "hanging": "offline",
@@ -29,9 +36,7 @@ class Root(msgspec.Struct, kw_only=True):
 
 
 class Folders:
-    """scans: records.scans.Scans; shelf: library.shelf.Shelf; access: storage.access.Access."""
-
-    def __init__(self, *, scans: Any, shelf: Any, access: Any, scanning: Any) -> None:
+    def __init__(self, *, scans: records.Scans, shelf: Shelf, access: Access, scanning: Scanning) -> None:
         self._scans = scans
         self._shelf = shelf
         self._access = access
@@ -54,6 +59,6 @@ class Folders:
             raise NotFound(f"{path} is no music folder of this station.")
         self._shelf.forget_root(path)
 
-    def _shown(self, root: Any, counts: dict[int, int]) -> Root:
-        state = self._access.state(root.path)
+    def _shown(self, root: records.Root, counts: dict[int, int]) -> Root:
+        state = self._access.state(to_path(root.path))
         return Root(path=root.path, state=_SHOWN[state], track_count=counts.get(root.id, 0), note=_NOTES.get(state))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from flask import Response
 
+from shared.model import track as model
 from shared.model.errors import BadInput
 from shared.model.person import Person
 from shared.model.track import (
@@ -15,17 +16,27 @@ from shared.model.track import (
     AlbumWhole,
     Artist,
     ArtistWhole,
-    Changes,
     Filters,
     Genre,
     Page,
     SearchResult,
     Track,
 )
+from shared.records.tracks import Letter, LibraryStats, TrashedTrack
 from shared.routes import lrc
 from shared.routes.folders import Root
 from shared.routes.operation import Body, Door, Query
 from shared.routes.respond import json_of, unless_known
+
+if TYPE_CHECKING:
+    from shared.library.shelf import Shelf
+    from shared.records.albums import Albums
+    from shared.records.artists import Artists
+    from shared.records.changes import Changes
+    from shared.records.genres import Genres
+    from shared.records.search import Search
+    from shared.records.tracks import Tracks
+    from shared.routes.folders import Folders
 
 MOST_ITEMS = 500
 Text = Annotated[str, msgspec.Meta(max_length=500)]
@@ -133,11 +144,6 @@ class Letters(Query):
     sort: Literal["title", "artist", "name"] | None = None
 
 
-class Letter(msgspec.Struct, kw_only=True):
-    letter: str
-    offset: int
-
-
 class LetterIndex(msgspec.Struct, kw_only=True):
     """Where each letter begins in a list, for jumping."""
 
@@ -153,16 +159,6 @@ class LyricLines(msgspec.Struct, kw_only=True):
     synced: bool
     language: str | None
     lines: list[Line]
-
-
-class Stats(msgspec.Struct, kw_only=True):
-    tracks: int
-    albums: int
-    artists: int
-    duration_ms: int
-    size_bytes: int
-    missing: int
-    revision: int
 
 
 class PurgeMissing(Body):
@@ -184,10 +180,10 @@ class Roots(msgspec.Struct, kw_only=True):
 
 
 def door(
-    *, tracks: Any, albums: Any, artists: Any, genres: Any, search: Any, changes: Any, shelf: Any, folders: Any,
-    revision: Callable[[], int],
+    *, tracks: Tracks, albums: Albums, artists: Artists, genres: Genres, search: Search, changes: Changes,
+    shelf: Shelf, folders: Folders, revision: Callable[[], int],
 ) -> Door:
-    """The rooms of records by their names; `folders` is routes.folders.Folders; `revision` costs one small read."""
+    """`revision` tells the library's as it is now; it costs one small read."""
     door = Door("library")
 
     def page(kind: str, person: Person, query: Any, make: Callable[[], Any]) -> Response:
@@ -254,8 +250,8 @@ def door(
             return SearchResult(tracks=[], albums=[], artists=[])
         return search.find(person, query.q, limit=min(max(query.limit, 1), MOST_ITEMS))
 
-    @door.get("/library/changes", allows="logged_in", query=Since, answers={200: Changes}, errors=(410,))
-    def what_changed(person: Person, query: Since) -> Changes:
+    @door.get("/library/changes", allows="logged_in", query=Since, answers={200: model.Changes}, errors=(410,))
+    def what_changed(person: Person, query: Since) -> model.Changes:
         """What was added, changed and removed since a revision.
 
         410: that is too long ago to tell; ask for everything anew. The own favourites, ratings and plays count as
@@ -267,22 +263,20 @@ def door(
     def letters(person: Person, query: Letters) -> Response:
         """At which offset each letter begins, for jumping in long lists."""
         sort = query.sort or ("name" if query.of == "artists" else "title")
-        if (query.of == "artists") != (sort == "name"):
-            raise BadInput(f"{query.of} are not sorted by {sort}.", field="sort")
         return unless_known(("index", query.of, sort, revision()),
-                            lambda: {"letters": tracks.letters(query.of, sort)})
+                            lambda: LetterIndex(letters=tracks.letters(query.of, sort)))
 
-    @door.get("/library/stats", allows="logged_in", answers={200: Stats})
-    def stats(person: Person) -> Any:
+    @door.get("/library/stats", allows="logged_in", answers={200: LibraryStats})
+    def stats(person: Person) -> LibraryStats:
         """How much there is."""
         return tracks.stats()
 
     # ---- what is gone, or may go
 
-    @door.get("/library/trash", allows="edits", query=Paging, answers={200: Page[Any]})
-    def trash(person: Person, query: Paging) -> Any:
+    @door.get("/library/trash", allows="edits", query=Paging, answers={200: Page[TrashedTrack]})
+    def trash(person: Person, query: Paging) -> Page[TrashedTrack]:
         """The tracks in the trash: each with `trashed_at`."""
-        return tracks.trashed(limit=query.page["limit"], cursor=query.cursor)
+        return tracks.trashed(limit=query.page["limit"], cursor=query.cursor, person=person)
 
     @door.post("/library/trash/<id>/restore", allows="edits", answers={200: Track}, errors=(404, 409, 422))
     def restore(person: Person, id: str) -> Track:

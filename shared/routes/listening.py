@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from flask import Response, request
@@ -15,6 +15,10 @@ from shared.model.track import Filters, Page, Track
 from shared.routes.library import Text, TrackListing, TrackSort
 from shared.routes.operation import Body, Door
 from shared.routes.respond import unless_known
+
+if TYPE_CHECKING:
+    from shared.records.listening import Listening
+    from shared.records.tracks import Tracks
 
 
 class FavouriteListing(TrackListing):
@@ -56,8 +60,7 @@ class Queue(msgspec.Struct, kw_only=True):
     updated_at: str | None
 
 
-def door(*, tracks: Any, listening: Any, revision: Callable[[], int]) -> Door:
-    """listening: records.listening.Listening."""
+def door(*, tracks: Tracks, listening: Listening, revision: Callable[[], int]) -> Door:
     door = Door("listening")
 
     @door.get("/library/favourites", allows="logged_in", query=FavouriteListing, answers={200: Page[Track]})

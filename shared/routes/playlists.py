@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from flask import Response
@@ -15,6 +15,9 @@ from shared.model.track import Page, Playlist, PlaylistWhole
 from shared.routes.library import Paging, Text, _one_of
 from shared.routes.operation import Body, Door
 from shared.routes.respond import unless_known
+
+if TYPE_CHECKING:
+    from shared.records.playlists import Playlists
 
 Title = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 TrackIds = Annotated[list[Text], msgspec.Meta(max_length=100_000)]
@@ -44,8 +47,8 @@ class MoreTracks(Body):
     track_ids: TrackIds
 
 
-def door(*, playlists: Any, revision: Callable[[], int]) -> Door:
-    """playlists: records.playlists.Playlists, which also knows whose they are."""
+def door(*, playlists: Playlists, revision: Callable[[], int]) -> Door:
+    """Whose a playlist is, `playlists` knows and holds."""
     door = Door("playlists")
 
     @door.get("/library/playlists", allows="logged_in", query=PlaylistListing, answers={200: Page[Playlist]})

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from shared.model.person import Person
 from shared.model.scan import ScanReport
 from shared.routes.operation import Body, Door
+
+if TYPE_CHECKING:
+    from shared.library.scanning import Scanning
 
 
 class ScanWish(Body):
@@ -23,8 +26,7 @@ class ScanStarted(msgspec.Struct, kw_only=True):
     scan: ScanReport
 
 
-def door(*, scanning: Any) -> Door:
-    """scanning: library.scanning.Scanning."""
+def door(*, scanning: Scanning) -> Door:
     door = Door("scan")
 
     @door.post("/library/scan", allows="edits", body=ScanWish, body_optional=True, answers={202: ScanStarted},

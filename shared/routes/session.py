@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from flask import Response, request
@@ -12,6 +12,10 @@ from shared.model.person import Person
 from shared.routes.guard import COOKIE, token_of
 from shared.routes.operation import Body, Door
 from shared.routes.respond import json_of
+
+if TYPE_CHECKING:
+    from shared.security.accounts import Accounts
+    from shared.security.setup import Setup
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Secret = Annotated[str, msgspec.Meta(max_length=1000)]
@@ -64,11 +68,10 @@ def whom(person: Person) -> Whom:
     return Whom(id=person.id, username=person.username, role=person.role, scope=person.scope)
 
 
-def door(*, accounts: Any, setup: Any) -> Door:
-    """accounts: security.accounts.Accounts; setup: security.setup.Setup."""
+def door(*, accounts: Accounts, setup: Setup) -> Door:
     door = Door("session")
 
-    def begin(token: str, expires_at: Any, person: Person, status: int) -> Response:
+    def begin(token: str, expires_at: float | None, person: Person, status: int) -> Response:
         shown, max_age_s = accounts.expiry_of(expires_at)
         answer = json_of(Session(token=token, expires_at=shown, user=whom(person)), status)
         answer.set_cookie(COOKIE, token, max_age=max_age_s, path="/", secure=request.is_secure, httponly=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
 import msgspec
 from flask import Response, request
@@ -19,6 +19,11 @@ from shared.model.source import CachedFile, LocalFile, Source, TrackFile
 from shared.ports import FileAccess
 from shared.routes.operation import Door, Query
 from shared.routes.respond import OpenFile, audio
+
+if TYPE_CHECKING:
+    from shared.library.transcodes import Transcodes
+    from shared.records.tracks import Tracks
+    from shared.storage.resolver import Resolver
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +39,7 @@ class Wish(Query):
     start: Annotated[int, msgspec.Meta(ge=0, le=2**40)] | None = None
 
 
-def door(*, tracks: Any, resolver: Any, access: FileAccess, transcodes: Any, events: EventBus) -> Door:
-    """tracks: records.tracks.Tracks; resolver: storage.resolver.Resolver; transcodes: library.transcodes.Transcodes."""
+def door(*, tracks: Tracks, resolver: Resolver, access: FileAccess, transcodes: Transcodes, events: EventBus) -> Door:
     door = Door("stream")
 
     @door.get("/stream/<id>", allows="logged_in", query=Wish, answers={200: AUDIO, 206: AUDIO},
@@ -53,7 +57,7 @@ def door(*, tracks: Any, resolver: Any, access: FileAccess, transcodes: Any, eve
         try:
             source = resolver.resolve(track)
             if query.format is not None:
-                return transcoded(track, source, query)
+                return transcoded(track, source, query.format, query)
             raw = opened(track, source)
         except (StorageOffline, OSError) as silent:
             raise TrackMissing(
@@ -78,19 +82,19 @@ def door(*, tracks: Any, resolver: Any, access: FileAccess, transcodes: Any, eve
         events.publish(StreamStarted(id))
         return file
 
-    def transcoded(track: TrackFile, source: Source, query: Wish) -> Response:
+    def transcoded(track: TrackFile, source: Source, format: str, query: Wish) -> Response:
         start_ms = query.start or 0
         if start_ms and start_ms >= track.duration_ms:
             raise BadInput(f"The track is only {track.duration_ms} ms long.", field="start")
-        mime_type = MIME_TYPES[query.format or ""]
+        mime_type = MIME_TYPES[format]
         if request.method == "HEAD":    # not worth starting a transcode
             return Response(None, 200, {"Content-Type": mime_type, "Cache-Control": "private, no-cache"})
         if not isinstance(source, LocalFile | CachedFile):
             raise TrackMissing("The file of this track is only in the cloud, which cannot be streamed yet.")
-        made = transcodes.open(track, source, query.format, query.bitrate or DEFAULT_KBPS, start_ms)
+        made = transcodes.open(track, source, format, query.bitrate or DEFAULT_KBPS, start_ms)
         raw = unless_swept(made.finished)
         if made.finished is not None and raw is None:
-            made = transcodes.open(track, source, query.format, query.bitrate or DEFAULT_KBPS, start_ms)
+            made = transcodes.open(track, source, format, query.bitrate or DEFAULT_KBPS, start_ms)
             raw = unless_swept(made.finished)
         if raw is not None:
             return audio(heard(track.track_id, raw), made.mime_type, request)

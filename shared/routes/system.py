@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from shared import __version__
+from shared.discovery.interfaces import Endpoint
 from shared.model.person import Person
 from shared.model.scan import ScanReport
+from shared.records.tracks import LibraryStats, Tracks
 from shared.routes.folders import Root
-from shared.routes.library import Stats
 from shared.routes.operation import Door
 from shared.routes.scan import shown
+
+if TYPE_CHECKING:
+    from shared.library.scanning import Scanning
+    from shared.settings import Settings
 
 
 class ProviderState(msgspec.Struct, kw_only=True):
@@ -26,16 +31,10 @@ class Health(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     status: Literal["ok"]
     version: str
-    library: Stats | None = None
+    library: LibraryStats | None = None
     scan: ScanReport | None = None
     storage: list[Root] | None = None
     providers: list[ProviderState] | None = None
-
-
-class Endpoint(msgspec.Struct, kw_only=True):
-    url: str
-    kind: Literal["this_machine", "home", "vpn", "public"]
-    reachable: bool
 
 
 class Endpoints(msgspec.Struct, kw_only=True):
@@ -55,8 +54,10 @@ class SettingsTable(msgspec.Struct, kw_only=True):
     items: list[Setting]
 
 
-def door(*, tracks: Any, scanning: Any, folders: Callable[[], list[Root]], endpoints: Callable[[], list[Any]],
-         settings: Any) -> Door:
+def door(
+    *, tracks: Tracks, scanning: Scanning, folders: Callable[[], list[Root]], endpoints: Callable[[], list[Endpoint]],
+    settings: Settings,
+) -> Door:
     """folders: the music folders' states; endpoints: every address at which the station answers."""
     door = Door("system")
 
@@ -72,9 +73,9 @@ def door(*, tracks: Any, scanning: Any, folders: Callable[[], list[Root]], endpo
         return told
 
     @door.get("/endpoints", allows="logged_in", answers={200: Endpoints})
-    def list_endpoints(person: Person) -> dict[str, Any]:
+    def list_endpoints(person: Person) -> Endpoints:
         """Every address at which this station answers."""
-        return {"items": endpoints()}
+        return Endpoints(items=endpoints())
 
     @door.get("/settings", allows="owns", answers={200: SettingsTable})
     def list_settings(person: Person) -> dict[str, Any]:

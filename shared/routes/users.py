@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -11,6 +11,9 @@ from shared.model.errors import NotFound
 from shared.model.person import Person
 from shared.routes.operation import Body, Door
 from shared.routes.session import Name, Secret
+
+if TYPE_CHECKING:
+    from shared.security.accounts import Accounts
 
 Role = Literal["owner", "adult", "child", "guest"]
 
@@ -45,8 +48,7 @@ class Users(msgspec.Struct, kw_only=True):
     revision: int
 
 
-def door(*, accounts: Any) -> Door:
-    """accounts: security.accounts.Accounts."""
+def door(*, accounts: Accounts) -> Door:
     door = Door("users")
 
     @door.get("/users", allows="owns", answers={200: Users})
