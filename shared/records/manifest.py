@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from shared.model.errors import SoundsibleError
+
 _TRACKS = """
     SELECT t.uid, r.path, f.path, t.title, t.artist, a.title, a.artist, t.track_number, t.disc_number, t.year,
            (SELECT group_concat(name, char(31)) FROM
@@ -45,13 +47,16 @@ _LISTENING = """
 
 @contextmanager
 def snapshot(path: str) -> Iterator[sqlite3.Connection]:
-    """The library at `path`, read only, as it is at this moment. Raises sqlite3.Error."""
-    connection = sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True, timeout=10.0, isolation_level=None)
+    """The library at `path`, read only, as it is at this moment. Raises SoundsibleError when it cannot be read."""
     try:
-        connection.execute("BEGIN")
-        yield connection
-    finally:
-        connection.close()
+        connection = sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True, timeout=10.0, isolation_level=None)
+        try:
+            connection.execute("BEGIN")
+            yield connection
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise SoundsibleError(f"The library {path} cannot be read ({error}).") from error
 
 
 def revision(connection: sqlite3.Connection) -> int:

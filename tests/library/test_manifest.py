@@ -14,11 +14,12 @@ from dataclasses import replace
 
 import pytest
 
+from shared.audio.pool import WorkerPool
 from shared.database import Database
 from shared.events import EventBus, LibraryChanged, Notice
 from shared.library import manifest_work
 from shared.library.manifest import Manifest
-from shared.model.errors import Unprocessable
+from shared.model.errors import SoundsibleError, Unprocessable
 from shared.model.person import Person
 from shared.model.scan import Batch, ChangedFile, Found, NewFile
 from shared.model.track import AudioFacts, Credit, Metadata, Reading
@@ -111,7 +112,7 @@ def keep(home, library):
         events = EventBus()
         notices = []
         events.subscribe(Notice, lambda notice: notices.append(notice))
-        workers = Here()
+        workers = changed.pop("workers", None) or Here()
         told = {"look_every_s": 0.01, "start_after_s": 0.0, "quiet_s": 0.0, "settled_s": 0.05, "longest_s": 0.05}
         one = Manifest(database=library.database, events=events, folder=home, workers=workers,
                        **{"apply": library.edit, **told, **changed})
@@ -405,6 +406,22 @@ def test_an_edit_that_the_library_refuses_is_told_and_the_others_are_taken(home,
     assert "read-only" in manifest.notices[0].message
     assert library.track(2)["title"] == "Always" and library.track(1)["title"] == "Song 1"
     assert until(lambda: read(home)["tracks"][0]["title"] == "Song 1")
+
+
+def test_worker_processes_do_the_same(home, library, keep):
+    pool = WorkerPool(size=1, name="test")
+    try:
+        manifest = keep(workers=pool)
+        assert until(lambda: manifest_work.state_of(home))
+        rewrite(home, lambda whole: whole["tracks"][2].update(title="Edited"))
+        assert until(lambda: manifest.notices and read(home)["revision"] == library.revision())
+        assert library.track(3)["title"] == "Edited"
+        with pytest.raises(SoundsibleError, match="cannot be read"):
+            pool.run("shared.library.manifest_work:export", str(home / "none.db"), str(home),
+                     manifest_work.look(home))
+    finally:
+        manifest.stop()
+        pool.stop()
 
 
 KILLED = """
