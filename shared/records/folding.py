@@ -188,7 +188,8 @@ def query_words(text: str) -> list[tuple[str, bool]]:
 
 def in_vocabulary(word: str) -> bool:
     """Whether `word` takes part in finding by parts and with typos."""
-    return 3 <= len(word) <= 32 and word.isalpha() and not _IS_UNSPACED.search(word)
+    return (3 <= len(word) <= 32 and not word.isdecimal() and not _IS_UNSPACED.search(word)
+            and not "\ue000" <= word[0] <= "\uf8ff")
 
 
 def tails(word: str) -> list[str]:
@@ -212,7 +213,7 @@ _SOUNDS = str.maketrans({
 def sound(word: str) -> str:
     """A rough phonetic key: metalika and metallica share theirs."""
     key = word[:1].translate(str.maketrans("cqzv", "kksf")) + word[1:].replace("ph", "f").translate(_SOUNDS)
-    out = []
+    out: list[str] = []
     for one in key:
         if not out or out[-1] != one:
             out.append(one)

@@ -410,7 +410,7 @@ class Intake:
     def _known(self, file_ids: Iterable[int]) -> list[_KnownTrack]:
         found: list[_KnownTrack] = []
         for marks, part in chunks(file_ids):
-            some = [_KnownTrack(*row, {}) for row in self._cursor.execute(
+            some = [_KnownTrack(row[0], row[1], row[2], row[3], row[4], {}) for row in self._cursor.execute(
                 "SELECT f.id, t.id, t.album_id, t.edited, t.trashed_at FROM files f JOIN tracks t ON t.id = f.track_id "
                 f"WHERE f.id IN ({marks})", part)]
             by_track = {one.track_id: one for one in some}

@@ -83,7 +83,7 @@ class Counts:
             if kept is not None and kept[0] == listed.counted_by:
                 self._kept.move_to_end(key)
                 return kept[1]
-        total = int(conn.execute(select(func.count()).select_from(listed.id.table).where(*listed.where)).scalar_one())  # type: ignore[attr-defined]
+        total = int(conn.execute(select(func.count()).select_from(listed.id.table).where(*listed.where)).scalar_one())
         with self._lock:
             self._kept[key] = (listed.counted_by, total)
             while len(self._kept) > self._most:
@@ -161,7 +161,7 @@ def _heard_page(conn: Connection, listed: Listed, sort: Heard, descending: bool,
     """Two parts: what the person has something to say about, and the rest. A place is (part, value, id)."""
     mine = and_(sort.table.c.user_id == bindparam("heard_by", listed.user_id), sort.there)
     heard = (select(listed.id, literal(1), sort.value)
-             .join_from(listed.id.table, sort.table, sort.thing == listed.id).where(mine, *listed.where))  # type: ignore[attr-defined]
+             .join_from(listed.id.table, sort.table, sort.thing == listed.id).where(mine, *listed.where))
     rest = (select(listed.id, literal(0), literal(0))
             .where(not_(listed.id.in_(select(sort.thing).where(mine))), *listed.where))
     part, value, last = 1 if descending else 0, None, None

@@ -97,24 +97,42 @@ class Indexing:
         return [word for word in words if word not in known]
 
 
-def match_of(words: Sequence[tuple[str, bool]], *, every_beginning: bool = True) -> str:
+_BEGINNINGS = 300       # words of the vocabulary looked at for one beginning
+_INSTEAD = 60           # of them asked for, the shorter first
+
+
+def match_of(cursor: sqlite3.Cursor, words: Sequence[tuple[str, bool]], *, every_beginning: bool = True) -> str:
     """An FTS5 expression for the tokens of a question: all of them, in any order; nothing in them is an operator.
 
     `every_beginning`: each may be the beginning of a longer word, not only the last.
     """
     last = len(words) - 1
-    return " AND ".join(f'"{word}"*' if begins and (every_beginning or i == last) else f'"{word}"'
+    return " AND ".join(_beginning(cursor, word) if begins and (every_beginning or i == last) else f'"{word}"'
                         for i, (word, begins) in enumerate(words))
+
+
+def _beginning(cursor: sqlite3.Cursor, word: str) -> str:
+    """Words that begin with `word`. FTS5 has indexes of two and three letters; for other lengths it would merge
+    everything that matches before it yields the first row (100 ms and more at a million tracks), so the vocabulary
+    names the words instead. One letter stands for itself."""
+    if len(word) == 1 and word.isascii():
+        return f'"{word}"'
+    if len(word) < 4 or not folding.in_vocabulary(word):
+        return f'"{word}"*'
+    rows = cursor.execute("SELECT word FROM words WHERE word >= ? AND word < ? LIMIT ?",
+                          (word, word + "\U0010ffff", _BEGINNINGS))
+    longer = sorted((row[0] for row in rows if row[0] != word), key=len)[:_INSTEAD]
+    return f'("{" OR ".join((word, *longer))}")'.replace(" OR ", '" OR "') if longer else f'"{word}"'
 
 
 MOST_MATCHES = 5_000    # of a filtered list
 
 
-def matching(table: str, q: str) -> Select[Any] | None:
+def matching(cursor: sqlite3.Cursor, table: str, q: str) -> Select[Any] | None:
     """The ids in `table` that match `q` by words and beginnings, as a subquery for filters; None when nothing can."""
     words = folding.query_words(q)
     if not words:
         return None
     found = column("rowid", Integer)
     return (select(found).select_from(text(table)).where(text(f"{table} MATCH :words"))
-            .params(words=match_of(words)).limit(MOST_MATCHES))
+            .params(words=match_of(cursor, words)).limit(MOST_MATCHES))

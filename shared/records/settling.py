@@ -64,9 +64,9 @@ class Names:
         self._new_genres: list[tuple[Any, ...]] = []
         self._adopted: list[tuple[str, int, int]] = []
         self._predecessors: dict[int, int] = {}
-        self._next_artist = cursor.execute("SELECT coalesce(max(id), 0) + 1 FROM artists").fetchone()[0]
-        self._next_genre = cursor.execute("SELECT coalesce(max(id), 0) + 1 FROM genres").fetchone()[0]
-        self._first_new_artist = self._next_artist
+        self._next_artist: int = cursor.execute("SELECT coalesce(max(id), 0) + 1 FROM artists").fetchone()[0]
+        self._next_genre: int = cursor.execute("SELECT coalesce(max(id), 0) + 1 FROM genres").fetchone()[0]
+        self._first_new_artist: int = self._next_artist
 
     def load(self, credits: Iterable[Credit], genres: Iterable[str]) -> None:
         """Look up all names that will be asked for, in a few queries."""

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, func, select
+from sqlalchemy import BindParameter, Connection, and_, bindparam, case, func, select
 
 from shared.model.person import Person
 from shared.model.track import ROLES, Album, Artist, ArtistRef, Cover, CreditRef, ReplayGain, Track
@@ -28,9 +28,10 @@ from shared.records.tables import (
     tracks,
 )
 
+_AT_ONCE = 1000         # tracks; SQLite bounds the values in one statement
 _RANKS = {role: rank for rank, role in enumerate(ROLES)}
-_IDS = bindparam("ids", expanding=True)
-_USER = bindparam("user_id")
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_USER: BindParameter[Any] = bindparam("user_id")
 
 _TRACKS = (
     select(
@@ -65,6 +66,9 @@ def show_tracks(conn: Connection, person: Person, ids: Sequence[int]) -> list[Tr
     """The tracks `ids`, in that order (one asked for twice comes twice); ids that are gone are left out."""
     if not ids:
         return []
+    if len(ids) > _AT_ONCE:
+        return [track for start in range(0, len(ids), _AT_ONCE)
+                for track in show_tracks(conn, person, ids[start:start + _AT_ONCE])]
     some: dict[str, Any] = {"ids": list(dict.fromkeys(ids))}
     credited: defaultdict[int, list[tuple[int, int, CreditRef]]] = defaultdict(list)
     for track_id, role, place, uid, name in conn.execute(_TRACK_CREDITS, some):
@@ -131,6 +135,9 @@ def show_albums(conn: Connection, person: Person, ids: Sequence[int]) -> list[Al
     """The albums `ids`, in that order; ids that are gone are left out."""
     if not ids:
         return []
+    if len(ids) > _AT_ONCE:
+        return [album for start in range(0, len(ids), _AT_ONCE)
+                for album in show_albums(conn, person, ids[start:start + _AT_ONCE])]
     some: dict[str, Any] = {"ids": list(dict.fromkeys(ids))}
     credited: defaultdict[int, list[ArtistRef]] = defaultdict(list)
     for album_id, uid, name in conn.execute(_ALBUM_CREDITS, some):

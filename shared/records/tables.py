@@ -372,6 +372,7 @@ playlists = Table(
     "playlists", metadata, _key(), _uid(),
     Column("user_id", Integer, _to("users.id"), nullable=False, index=True),
     Column("name", Text, nullable=False),
+    Column("sort_key", Text, nullable=False),
     Column("visibility", Text, nullable=False),         # private shared collaborative
     Column("track_count", Integer, nullable=False, server_default="0"),
     Column("duration_ms", Integer, nullable=False, server_default="0"),

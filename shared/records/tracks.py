@@ -133,7 +133,7 @@ def track_ids_of(conn: Connection, uids: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def conditions(person: Person, filters: Filters) -> list[ColumnElement[bool]] | None:
+def conditions(conn: Connection, person: Person, filters: Filters) -> list[ColumnElement[bool]] | None:
     """`filters` as SQL on tracks; None when nothing can match."""
     where: list[ColumnElement[bool]] = [_VISIBLE]
     if filters.album_id is not None:
@@ -163,7 +163,7 @@ def conditions(person: Person, filters: Filters) -> list[ColumnElement[bool]] | 
         else:
             raise BadInput("place is local, cache, cloud or missing.", field="place")
     if filters.q is not None:
-        matching = search_index.matching("track_words", filters.q)
+        matching = search_index.matching(driver_cursor(conn), "track_words", filters.q)
         if matching is None:
             return None
         where.append(tracks.c.id.in_(matching))
@@ -183,7 +183,7 @@ class Tracks:
     def __init__(self, *, database: Database) -> None:
         self._database = database
         self._counts = Counts()
-        self._letters: dict[tuple[str, str], tuple[int, list[Letter]]] = {}
+        self._letters: dict[tuple[str, str], tuple[int, tuple[Letter, ...]]] = {}
         self._stats: tuple[int, LibraryStats] | None = None
         self._lock = threading.Lock()
 
@@ -200,7 +200,7 @@ class Tracks:
                 by_uid = track_ids_of(conn, ids)
                 items = show_tracks(conn, person, [by_uid[uid] for uid in ids if uid in by_uid])
                 return Page(items=items, next_cursor=None, total=len(items), revision=revision)
-            where = conditions(person, filters)
+            where = conditions(conn, person, filters)
             if where is None:
                 return Page(items=[], next_cursor=None, total=0, revision=revision)
             counted_by = revision if filters.favourite is not None else revisions.library(conn)
@@ -224,13 +224,13 @@ class Tracks:
         return TrackFile(row[0], to_path(row[1]), to_path(row[2]), row[3], row[4], row[5], row[6], row[7], row[8],
                          row[9] is not None)
 
-    def lyrics(self, uid: str) -> list[Lyrics]:
+    def lyrics(self, uid: str) -> Sequence[Lyrics]:
         """The words of a track, as its file and the one beside it have them. Raises NotFound."""
         with self._database.read() as conn:
             rows = conn.execute(_LYRICS, {"track_id": track_id_of(conn, uid)})
             return [Lyrics(text, bool(synced), language, source) for text, synced, language, source in rows]
 
-    def letters(self, of: str, sort: str) -> list[Letter]:
+    def letters(self, of: str, sort: str) -> Sequence[Letter]:
         """Where each letter begins in the list `of` tracks, albums or artists, sorted by title, artist or name."""
         columns = {
             ("tracks", "title"): ("tracks", "sort_key", "trashed_at IS NULL"),
@@ -247,7 +247,7 @@ class Tracks:
             kept = self._letters.get((of, sort))
             if kept is not None and kept[0] == library:
                 return kept[1]
-            found: list[Letter] = []
+            found: tuple[Letter, ...] = ()
             met: set[str] = set()
             offset = 0
             for first, count in driver_cursor(conn).execute(
@@ -256,7 +256,7 @@ class Tracks:
                 letter = folding.letter(first)
                 if letter not in met:
                     met.add(letter)
-                    found.append(Letter(letter, offset))
+                    found = (*found, Letter(letter, offset))
                 offset += count
         with self._lock:
             self._letters[of, sort] = (library, found)
@@ -353,6 +353,7 @@ class Tracks:
             settling.after([track_id])
             settling.settle()
             indexing.write()
+            recount_playlists(conn, playlists_with(conn, [track_id]), revision)
 
     def restore(self, uid: str, *, path: str) -> None:
         """A track's file is back, at `path`. It has the same id, plays and playlists as before. Raises NotFound."""
@@ -373,6 +374,7 @@ class Tracks:
             settling.after([track_id])
             settling.settle()
             indexing.write()
+            recount_playlists(conn, playlists_with(conn, [track_id]), revision)
 
     def purge(self, uid: str) -> None:
         """Forget a track in the trash for ever. Raises NotFound."""
@@ -413,7 +415,7 @@ class Tracks:
 
     # ---- the missing
 
-    def missing_ids(self) -> list[str]:
+    def missing_ids(self) -> Sequence[str]:
         """Public ids of tracks whose files were not found at the last scan."""
         with self._database.read() as conn:
             return [uid for uid, in driver_cursor(conn).execute(
@@ -456,16 +458,26 @@ class Tracks:
 def forget_in_playlists(conn: Connection, track_ids: Sequence[int], revision: int) -> None:
     """Take tracks that go for ever out of all playlists, and set those right."""
     cursor = driver_cursor(conn)
-    touched: set[int] = set()
+    touched = playlists_with(conn, track_ids)
     for marks, part in chunks(track_ids):
-        touched.update(row[0] for row in cursor.execute(
-            f"SELECT DISTINCT playlist_id FROM playlist_entries WHERE track_id IN ({marks})", part))
         cursor.execute(f"DELETE FROM playlist_entries WHERE track_id IN ({marks})", part)
-    for playlist_id in touched:
-        cursor.execute(
-            "UPDATE playlists SET changed_rev = ?, track_count = (SELECT count(*) FROM playlist_entries e WHERE "
-            "e.playlist_id = playlists.id), duration_ms = (SELECT coalesce(sum(t.duration_ms), 0) FROM playlist_entries e "
-            "JOIN tracks t ON t.id = e.track_id WHERE e.playlist_id = playlists.id) WHERE id = ?", (revision, playlist_id))
+    recount_playlists(conn, touched, revision)
+
+
+def playlists_with(conn: Connection, track_ids: Sequence[int]) -> set[int]:
+    """The inner ids of playlists that hold any of these tracks."""
+    cursor = driver_cursor(conn)
+    return {row[0] for marks, part in chunks(track_ids) for row in cursor.execute(
+        f"SELECT DISTINCT playlist_id FROM playlist_entries WHERE track_id IN ({marks})", part)}
+
+
+def recount_playlists(conn: Connection, playlist_ids: Collection[int], revision: int) -> None:
+    """Their tracks changed: count those that are shown, and tell."""
+    driver_cursor(conn).executemany(
+        "UPDATE playlists SET changed_rev = ?, (track_count, duration_ms) = (SELECT count(*), "
+        "coalesce(sum(t.duration_ms), 0) FROM playlist_entries e JOIN tracks t ON t.id = e.track_id "
+        "WHERE e.playlist_id = playlists.id AND t.trashed_at IS NULL) WHERE id = ?",
+        [(revision, playlist_id) for playlist_id in playlist_ids])
 
 
 def _settling(cursor: Any, revision: int) -> tuple[Settling, Indexing]:

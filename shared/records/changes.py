@@ -1,0 +1,114 @@
+"""What was added, changed and removed since a revision, so that a player fetches only that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    literal_column,
+    or_,
+    select,
+    union,
+)
+
+from shared.database import Database
+from shared.model.errors import BadInput, RevisionTooOld
+from shared.model.person import Person
+from shared.model.track import Changes as Changed
+from shared.model.track import ChangeSet
+from shared.records import revisions
+from shared.records.tables import (
+    album_listening,
+    albums,
+    artist_listening,
+    artists,
+    playlists,
+    removed,
+    track_listening,
+    tracks,
+)
+
+MOST_CHANGES = 250_000      # of one kind; beyond that, loading anew is the quicker way
+
+_SINCE: BindParameter[Any] = bindparam("since")
+_USER: BindParameter[Any] = bindparam("user_id")
+
+
+def _moved(table: Table, visible: ColumnElement[bool], heard: Table | None) -> Select[Any]:
+    """(uid, added since?) of what is shown and moved, on its own or by what the person did with it."""
+    ids: Any = select(table.c.id).where(table.c.changed_rev > _SINCE)
+    if heard is not None:
+        thing = heard.c[f"{table.name[:-1]}_id"]
+        ids = union(ids, select(thing).where(and_(heard.c.user_id == _USER, heard.c.changed_rev > _SINCE)))
+    some: FromClause = ids.subquery()
+    return (select(table.c.uid, table.c.added_rev > _SINCE).join(some, some.c[0] == table.c.id)
+            .where(visible).limit(MOST_CHANGES + 1))
+
+
+_TRACKS = _moved(tracks, tracks.c.trashed_at.is_(None), track_listening)
+_ALBUMS = _moved(albums, albums.c.track_count > literal_column("0"), album_listening)
+_ARTISTS = _moved(artists, or_(artists.c.track_count > 0, artists.c.album_count > 0), artist_listening)
+_PLAYLISTS = _moved(playlists, or_(playlists.c.user_id == _USER, playlists.c.visibility != "private"), None)
+_REMOVED = (
+    select(removed.c.uid)
+    .where(removed.c.kind == bindparam("kind"), removed.c.rev > _SINCE,
+           or_(removed.c.user_id.is_(None), removed.c.user_id == _USER))
+    .order_by(removed.c.rev).limit(MOST_CHANGES)
+)
+_STILL_READABLE = (     # a playlist that was taken back from the others is not gone for its owner
+    select(playlists.c.uid).where(playlists.c.uid.in_(bindparam("uids", expanding=True)),
+                                  or_(playlists.c.user_id == _USER, playlists.c.visibility != "private"))
+)
+
+
+class Changes:
+    """The library's memory of its own movements, as one person sees them."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    def since(self, person: Person, revision: int) -> Changed:
+        """What moved after `revision` until now. Raises RevisionTooOld when that is too long ago (or never was) to
+        tell; the player then loads everything anew."""
+        if revision < 0:
+            raise BadInput("A revision is not negative.", field="since")
+        with self._database.read() as conn:
+            now = revisions.current(conn)
+            if revision > now or revision < revisions.oldest(conn):
+                raise _too_old()
+            asked: dict[str, Any] = {"since": revision, "user_id": person.user_id}
+            return Changed(
+                revision=now,
+                tracks=_set(conn, _TRACKS, "track", asked),
+                albums=_set(conn, _ALBUMS, "album", asked),
+                artists=_set(conn, _ARTISTS, "artist", asked),
+                playlists=_set(conn, _PLAYLISTS, "playlist", asked),
+            )
+
+
+def _set(conn: Connection, query: Select[Any], kind: str, asked: dict[str, Any]) -> ChangeSet:
+    added: list[str] = []
+    changed: list[str] = []
+    for uid, is_new in conn.execute(query, asked):
+        (added if is_new else changed).append(uid)
+    if len(added) + len(changed) > MOST_CHANGES:
+        raise _too_old()
+    gone = list(conn.execute(_REMOVED, {**asked, "kind": kind}).scalars())
+    if kind == "playlist" and gone:
+        readable: set[str] = set()
+        for start in range(0, len(gone), 500):
+            readable.update(conn.execute(_STILL_READABLE, {**asked, "uids": gone[start:start + 500]}).scalars())
+        gone = [uid for uid in gone if uid not in readable]
+    return ChangeSet(added=added, changed=changed, removed=gone)
+
+
+def _too_old() -> RevisionTooOld:
+    return RevisionTooOld("That revision is too long ago: load the library anew.")

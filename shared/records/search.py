@@ -1,0 +1,253 @@
+"""Search as one types, over titles, albums and artists.
+
+Never ranks everything that matches: each step finds a bounded number of candidates, and a later step is only taken
+while there are too few.
+
+1. names that are, or begin with, what was typed: a range of an ordinary index;
+2. all words, in any order, over title, artist and album; each may be a beginning;
+3. words of which what was typed is a part (`word_tails`);
+4. words a slip of the finger away (`word_slips`), or that sound alike.
+
+The candidates are then put in order: exact names, beginnings, whole words, beginnings of words, the rest; within
+that by what the person hears and likes, then the shorter name.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rapidfuzz.distance import OSA
+
+from shared.database import Database, driver_cursor
+from shared.model.person import Person
+from shared.model.track import SearchResult
+from shared.records import folding
+from shared.records.search_index import match_of
+from shared.records.settling import chunks
+from shared.records.showing import show_albums, show_artists, show_tracks
+
+_LONGEST_QUESTION = 200     # characters; what comes after is not looked at
+_CANDIDATES = 120           # of one step
+_NAMES = 60
+_ENOUGH = 8                 # found so far: parts of words and slips are not looked for
+_WORDS = 12                 # that one typed word may stand for
+_LOOKED_AT = 300            # words of the vocabulary, for one typed word
+
+Word = tuple[str, bool]     # a token, and whether it may be the beginning of a longer one
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How things of one kind are found. All SQL of it; `?` stand for what is typed."""
+
+    name: str
+    table: str              # the FTS5 table
+    columns: str            # its columns, the name first
+    key: str                # the column of folded names
+    visible: str
+    listening: str
+
+    @property
+    def by_name(self) -> str:
+        return (f"SELECT id, {self.key} FROM {self.name}s WHERE {self.key} >= ? AND {self.key} < ? AND {self.visible} "
+                f"ORDER BY {self.key} LIMIT {_NAMES}")
+
+    @property
+    def by_words(self) -> str:
+        return f"SELECT rowid, {self.columns} FROM {self.table} WHERE {self.table} MATCH ? LIMIT {_CANDIDATES}"
+
+    def texts(self, marks: str) -> str:
+        return f"SELECT rowid, {self.columns} FROM {self.table} WHERE rowid IN ({marks})"
+
+    def shown(self, marks: str) -> str:
+        return f"SELECT id FROM {self.name}s WHERE id IN ({marks}) AND {self.visible}"
+
+    def heard(self, marks: str) -> str:
+        return (f"SELECT {self.name}_id, play_count, favourite_at IS NOT NULL, rating FROM {self.listening} "
+                f"WHERE user_id = ? AND {self.name}_id IN ({marks})")
+
+
+_TRACK = _Kind("track", "track_words", "title, artist, album", "sort_key", "trashed_at IS NULL", "track_listening")
+_ALBUM = _Kind("album", "album_words", "title, artist", "search_key", "track_count > 0", "album_listening")
+_ARTIST = _Kind("artist", "artist_words", "name", "search_key", "(track_count > 0 OR album_count > 0)", "artist_listening")
+
+
+class Search:
+    """Finds tracks, albums and artists."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    def find(self, person: Person, q: str, limit: int = 20) -> SearchResult:
+        """The best of each kind, `limit` at most. Any text is a question; an empty one finds nothing.
+
+        Costs milliseconds however many match.
+        """
+        limit = min(max(limit, 1), _CANDIDATES)
+        q = q[:_LONGEST_QUESTION]
+        folded, words = folding.fold(q), folding.query_words(q)
+        if not words:
+            return SearchResult(tracks=[], albums=[], artists=[])
+        with self._database.read() as conn:
+            cursor = driver_cursor(conn)
+            searches = [_Finding(cursor, person.user_id, kind, folded, words) for kind in (_TRACK, _ALBUM, _ARTIST)]
+            for search in searches:
+                search.by_name()
+                search.by_words(match_of(cursor, words, every_beginning=False), limit)
+            wanting = [search for search in searches if len(search.found) < min(limit, _ENOUGH)]
+            if len(words) > 1:
+                for search in wanting:
+                    search.by_words(match_of(cursor, words), limit)
+            if sum(len(search.found) for search in searches) < _ENOUGH:
+                self._widen(cursor, searches, words, limit, _containing)
+            if not any(search.found for search in searches) or _all_doubtful(searches, folded):
+                self._widen(cursor, searches, words, limit, _resembling)
+            tracks, albums, artists = (search.best(limit) for search in searches)
+            return SearchResult(tracks=show_tracks(conn, person, tracks), albums=show_albums(conn, person, albums),
+                                artists=show_artists(conn, person, artists))
+
+    def _widen(self, cursor: sqlite3.Cursor, searches: Sequence[_Finding], words: Sequence[Word], limit: int,
+               others: Callable[[sqlite3.Cursor, str], list[str]]) -> None:
+        """Look again, each typed word standing for others of the vocabulary as well."""
+        groups: list[list[str]] = []
+        new = False
+        for word, begins in words:
+            instead = others(cursor, word) if begins and folding.in_vocabulary(word) else []
+            new = new or bool(instead)
+            groups.append([f'"{word}"*' if begins else f'"{word}"', *(f'"{other}"' for other in instead)])
+        if new:
+            match = " AND ".join(f"({' OR '.join(group)})" for group in groups)
+            for search in searches:
+                search.by_words(match, limit, [[part.strip('"*') for part in group] for group in groups])
+
+
+def _all_doubtful(searches: Sequence[_Finding], folded: str) -> bool:
+    """Whether what was found so far is so little that a slip is likelier than a rare name."""
+    return len(folded) >= 4 and sum(len(search.found) for search in searches) < 3
+
+
+class _Finding:
+    """The search among things of one kind."""
+
+    def __init__(self, cursor: sqlite3.Cursor, user_id: int, kind: _Kind, folded: str, words: Sequence[Word]) -> None:
+        self._cursor, self._user_id, self._kind = cursor, user_id, kind
+        self._folded, self._words = folded, words
+        self._texts: dict[int, tuple[str, ...]] = {}
+        self._names: dict[int, str] = {}
+        self._meant: list[list[str]] = [[word] for word, _ in words]
+        self.found: set[int] = set()
+
+    def by_name(self) -> None:
+        begin = self._folded
+        self._names.update(self._cursor.execute(self._kind.by_name, (begin, begin + "\U0010ffff")).fetchall())
+        self.found.update(self._names)
+
+    def by_words(self, match: str, limit: int, meant: list[list[str]] | None = None) -> None:
+        if len(self.found) >= _CANDIDATES:
+            return
+        if meant is not None:
+            self._meant = meant
+        rows = self._cursor.execute(self._kind.by_words, (match,)).fetchall()
+        new = {row[0]: row[1:] for row in rows if row[0] not in self.found}
+        self._texts.update(new)
+        self.found.update(new)
+
+    def best(self, limit: int) -> list[int]:
+        """The ids of the best candidates, the best first."""
+        lacking = [one for one in self._names if one not in self._texts]
+        for marks, part in chunks(lacking):
+            for row in self._cursor.execute(self._kind.texts(marks), part):
+                self._texts[row[0]] = row[1:]
+        liked: dict[int, float] = {}
+        for marks, part in chunks(self.found):
+            for one, plays, favourite, rating in self._cursor.execute(self._kind.heard(marks), (self._user_id, *part)):
+                liked[one] = math.log1p(plays) + (1.5 if favourite else 0.0) + rating / 3
+        ranked: list[tuple[int, float, int, str, int]] = []
+        for one in self.found:
+            texts = self._texts.get(one, ("",))
+            name = self._names.get(one, texts[0])
+            ranked.append((-self._rank(name, texts), -liked.get(one, 0.0), len(name), name, one))
+        ranked.sort()
+        return self._visible([row[4] for row in ranked], limit)
+
+    def _visible(self, ids: Sequence[int], limit: int) -> list[int]:
+        """The first `limit` of `ids` that are shown: what is in the trash is still in the index."""
+        best: list[int] = []
+        for start in range(0, len(ids), limit + 10):
+            part = list(ids[start:start + limit + 10])
+            marks = ", ".join("?" * len(part))
+            shown = {row[0] for row in self._cursor.execute(self._kind.shown(marks), part)}
+            best.extend(one for one in part if one in shown)
+            if len(best) >= limit:
+                break
+        return best[:limit]
+
+    def _rank(self, name: str, texts: tuple[str, ...]) -> int:
+        """How well a thing fits: its name exactly, its name's beginning, then by words."""
+        folded = self._folded
+        if name == folded:
+            return 100
+        if name.startswith(folded):
+            return 90 if name[len(folded):len(folded) + 1] == " " else 80
+        own = texts[0].split() if texts else []
+        elsewhere = [word for text in texts[1:] for word in text.split()]
+        if len(self._words) > 1 and folded == " ".join(texts[0].split()[:len(folded.split())]):
+            return 85
+        total = 0
+        for i, (word, _) in enumerate(self._words):
+            total += max(_fit(word, self._meant[i], own) + (1 if own else 0), _fit(word, self._meant[i], elsewhere))
+        rank = total * 10 // len(self._words)
+        return rank + (5 if folded in name else 0)
+
+
+def _fit(word: str, meant: Sequence[str], words: Sequence[str]) -> int:
+    """7 the word itself, 5 its beginning, 3 a part of a word, 2 a word that was meant instead, 0 nothing."""
+    if word in words:
+        return 7
+    best = 0
+    for one in words:
+        if one.startswith(word):
+            return 5
+        if word in one:
+            best = 3
+    if best == 0 and any(other in words for other in meant[1:]):
+        best = 2
+    return best
+
+
+# ---- other words ------------------------------------------------------------------------------------------------
+
+
+def _containing(cursor: sqlite3.Cursor, part: str) -> list[str]:
+    """Words that have `part` inside or at their end, the shorter first."""
+    rows = cursor.execute(
+        "SELECT w.word FROM (SELECT DISTINCT word_id FROM word_tails WHERE tail >= ? AND tail < ? LIMIT ?) t "
+        "JOIN words w ON w.id = t.word_id", (part, part + "\U0010ffff", _LOOKED_AT))
+    return sorted((row[0] for row in rows), key=lambda word: (len(word), word))[:_WORDS]
+
+
+def _resembling(cursor: sqlite3.Cursor, word: str) -> list[str]:
+    """Words that `word` may be a slip of, the nearest first. None when the vocabulary has the word itself in plenty
+    is not asked here: whoever calls has found too little."""
+    if len(word) < 4:
+        return []
+    allowed = 1 if len(word) < 7 else 2
+    slips = sorted(folding.slips(word))
+    marks = ", ".join("?" * len(slips))
+    rows: list[Any] = cursor.execute(
+        f"SELECT w.word FROM (SELECT DISTINCT word_id FROM word_slips WHERE slip IN ({marks}) LIMIT ?) s "
+        "JOIN words w ON w.id = s.word_id", (*slips, _LOOKED_AT)).fetchall()
+    rows += cursor.execute("SELECT word FROM words WHERE sound = ? LIMIT ?", (folding.sound(word), _LOOKED_AT)).fetchall()
+    near: dict[str, int] = {}
+    for (other,) in rows:
+        if other != word and other not in near:
+            distance = OSA.distance(word, other, score_cutoff=allowed)
+            if distance > allowed and len(other) > len(word):   # still typing: a slip in a beginning
+                distance = OSA.distance(word, other[:len(word)], score_cutoff=1) + 1
+            if distance <= allowed:
+                near[other] = distance
+    return sorted(near, key=lambda other: (near[other], other[0] != word[0], abs(len(other) - len(word)), other))[:_WORDS]
