@@ -75,6 +75,11 @@ class Changes:
     def __init__(self, *, database: Database) -> None:
         self._database = database
 
+    def current(self) -> int:
+        """The revision now."""
+        with self._database.read() as conn:
+            return revisions.current(conn)
+
     def since(self, person: Person, revision: int) -> Changed:
         """What moved after `revision` until now. Raises RevisionTooOld when that is too long ago (or never was) to
         tell; the player then loads everything anew."""

@@ -264,7 +264,7 @@ def door(
         """At which offset each letter begins, for jumping in long lists."""
         sort = query.sort or ("name" if query.of == "artists" else "title")
         return unless_known(("index", query.of, sort, revision()),
-                            lambda: LetterIndex(letters=tracks.letters(query.of, sort)))
+                            lambda: LetterIndex(letters=list(tracks.letters(query.of, sort))))
 
     @door.get("/library/stats", allows="logged_in", answers={200: LibraryStats})
     def stats(person: Person) -> LibraryStats:

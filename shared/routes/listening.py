@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from flask import Response, request
@@ -12,6 +12,7 @@ from flask import Response, request
 from shared.model.errors import BadInput
 from shared.model.person import Person
 from shared.model.track import Filters, Page, Track
+from shared.records.listening import Queue
 from shared.routes.library import Text, TrackListing, TrackSort
 from shared.routes.operation import Body, Door
 from shared.routes.respond import unless_known
@@ -49,15 +50,6 @@ class NewQueue(Body):
     track_ids: Annotated[list[Text], msgspec.Meta(max_length=10_000)]
     index: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 0
     position_ms: Annotated[int, msgspec.Meta(ge=0, le=2**40)] = 0
-
-
-class Queue(msgspec.Struct, kw_only=True):
-    """What one device left to play, for the next."""
-
-    track_ids: list[str]
-    index: int
-    position_ms: int
-    updated_at: str | None
 
 
 def door(*, tracks: Tracks, listening: Listening, revision: Callable[[], int]) -> Door:
@@ -115,12 +107,12 @@ def door(*, tracks: Tracks, listening: Listening, revision: Callable[[], int]) -
         return Play(track_id=body.track_id, played_at=rfc3339(at), played_ms=body.played_ms)
 
     @door.get("/me/queue", allows="logged_in", answers={200: Queue})
-    def queue(person: Person) -> Any:
+    def queue(person: Person) -> Queue:
         """The own play queue, as a device saved it last."""
         return listening.queue(person)
 
     @door.put("/me/queue", allows="logged_in", body=NewQueue, answers={200: Queue})
-    def save_queue(person: Person, body: NewQueue) -> Any:
+    def save_queue(person: Person, body: NewQueue) -> Queue:
         """Save the own play queue for other devices."""
         if body.track_ids and body.index >= len(body.track_ids):
             raise BadInput("The index lies behind the queue's end.", field="index")

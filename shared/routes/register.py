@@ -9,7 +9,6 @@ from typing import Any, cast
 from flask import Flask, request
 
 from shared.discovery import interfaces
-from shared.records import revisions
 from shared.routes import (
     covers,
     edit,
@@ -45,10 +44,7 @@ def register(app: Flask, station: Any) -> list[Operation]:
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
 
-    def revision() -> int:
-        with station.database.read() as connection:
-            return revisions.current(connection)
-
+    revision = station.changes.current
     folders = Folders(scans=station.scans, shelf=station.shelf, access=station.access, scanning=station.scanning)
     doors = [
         session.door(accounts=station.accounts, setup=station.setup),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from shared.routes.guard import SAFE_METHODS
 from shared.routes.operation import RULES
@@ -42,6 +43,10 @@ def routes(app: Flask) -> list[tuple[str, str, str]]:
             for method in sorted(rule.methods or ()) if method != "HEAD"]
 
 
+def client(app: Flask) -> FlaskClient:
+    return app.test_client(use_cookies=False)   # else its own jar takes the place of a Cookie header
+
+
 def filled(path: str) -> str:
     return re.sub(r"<[^>]+>", "x", path)
 
@@ -69,7 +74,7 @@ def test_what_is_outside_api_is_the_player_alone(app: Flask) -> None:
 def test_strangers_get_401_from_every_route_that_is_not_open(app: Flask) -> None:
     for method, path, _ in routes(app):
         if path.startswith("/api") and (method, path) not in OPEN:
-            answer = app.test_client(use_cookies=False).open(filled(path), method=method)
+            answer = client(app).open(filled(path), method=method)
             assert answer.status_code == 401, (method, path)
             assert answer.json["error"]["code"] == "not_logged_in"
             assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -81,7 +86,7 @@ def test_strangers_get_401_from_every_route_that_is_not_open(app: Flask) -> None
 ])
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"])
 def test_strangers_cannot_tell_what_exists(app: Flask, path: str, method: str) -> None:
-    assert app.test_client(use_cookies=False).open(path, method=method).status_code == 401
+    assert client(app).open(path, method=method).status_code == 401
 
 
 @pytest.mark.parametrize("headers", [
@@ -91,15 +96,16 @@ def test_strangers_cannot_tell_what_exists(app: Flask, path: str, method: str) -
     {"Authorization": "Bearer wrong", "Cookie": "soundsible_session=ann-token"},
 ])
 def test_a_wrong_token_is_no_token(app: Flask, headers: dict[str, str]) -> None:
-    assert app.test_client(use_cookies=False).get("/api/library/tracks", headers=headers).status_code == 401
+    assert client(app).get("/api/library/tracks", headers=headers).status_code == 401
 
 
 @pytest.mark.parametrize("headers", [
     {"Authorization": "Bearer ann-token"}, {"Authorization": "bearer  ann-token "},
-    {"Cookie": "soundsible_session=ann-token"}, {"Authorization": "Basic eDp5", "Cookie": "soundsible_session=ann-token"},
+    {"Cookie": "soundsible_session=ann-token"},
+    {"Authorization": "Basic eDp5", "Cookie": "soundsible_session=ann-token"},
 ])
 def test_a_bearer_token_or_the_cookie_logs_in(app: Flask, headers: dict[str, str]) -> None:
-    assert app.test_client(use_cookies=False).get("/api/library/tracks", headers=headers).status_code == 200
+    assert client(app).get("/api/library/tracks", headers=headers).status_code == 200
 
 
 def test_each_rule_refuses_whom_it_must(app: Flask) -> None:
@@ -112,22 +118,21 @@ def test_each_rule_refuses_whom_it_must(app: Flask) -> None:
     for token, may in allowed.items():
         for method, path in FOR_EDITORS | FOR_OWNERS | FOR_WHO_SEES_FILES | FOR_THE_OWN_ACCOUNT:
             # An unknown field: whoever passes the guard is stopped by the body, before anything happens.
-            answer = app.test_client(use_cookies=False).open(filled(path), method=method, headers=bearer(token),
+            answer = client(app).open(filled(path), method=method, headers=bearer(token),
                                             json={"no such field": 1} if method != "GET" else None)
             assert (answer.status_code != 403) is ((method, path) in may), (token, method, path)
 
 
 def test_the_logged_in_get_404_and_405_as_error_objects(app: Flask) -> None:
-    client = app.test_client(use_cookies=False)
-    missing = client.get("/api/nothing", headers=bearer())
+    missing = client(app).get("/api/nothing", headers=bearer())
     assert (missing.status_code, missing.json["error"]["code"]) == (404, "not_found")
-    wrong = client.put("/api/library/scan", headers=bearer())
+    wrong = client(app).put("/api/library/scan", headers=bearer())
     assert (wrong.status_code, wrong.json["error"]["code"]) == (405, "method_not_allowed")
     assert wrong.headers["Allow"] == "GET, HEAD, POST"
 
 
 def test_a_defect_is_told_by_a_number_alone(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
-    answer = app.test_client(use_cookies=False).get("/api/library/albums/broken", headers=bearer())
+    answer = client(app).get("/api/library/albums/broken", headers=bearer())
     error = answer.json["error"]
     assert (answer.status_code, error["code"]) == (500, "internal")
     assert "secret" not in answer.text
@@ -139,10 +144,12 @@ def test_a_defect_is_told_by_a_number_alone(app: Flask, caplog: pytest.LogCaptur
 # ---- other sites' pages --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "", "a b", "2130706433"])
+@pytest.mark.parametrize("host", [
+    "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "", "a b", "2130706433",
+])
 @pytest.mark.parametrize("path", ["/", "/static/app.js", "/api/health", "/api/library/tracks", "/nothing"])
 def test_a_foreign_host_gets_nothing_whatever_it_asks(app: Flask, host: str, path: str) -> None:
-    answer = app.test_client(use_cookies=False).get(path, headers={**bearer(), "Host": host})
+    answer = client(app).get(path, headers={**bearer(), "Host": host})
     assert answer.status_code == 421
     assert answer.json["error"]["code"] == "misdirected"
 
@@ -150,7 +157,7 @@ def test_a_foreign_host_gets_nothing_whatever_it_asks(app: Flask, host: str, pat
 @pytest.mark.parametrize("host", ["localhost", "localhost:5005", "127.0.0.1:5005", "192.168.1.5", "[::1]:5005",
                                   "music.example", "soundsible.local:5005"])
 def test_the_own_names_and_addresses_are_answered(app: Flask, host: str) -> None:
-    assert app.test_client(use_cookies=False).get("/api/health", headers={"Host": host}).status_code == 200
+    assert client(app).get("/api/health", headers={"Host": host}).status_code == 200
 
 
 FOREIGN = [
@@ -164,7 +171,7 @@ FOREIGN = [
 def test_another_sites_page_changes_nothing(app: Flask, foreign: dict[str, str], credentials: dict[str, str]) -> None:
     for method, path, _ in routes(app):
         if method not in SAFE_METHODS:
-            answer = app.test_client(use_cookies=False).open(filled(path), method=method, json={}, headers={**credentials, **foreign})
+            answer = client(app).open(filled(path), method=method, json={}, headers={**credentials, **foreign})
             assert answer.status_code == 403, (method, path)
 
 
@@ -173,7 +180,7 @@ def test_another_sites_page_changes_nothing(app: Flask, foreign: dict[str, str],
     {"Sec-Fetch-Site": "none"}, {"Referer": "http://localhost/"}, {},
 ])
 def test_the_own_page_and_programs_may(app: Flask, own: dict[str, str]) -> None:
-    answer = app.test_client(use_cookies=False).post("/api/library/playlists", json={"name": "x"},
+    answer = client(app).post("/api/library/playlists", json={"name": "x"},
                                     headers={"Cookie": "soundsible_session=ann-token", **own})
     assert answer.status_code == 201
 
@@ -184,20 +191,20 @@ def test_the_own_page_and_programs_may(app: Flask, own: dict[str, str]) -> None:
 def test_what_a_form_can_send_changes_nothing(app: Flask, kind: str, body: bytes, credentials: dict[str, str]) -> None:
     for method, path, _ in routes(app):
         if method not in SAFE_METHODS:
-            answer = app.test_client(use_cookies=False).open(filled(path), method=method, data=body,
+            answer = client(app).open(filled(path), method=method, data=body,
                                             headers={**credentials, "Content-Type": kind})
             assert answer.status_code == 415, (method, path)
 
 
 def test_no_answer_invites_other_sites(app: Flask) -> None:
     for path in ("/", "/api/health", "/api/library/tracks", "/api/nothing"):
-        answer = app.test_client(use_cookies=False).get(path, headers={**bearer(), "Origin": "http://evil.example"})
-        assert not [name for name in answer.headers.keys() if name.lower().startswith("access-control")]
+        answer = client(app).get(path, headers={**bearer(), "Origin": "http://evil.example"})
+        assert not [name for name, _ in answer.headers if name.lower().startswith("access-control")]
 
 
 def test_every_answer_carries_the_headers_that_protect_it(app: Flask) -> None:
     for path in ("/", "/static/core/api.js", "/static/none.js", "/nothing", "/api/health", "/api/x", "/api/docs"):
-        headers = app.test_client(use_cookies=False).get(path, headers=bearer()).headers
+        headers = client(app).get(path, headers=bearer()).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Referrer-Policy"] == "no-referrer"
         policy = headers["Content-Security-Policy"]
@@ -218,7 +225,7 @@ def test_the_page_of_the_player_has_nothing_inline() -> None:
 
 def test_the_cookie_is_kept_from_scripts_and_other_sites(app: Flask) -> None:
     def cookie(**environ: Any) -> str:
-        answer = app.test_client(use_cookies=False).post("/api/session", json={"username": "ann", "password": "correct horse battery"},
+        answer = client(app).post("/api/session", json={"username": "ann", "password": "correct horse battery"},
                                         **environ)
         return str(answer.headers["Set-Cookie"])
 

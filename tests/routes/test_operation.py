@@ -117,7 +117,9 @@ def test_a_body_that_does_not_say_json_is_refused(kind: str) -> None:
     assert answer.json["error"]["code"] == "not_json"
 
 
-@pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=UTF-8", 'application/json;charset="utf-8"'])
+@pytest.mark.parametrize("kind", [
+    "application/json", "Application/JSON; charset=UTF-8", 'application/json;charset="utf-8"',
+])
 def test_json_is_known_in_all_its_spellings(kind: str) -> None:
     assert is_json(kind)
     assert post('{"name": "x"}', kind=kind).status_code == 201

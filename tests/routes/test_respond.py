@@ -26,6 +26,10 @@ from shared.routes.respond import OpenFile, audio, json_of, unless_known
 CONTENT = bytes(range(256)) * 40
 
 
+def opened(path: Path, **named: Any) -> OpenFile:
+    return OpenFile(open(path, "rb", buffering=0), **named)
+
+
 @pytest.fixture
 def song(tmp_path: Path) -> Path:
     path = tmp_path / "song.flac"
@@ -40,7 +44,7 @@ def app(song: Path) -> Flask:
 
     @app.get("/song")
     def send() -> Response:
-        return audio(OpenFile(open(song, "rb", buffering=0)), "audio/flac", request)
+        return audio(opened(song), "audio/flac", request)
 
     return app
 
@@ -160,7 +164,7 @@ def test_whatever_is_asked_the_answer_is_legal_and_its_bytes_are_the_files(asked
         file.flush()
         app = Flask("test", static_folder=None)
         with app.test_request_context("/", headers={"Range": f"bytes={asked}"}):
-            answer = audio(OpenFile(open(file.name, "rb", buffering=0)), "audio/flac", request)
+            answer = audio(opened(Path(file.name)), "audio/flac", request)
             data = answer.get_data() if answer.status_code == 416 else b"".join(answer.response)  # type: ignore[arg-type]
             answer.close()
         assert answer.status_code in (200, 206, 416)
@@ -190,7 +194,7 @@ def test_files_are_closed_whatever_the_answer_is(app: Flask, monkeypatch: pytest
 
 def test_the_end_of_an_answer_is_told_once(song: Path) -> None:
     told: list[int] = []
-    file = OpenFile(open(song, "rb", buffering=0), on_close=lambda: told.append(1))
+    file = opened(song, on_close=lambda: told.append(1))
     file.close()
     file.close()
     assert told == [1]

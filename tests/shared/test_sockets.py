@@ -41,7 +41,6 @@ class Front:
 
     def __init__(self, folder: Path) -> None:
         self.station = FakeStation(folder)
-        self.station.changes.current = lambda: self.station.database.revision  # type: ignore[attr-defined]
         app = make_app(self.station)
         self.sockets = Sockets(
             events=self.station.events, accounts=self.station.accounts, scanning=self.station.scanning,
