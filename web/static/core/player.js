@@ -314,9 +314,12 @@ export class Player {
 
   /** @param {number} seconds of the element */
   #reaches(seconds) {
-    const { seekable } = this.#audio;
-    for (let i = 0; i < seekable.length; i += 1) {
-      if (seconds >= seekable.start(i) && seconds <= seekable.end(i)) return true;
+    const { seekable, buffered } = this.#audio;
+    // A transcode still being made has no end: then only what is here can be reached.
+    const whole = seekable.length > 0 && Number.isFinite(seekable.end(seekable.length - 1));
+    const ranges = whole ? seekable : buffered;
+    for (let i = 0; i < ranges.length; i += 1) {
+      if (seconds >= ranges.start(i) && seconds <= ranges.end(i)) return true;
     }
     return false;
   }

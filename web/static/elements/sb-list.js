@@ -20,7 +20,6 @@ export class List extends Element {
   #frame = 0;
 
   connected() {
-    this.setAttribute('role', 'list');
     this.scroller = /** @type {HTMLElement | null} */ (this.closest('[data-scroller]'));
     if (this.scroller) this.on(this.scroller, 'scroll', () => this.#soon(), { passive: true });
     const sizes = new ResizeObserver(() => this.#soon());
@@ -63,6 +62,8 @@ export class List extends Element {
   render() {
     if (!this.source || !this.clientWidth) return html``;
     this.#measure();
+    if (this.mode === 'rows') this.setAttribute('role', 'list');
+    else this.removeAttribute('role');
     const view = this.scroller ?? document.documentElement;
     const top = this.scroller ? this.scroller.getBoundingClientRect().top - this.getBoundingClientRect().top : 0;
     const total = this.source.total < 0 ? Math.ceil(view.clientHeight / this.rowHeight) * this.columns : this.source.total;
@@ -73,7 +74,7 @@ export class List extends Element {
     for (let i = first; i < last; i += 1) items.push(this.draw(this.source.at(i), i));
     const css = `height:${height}px;--row:${this.rowHeight}px`;
     const inner = `transform:translateY(${offsetOf(first, this)}px);--columns:${this.columns};--gap:${this.gap}px`;
-    return html`<div class="list-space" data-css="${css}"><div class="${this.mode === 'grid' ? 'list-grid' : 'list-rows'}" data-css="${inner}">${items}</div></div>`;
+    return html`<div class="list-space" role="presentation" data-css="${css}"><div class="${this.mode === 'grid' ? 'list-grid' : 'list-rows'}" role="presentation" data-css="${inner}">${items}</div></div>`;
   }
 
   /** Brings an item to the top of the view. @param {number} index @param {number} [lower] px kept free above it */

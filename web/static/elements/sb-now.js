@@ -53,15 +53,15 @@ export class NowPlaying extends Element {
     if (!open) return html``;
     const { track } = room.player;
     const side = state.nowSide;
-    if (!track) return html`<div class="now" role="dialog" aria-label="Now playing"><header class="now-head"><button class="icon-button" data-do="close-now" aria-label="Close">${icon('chevron-down')}</button></header></div>`;
+    if (!track) return html`<div class="now" role="dialog" aria-label="Now playing"><div class="now-head"><button class="icon-button" data-do="close-now" aria-label="Close">${icon('chevron-down')}</button></div></div>`;
     const colour = ground(tintOf(track), { dark: state.dark, text: state.dark ? '#cfc6bb' : '#4d453c', least: 5 });
     return html`
       <div class="now side-${side}" role="dialog" aria-modal="true" aria-label="Now playing" data-css="--ground:${colour}">
-        <header class="now-head">
+        <div class="now-head">
           <button class="icon-button" data-do="close-now" aria-label="Close now playing" title="Close (Esc)">${icon('chevron-down')}</button>
           <p class="now-source">${state.queue.source ? html`<span class="quiet">Playing from</span> <span class="now-source-name" title="${state.queue.source}">${state.queue.source}</span>` : ''}</p>
           <button class="icon-button" data-do="track-menu" data-id="${track.id}" aria-haspopup="menu" aria-label="More">${icon('ellipsis')}</button>
-        </header>
+        </div>
         <div class="now-body">
           <div class="now-main">
             <div class="now-cover" data-key="cover-${track.id}">${cover(track, { size: 1200, eager: true })}</div>

@@ -38,11 +38,11 @@ export class QueueList extends Element {
     const left = coming.reduce((sum, entry) => sum + (room.library.track(entry.id)?.duration_ms ?? 0), 0);
     const known = coming.every((entry) => room.library.track(entry.id));
     return html`
-      <header class="queue-head">
+      <div class="queue-head">
         <div><h2>Queue</h2><p class="quiet">${coming.length ? html`${plural(coming.length, 'track')} to come${known && left ? html` · ${span(left)}` : ''}` : queue.entries.length ? 'Nothing after this' : 'Empty'}</p></div>
         ${coming.length ? html`<button class="button button-small" data-do="queue-clear">Clear</button>` : ''}
         <button class="icon-button queue-close" data-do="toggle-queue" aria-label="Close the queue">${icon('x')}</button>
-      </header>
+      </div>
       <div class="queue-body" data-scroller tabindex="-1">
         ${queue.entries.length ? html`<sb-list></sb-list>` : empty({ icon: 'list-music', title: 'Nothing waits here', text: 'Play an album, or choose “Add to queue” from a track’s menu.' })}
       </div>`;
