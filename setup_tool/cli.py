@@ -137,10 +137,8 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):    # a terminal that cannot show a sign shows another
             stream.reconfigure(errors="replace")
     try:
-        cli.main(args=given, prog_name=PROGRAM, standalone_mode=False)
-        return 0
-    except click.exceptions.Exit as ended:
-        return ended.exit_code
+        ended = cli.main(args=given, prog_name=PROGRAM, standalone_mode=False)
+        return ended if isinstance(ended, int) else 0     # click hands on the code of its Exit
     except click.UsageError as error:
         error.show()
         return 2

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from setup_tool.cli import Context, command, shared_options
+from setup_tool.cli import PROGRAM, Context, command, shared_options
 from shared.model.errors import SoundsibleError
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ def library(settings: Settings) -> Iterator[Check]:
             yield Check(name="library", state="ok", message=f"The database is whole, schema {version}, {holds}.")
         if not station.accounts.owned():
             yield Check(name="owner", state="warn", message="Nobody owns this station yet.",
-                        remedy="Start it and open the set-up link, or: users add NAME --role owner")
+                        remedy=f"Start it and open the set-up link, or: {PROGRAM} users add NAME --role owner")
         yield from music(station, settings)
 
 
@@ -248,14 +248,14 @@ def music(station: Station, settings: Settings) -> Iterator[Check]:
     roots = station.scans.roots()
     if not roots:
         yield Check(name="music", state="warn", message="There is no music folder yet.",
-                    remedy="scan ~/Music, or start with --music DIR")
+                    remedy=f"{PROGRAM} scan ~/Music, or start with --music DIR")
     counts = station.scans.track_counts()
     for root in roots:
         path = to_path(root.path)
         state = station.access.probe(path)
         holds = count(counts.get(root.id, 0), "track")
         if state != "online":
-            yield Check(name="music", state="warn", message=f"{root.path}: {STATE_WORDS[state]}. Its {holds} are kept.",
+            yield Check(name="music", state="warn", message=f"{root.path}: {STATE_WORDS[state]}; {holds} kept.",
                         remedy="Plug in or mount it; or take it out of the library in the player.")
         elif not station.access.call(path, lambda path=path: os.access(path, os.W_OK)):  # type: ignore[misc]
             yield Check(name="music", state="note", message=f"{root.path}, {holds}; read-only: edits and trash stay in "
@@ -265,9 +265,10 @@ def music(station: Station, settings: Settings) -> Iterator[Check]:
     report = station.scans.last()
     if report is not None and report.state == "failed":
         yield Check(name="scan", state="warn", message=f"The last scan failed: {report.message or 'see the log'}.",
-                    remedy="scan")
+                    remedy=f"{PROGRAM} scan")
     elif report is None and roots:
-        yield Check(name="scan", state="note", message="The music folders were never looked through.", remedy="scan")
+        yield Check(name="scan", state="note", message="The music folders were never looked through.",
+                    remedy=f"{PROGRAM} scan")
     if report is not None and report.bad:
         yield Check(name="scan", state="note", message=f"{count(len(report.bad), 'file')} cannot be read.",
-                    remedy="status lists them with their reasons")
+                    remedy=f"{PROGRAM} status lists them with their reasons")

@@ -97,9 +97,15 @@ def people(station: Station, user: str | None) -> list[Person]:
 
 def playlists(station: Station, person: Person) -> Iterator[PlaylistWhole]:
     """The person's own, whole."""
-    for one in station.playlists.list(person).items:
-        if one.owner == person.username:
-            yield station.playlists.get(person, one.id)
+    cursor = None
+    while True:
+        page = station.playlists.list(person, limit=PAGE, cursor=cursor)
+        for one in page.items:
+            if one.owner == person.username:
+                yield station.playlists.get(person, one.id)
+        cursor = page.next_cursor
+        if cursor is None:
+            return
 
 
 def tracks(station: Station) -> Iterator[Track]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from setup_tool.cli import Context, command, shared_options
+from setup_tool.cli import PROGRAM, Context, command, shared_options
 
 if TYPE_CHECKING:
     from shared.model.scan import ScanReport
@@ -48,7 +48,8 @@ def run(roots: tuple[Path, ...], deep: bool, dry_run: bool, *, context: Context)
     """
     from setup_tool import show
     from setup_tool.rooms import rooms
-    from shared.model.filepath import to_text
+    from shared.model.errors import NotFound
+    from shared.model.filepath import to_path, to_text
 
     wanted = [to_text(str(root.expanduser().absolute())) for root in roots]
     with rooms(context.load_settings(), make=bool(roots) and not dry_run) as station:
@@ -62,10 +63,12 @@ def run(roots: tuple[Path, ...], deep: bool, dry_run: bool, *, context: Context)
             return
         for path in wanted:
             if path not in known:
+                if station.access.probe(to_path(path)) == "absent":
+                    raise NotFound(f"There is no folder {path}. Check the path, or mount the disk it is on.")
                 station.shelf.add_root(path)
                 show.aside().print(show.mark("ok"), show.text(f"{path} is one of the music folders now."))
         if not wanted and not known:
-            raise click.UsageError("There is no music folder yet. Name one: scan ~/Music")
+            raise click.UsageError(f"There is no music folder yet. Name one: {PROGRAM} scan ~/Music")
         report = follow(station, wanted, deep)
     if context.json:
         show.document(report)
@@ -82,7 +85,7 @@ def follow(station: Station, roots: list[str], deep: bool) -> ScanReport:
     try:
         report: ScanReport = station.scanning.start(roots=roots or None, deep=deep)
         with show.bar() as bar:
-            task = bar.add_task(PHASES["walk"], total=None)
+            task = bar.add_task(PHASES["walk"], total=None, told="")
             while report.state == "running":
                 time.sleep(LOOK_S)
                 report = station.scanning.progress()
@@ -91,6 +94,7 @@ def follow(station: Station, roots: list[str], deep: bool) -> ScanReport:
                     task, description=PHASES.get(report.phase or "walk", "Scanning"),
                     total=None if walking or not report.found else report.found,
                     completed=report.found if walking else min(report.read, report.found),
+                    told=show.count(report.found, "file") if walking else f"{report.read:,} of {report.found:,}",
                 )
     finally:
         station.scanning.stop()
@@ -131,7 +135,7 @@ def print_bad(report: ScanReport, most: int = 20) -> None:
         (one.reason.replace("_", " "), one.path) for one in report.bad[:most]
     ]))
     if len(report.bad) > most:
-        console.print(show.text(f"and {len(report.bad) - most:,} more (status --json lists them all)", show.QUIET))
+        console.print(show.text(f"and {len(report.bad) - most:,} more ({PROGRAM} status --json lists all)", show.QUIET))
 
 
 # ---- without changing anything -----------------------------------------------------------------------------------
@@ -165,13 +169,13 @@ def foresee_one(station: Station, root: Root, others: list[str]) -> WouldChange:
     walk = Walk(to_path(root.path), others=[to_path(one) for one in others])
     new = changed = returned = 0
     with show.bar() as bar:
-        task = bar.add_task(f"Looking through {show.plain(root.path)}", total=None)
+        task = bar.add_task(f"Looking through {show.plain(root.path)}", total=None, told="")
         for folder in walk:
             if differences := comparison.folder(folder):
                 new += len(differences.new)
                 changed += len(differences.changed)
                 returned += len(differences.returned)
-            bar.update(task, completed=comparison.found)
+            bar.update(task, told=show.count(comparison.found, "file"))
     return WouldChange(root=root.path, state=state, found=comparison.found, new=new, changed=changed,
                        returned=returned, missing=len(comparison.gone(walk.unreadable)))
 
@@ -181,7 +185,7 @@ def print_foreseen(would: list[WouldChange]) -> None:
 
     console = show.out()
     if not would:
-        console.print(show.text("There is no music folder yet. Name one: scan ~/Music", show.QUIET))
+        console.print(show.text(f"There is no music folder yet. Name one: {PROGRAM} scan ~/Music", show.QUIET))
         return
     console.print(show.table(
         "folder", "files", "new", "changed", "gone", right=("files", "new", "changed", "gone"), wide=("folder",),

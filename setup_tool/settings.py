@@ -69,7 +69,7 @@ def binary(count: int) -> str:
     """Bytes as the setting itself may be written: 5 GiB."""
     for unit, factor in (("TiB", 1024**4), ("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024)):
         if count >= factor:
-            return f"{count / factor:g} {unit}" if count * 100 % factor == 0 else f"{count / factor:.2f} {unit}"
+            return f"{round(count / factor, 2):g} {unit}"
     return f"{count} bytes"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.box import Box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -84,12 +84,13 @@ def mark(state: str) -> Text:
 
 
 def bar() -> Progress:
-    """A progress bar on standard error; nothing at all when that is no terminal."""
+    """A progress bar on standard error; nothing at all when that is no terminal. Its tasks have a field `told`."""
     console = aside()
     return Progress(
         SpinnerColumn(style=ACCENT, finished_text=Text("✓", style=GOOD)), TextColumn("{task.description}"),
         BarColumn(bar_width=None, style=QUIET, complete_style=ACCENT, finished_style=GOOD, pulse_style=ACCENT),
-        MofNCompleteColumn(), console=console, disable=not console.is_terminal, transient=True, expand=True,
+        TextColumn("{task.fields[told]}", style=QUIET),
+        console=console, disable=not console.is_terminal, transient=True, expand=True,
     )
 
 

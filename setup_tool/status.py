@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from setup_tool.cli import Context, command, shared_options
+from setup_tool.cli import PROGRAM, Context, command, shared_options
 
 STATE_WORDS = {
-    "online": "", "empty": "empty: not mounted?", "absent": "not there", "offline": "does not answer",
+    "online": "", "empty": "empty, perhaps not mounted", "absent": "not there", "offline": "does not answer",
     "hanging": "does not answer in time",
 }
 
@@ -67,7 +67,7 @@ def run(*, context: Context) -> None:
              show.text(STATE_WORDS[state], show.UNSURE)) for path, state, held in roots
         ]))
     else:
-        console.print(show.text("No music folder yet: scan ~/Music", show.QUIET))
+        console.print(show.text(f"No music folder yet: {PROGRAM} scan ~/Music", show.QUIET))
     if report is not None and report.bad:
         console.print()
         print_bad(report)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from setup_tool.cli import Context, command, group, shared_options
+from setup_tool.cli import PROGRAM, Context, command, group, shared_options
 from shared.model.person import ROLES
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def list_users(*, context: Context) -> None:
     console = show.out()
     if not users:
         console.print(show.text("Nobody has an account yet.", show.QUIET))
-        console.print("The station shows a set-up link when it starts; or: users add NAME --role owner")
+        console.print(f"The station shows a set-up link when it starts; or: {PROGRAM} users add NAME --role owner")
         return
     console.print(show.table("name", "role", "may", "since", quiet=("may", "since"), rows=[
         (one.username, show.text(one.role, show.ACCENT if one.role == "owner" else ""), ROLE_WORDS.get(one.role, ""),
@@ -107,7 +107,7 @@ def password(name: str, password_stdin: bool, dry_run: bool, *, context: Context
 
 @command("users role anna owner", of=run, name="role")
 @click.argument("name")
-@click.argument("role", type=click.Choice(ROLES, case_sensitive=False))
+@click.argument("role", metavar="ROLE", type=click.Choice(ROLES, case_sensitive=False))
 @dry_run
 @shared_options
 def role(name: str, role: str, dry_run: bool, *, context: Context) -> None:

@@ -65,7 +65,7 @@ def door() -> socket.socket:  # type: ignore[misc]
 
 def test_only_addresses_that_take_a_connection_answer(door: socket.socket) -> None:
     port = door.getsockname()[1]
-    assert answering(["127.0.0.1", "127.0.0.2", "::1", "nonsense"], port, within_s=0.3) == {"127.0.0.1"}
+    assert answering(["127.0.0.1", "127.0.0.2", "::1"], port, within_s=0.3) == {"127.0.0.1"}
 
 
 def test_endpoints_say_where_the_station_answers(door: socket.socket) -> None:

@@ -1,0 +1,59 @@
+"""The command line, run in this process with a home of its own."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from setup_tool.cli import main
+
+PASSWORD = "correct horse battery"
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """Standard output as the one JSON document that it must be."""
+        return json.loads(self.out)
+
+
+Tool = Callable[..., Said]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home, a free port and no settings of this machine."""
+    import os
+
+    for name in [name for name in os.environ if name.startswith("SOUNDSIBLE_")]:
+        monkeypatch.delenv(name)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    monkeypatch.setenv("SOUNDSIBLE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SOUNDSIBLE_HOST", "127.0.0.1")
+    monkeypatch.setenv("SOUNDSIBLE_PORT", str(port))
+    monkeypatch.setenv("SOUNDSIBLE_PASSWORD", PASSWORD)
+    monkeypatch.setenv("COLUMNS", "80")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def tool(home: Path, capfd: pytest.CaptureFixture[str]) -> Tool:
+    def run(*arguments: str) -> Said:
+        capfd.readouterr()
+        code = main(list(arguments))
+        return Said(code, *capfd.readouterr())
+
+    return run
