@@ -193,6 +193,20 @@ def test_a_playlist_is_made_filled_and_put_in_order(open_player: Callable[..., A
     assert station.call("DELETE", f"/api/library/playlists/{identity}")[0] == 204
 
 
+def test_what_happens_elsewhere_shows_by_itself(open_player: Callable[..., Any], station: Any) -> None:
+    page = open_player("/#/library/tracks")
+    row = page.locator("sb-list .row:not(.to-come)").first
+    heart = row.locator(".row-heart")
+    sync_api.expect(heart).to_have_attribute("aria-pressed", "false")
+    identity = row.get_attribute("data-id")
+    try:
+        assert station.call("PUT", f"/api/library/favourites/{identity}", {})[0] == 204
+        sync_api.expect(heart).to_have_attribute("aria-pressed", "true")
+    finally:
+        station.call("DELETE", f"/api/library/favourites/{identity}")
+    sync_api.expect(heart).to_have_attribute("aria-pressed", "false")
+
+
 def test_the_queue_survives_a_reload(open_player: Callable[..., Any]) -> None:
     page = open_player()
     titles = play_first_album(page)

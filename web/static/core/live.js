@@ -31,9 +31,12 @@ export const createLive = ({ io, store, sync, onNotice }) => {
   let socket = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
+  // A scan tells of many batches: one question for all that came meanwhile, and fewer while it runs.
   const soon = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => sync.check(), 150); // a scan tells of many batches
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      sync.check();
+    }, store.state.scan?.state === 'running' ? 2000 : 150);
   };
   const sequence = createSequence(soon);
 
@@ -69,6 +72,7 @@ export const createLive = ({ io, store, sync, onNotice }) => {
     },
     stop() {
       clearTimeout(timer);
+      timer = undefined;
       socket?.disconnect();
       socket = null;
       store.set({ live: false });
