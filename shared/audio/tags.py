@@ -16,7 +16,7 @@ import shutil
 import stat
 import struct
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import mutagen
@@ -26,7 +26,7 @@ from mutagen.aiff import AIFF
 from mutagen.apev2 import TEXT, APEv2
 from mutagen.asf import ASF, ASFByteArrayAttribute
 from mutagen.flac import FLAC
-from mutagen.id3 import ID3, ParseID3v1
+from mutagen.id3 import ID3, ID3FileType, ParseID3v1
 from mutagen.monkeysaudio import MonkeysAudio
 from mutagen.mp3 import HeaderNotFoundError, MPEGInfo
 from mutagen.mp4 import MP4
@@ -75,7 +75,7 @@ def read(path: str) -> Reading:
     except UnreadableFile:
         raise
     except Exception as error:      # mutagen raises whatever a hostile file makes Python raise
-        raise _blame(error, size, head) from error
+        raise blame(error, size, head) from error
 
 
 def read_many(paths: list[str]) -> list[Reading | UnreadableFile]:
@@ -122,6 +122,23 @@ def _all_lyrics(raw: Raw) -> tuple[Lyrics, ...]:
     for lyrics in found:
         unique.setdefault(lyrics.text, lyrics)
     return tuple(unique.values())
+
+
+@contextlib.contextmanager
+def whole(path: str) -> Iterator[Any]:
+    """The file as mutagen's object for its kind, with all its pictures. Raises what mutagen and the system raise."""
+    size = os.stat(path).st_size
+    with Media(io.FileIO(path), size) as file:
+        head = file.peek(64)[:64]
+        kind = _MUTAGEN.get(_reader_of(head, path), ID3FileType)
+        if kind is OggVorbis:
+            kind = OggOpus if b"OpusHead" in head else OggFLAC if b"\x7fFLAC" in head else OggVorbis
+        elif kind is ID3FileType and head[:3] == b"ID3":
+            file.seek(10 + int(mutagen.id3.BitPaddedInt(head[6:10])))
+            if file.read(4) == b"fLaC":
+                kind = FLAC
+        file.seek(0)
+        yield kind(file)
 
 
 Reader = Callable[[Media, Raw, int], Stream]
@@ -460,6 +477,10 @@ def _asf(file: Media, raw: Raw, size: int) -> Stream:
     return Stream("wma", "audio/x-ms-wma", info.length, info.sample_rate, info.channels, None, info.bitrate)
 
 
+_MUTAGEN: dict[Reader, Any] = {_flac: FLAC, _ogg: OggVorbis, _mp4: MP4, _wave: WAVE, _aiff: AIFF, _wavpack: WavPack,
+                              _monkey: MonkeysAudio, _asf: ASF}
+
+
 # ---- writing ----------------------------------------------------------------------------------------------------
 
 #: What `write` takes: the fields of PATCH /library/tracks/<id>, and two more for who adds music.
@@ -516,9 +537,9 @@ def write(path: str, changes: dict[str, Any]) -> Reading:
     except SoundsibleError:
         raise
     except OSError as error:
-        raise _blame_system(error) from error
+        raise blame_system(error) from error
     except Exception as error:
-        raise _blame(error, 1 << 30, b"") from error
+        raise blame(error, 1 << 30, b"") from error
     finally:
         with contextlib.suppress(OSError):
             os.unlink(partial)
@@ -627,7 +648,7 @@ def _pen(path: str, facts: AudioFacts) -> pens.Pen:
 _ENDED = (EOFError, IndexError, struct.error, mutagen_util.cdata.error)
 
 
-def _blame(error: BaseException, size: int, head: bytes) -> UnreadableFile:
+def blame(error: BaseException, size: int, head: bytes) -> UnreadableFile:
     """The reason word for whatever a reader raised."""
     said = " ".join(str(error).split())[:200] or type(error).__name__
     if isinstance(error, Cut):
@@ -639,14 +660,14 @@ def _blame(error: BaseException, size: int, head: bytes) -> UnreadableFile:
             return UnreadableFile(f"There is a tag, but {said}.", reason="damaged")
         return UnreadableFile(f"It is not music: {said}.", reason="not_audio")
     if isinstance(error, OSError) and error.errno is not None and not isinstance(error, mutagen.MutagenError):
-        return _blame_system(error)
+        return blame_system(error)
     # A mutagen error wraps the one that tells more.
     chain: BaseException | None = error
     while chain is not None:
         if isinstance(chain, TooLarge | MemoryError | OverflowError):
             return UnreadableFile(f"A header in it claims too much: {said}.", reason="too_large")
         if isinstance(chain, OSError) and chain.errno:
-            return _blame_system(chain)
+            return blame_system(chain)
         if isinstance(chain, _ENDED) and chain.__cause__ is None:
             return UnreadableFile(f"The file is cut off: {said}.", reason="truncated")
         chain = chain.__cause__ or chain.__context__
@@ -655,7 +676,7 @@ def _blame(error: BaseException, size: int, head: bytes) -> UnreadableFile:
     return UnreadableFile(f"The file is damaged: {said}.", reason="damaged")
 
 
-def _blame_system(error: OSError) -> UnreadableFile:
+def blame_system(error: OSError) -> UnreadableFile:
     said = os.strerror(error.errno) if error.errno else str(error)
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return UnreadableFile("The file is not there any more.", reason="vanished")
