@@ -16,7 +16,7 @@ from shared.model.person import Person
 from shared.model.track import Album, AlbumWhole, Disc, Filters, Page
 from shared.records import folding, revisions, search_index
 from shared.records.pages import Counts, Heard, Listed, Order, Shuffled, Sort, page_ids, parse_sort
-from shared.records.showing import show_albums, show_tracks
+from shared.records.showing import ARTIST_ARTWORK, show_albums, show_tracks
 from shared.records.tables import (
     album_credits,
     album_genres,
@@ -75,13 +75,8 @@ _OF_TRACK = _ARTWORK.where(artwork.c.id == (
     select(func.coalesce(albums.c.artwork_id, tracks.c.artwork_id))
     .select_from(tracks.outerjoin(albums, albums.c.id == tracks.c.album_id))
     .where(tracks.c.uid == bindparam("uid"), tracks.c.trashed_at.is_(None)).scalar_subquery()))
-_OF_ARTIST = (
-    _ARTWORK.join(albums, albums.c.artwork_id == artwork.c.id)
-    .join(album_credits, album_credits.c.album_id == albums.c.id)
-    .join(artists, artists.c.id == album_credits.c.artist_id)
-    .where(artists.c.uid == bindparam("uid"), VISIBLE)
-    .order_by((album_credits.c.position != 0), albums.c.year_key.desc(), albums.c.id).limit(1)
-)
+_OF_ARTIST = _ARTWORK.where(artwork.c.id == (
+    select(ARTIST_ARTWORK).select_from(artists).where(artists.c.uid == bindparam("uid")).scalar_subquery()))
 _OF_ARTIST_ON_OTHERS = (    # of an artist without albums: one they play on
     _ARTWORK.join(albums, albums.c.artwork_id == artwork.c.id)
     .join(tracks, tracks.c.album_id == albums.c.id).join(credits, credits.c.track_id == tracks.c.id)

@@ -26,14 +26,15 @@ from shared.database import Database, driver_cursor
 from shared.model.person import Person
 from shared.model.track import SearchResult
 from shared.records import folding
-from shared.records.search_index import match_of
+from shared.records.search_index import beginning, match_of
 from shared.records.settling import chunks
 from shared.records.showing import show_albums, show_artists, show_tracks
 
 _LONGEST_QUESTION = 200     # characters; what comes after is not looked at
 _CANDIDATES = 120           # of one step
 _NAMES = 60
-_ENOUGH = 8                 # found so far: parts of words and slips are not looked for
+_ENOUGH = 8                 # found so far: parts of words are not looked for
+_DOUBTFUL = 3               # found so far, and less than that: slips are looked for
 _WORDS = 12                 # that one typed word may stand for
 _LOOKED_AT = 300            # words of the vocabulary, for one typed word
 
@@ -97,37 +98,39 @@ class Search:
             searches = [_Finding(cursor, person.user_id, kind, folded, words) for kind in (_TRACK, _ALBUM, _ARTIST)]
             for search in searches:
                 search.by_name()
-                search.by_words(match_of(cursor, words, every_beginning=False), limit)
+                search.by_words(match_of(cursor, words, every_beginning=False))
             wanting = [search for search in searches if len(search.found) < min(limit, _ENOUGH)]
             if len(words) > 1:
                 for search in wanting:
-                    search.by_words(match_of(cursor, words), limit)
-            if sum(len(search.found) for search in searches) < _ENOUGH:
-                self._widen(cursor, searches, words, limit, _containing)
-            if not any(search.found for search in searches) or _all_doubtful(searches, folded):
-                self._widen(cursor, searches, words, limit, _resembling)
+                    search.by_words(match_of(cursor, words))
+            # Several words that all fit something are meant; one word that fits little may be a part, or a slip.
+            if _found(searches) < (_ENOUGH if len(words) == 1 else 1):
+                self._widen(cursor, searches, words, _containing)
+            if _found(searches) < (_DOUBTFUL if len(words) == 1 else 1):
+                self._widen(cursor, searches, words, _resembling)
             tracks, albums, artists = (search.best(limit) for search in searches)
             return SearchResult(tracks=show_tracks(conn, person, tracks), albums=show_albums(conn, person, albums),
                                 artists=show_artists(conn, person, artists))
 
-    def _widen(self, cursor: sqlite3.Cursor, searches: Sequence[_Finding], words: Sequence[Word], limit: int,
+    def _widen(self, cursor: sqlite3.Cursor, searches: Sequence[_Finding], words: Sequence[Word],
                others: Callable[[sqlite3.Cursor, str], list[str]]) -> None:
         """Look again, each typed word standing for others of the vocabulary as well."""
-        groups: list[list[str]] = []
+        groups: list[str] = []
+        meant: list[list[str]] = []
         new = False
         for word, begins in words:
             instead = others(cursor, word) if begins and folding.in_vocabulary(word) else []
             new = new or bool(instead)
-            groups.append([f'"{word}"*' if begins else f'"{word}"', *(f'"{other}"' for other in instead)])
+            meant.append([word, *instead])
+            itself = beginning(cursor, word) if begins else f'"{word}"'
+            groups.append(" OR ".join((itself, *(f'"{other}"' for other in instead))))
         if new:
-            match = " AND ".join(f"({' OR '.join(group)})" for group in groups)
             for search in searches:
-                search.by_words(match, limit, [[part.strip('"*') for part in group] for group in groups])
+                search.by_words(" AND ".join(f"({group})" for group in groups), meant)
 
 
-def _all_doubtful(searches: Sequence[_Finding], folded: str) -> bool:
-    """Whether what was found so far is so little that a slip is likelier than a rare name."""
-    return len(folded) >= 4 and sum(len(search.found) for search in searches) < 3
+def _found(searches: Sequence[_Finding]) -> int:
+    return sum(len(search.found) for search in searches)
 
 
 class _Finding:
@@ -146,7 +149,7 @@ class _Finding:
         self._names.update(self._cursor.execute(self._kind.by_name, (begin, begin + "\U0010ffff")).fetchall())
         self.found.update(self._names)
 
-    def by_words(self, match: str, limit: int, meant: list[list[str]] | None = None) -> None:
+    def by_words(self, match: str, meant: list[list[str]] | None = None) -> None:
         if len(self.found) >= _CANDIDATES:
             return
         if meant is not None:

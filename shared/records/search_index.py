@@ -107,11 +107,11 @@ def match_of(cursor: sqlite3.Cursor, words: Sequence[tuple[str, bool]], *, every
     `every_beginning`: each may be the beginning of a longer word, not only the last.
     """
     last = len(words) - 1
-    return " AND ".join(_beginning(cursor, word) if begins and (every_beginning or i == last) else f'"{word}"'
+    return " AND ".join(beginning(cursor, word) if begins and (every_beginning or i == last) else f'"{word}"'
                         for i, (word, begins) in enumerate(words))
 
 
-def _beginning(cursor: sqlite3.Cursor, word: str) -> str:
+def beginning(cursor: sqlite3.Cursor, word: str) -> str:
     """Words that begin with `word`. FTS5 has indexes of two and three letters; for other lengths it would merge
     everything that matches before it yields the first row (100 ms and more at a million tracks), so the vocabulary
     names the words instead. One letter stands for itself."""

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, and_, bindparam, case, func, select
+from sqlalchemy import BindParameter, Connection, and_, bindparam, func, select
 
 from shared.model.person import Person
 from shared.model.track import ROLES, Album, Artist, ArtistRef, Cover, CreditRef, ReplayGain, Track
@@ -156,19 +156,23 @@ def show_albums(conn: Connection, person: Person, ids: Sequence[int]) -> list[Al
     return [by_id[album_id] for album_id in ids if album_id in by_id]
 
 
+# An artist's picture is that of the first of their albums that has one: first come, so that an artist of a thousand
+# albums costs no more than one of two.
+ARTIST_ARTWORK = (
+    select(albums.c.artwork_id)
+    .join(album_credits, album_credits.c.album_id == albums.c.id)
+    .where(album_credits.c.artist_id == artists.c.id, albums.c.artwork_id.is_not(None), albums.c.track_count > 0)
+    .order_by(album_credits.c.album_id).limit(1).correlate(artists).scalar_subquery()
+)
 _ARTISTS = (
     select(artists.c.id, artists.c.uid, artists.c.name, artists.c.sort_name, artists.c.album_count,
-           artists.c.track_count, artists.c.mbid, artist_listening.c.favourite_at)
-    .outerjoin(artist_listening, and_(artist_listening.c.artist_id == artists.c.id, artist_listening.c.user_id == _USER))
+           artists.c.track_count, artists.c.mbid, artist_listening.c.favourite_at, artwork.c.version, artwork.c.color)
+    .select_from(
+        artists.outerjoin(artist_listening, and_(artist_listening.c.artist_id == artists.c.id,
+                                                 artist_listening.c.user_id == _USER))
+        .outerjoin(artwork, artwork.c.id == ARTIST_ARTWORK)
+    )
     .where(artists.c.id.in_(_IDS))
-)
-_ARTIST_COVERS = (      # of each artist's newest album that has a picture
-    select(album_credits.c.artist_id, artwork.c.version, artwork.c.color)
-    .join(albums, albums.c.id == album_credits.c.album_id)
-    .join(artwork, artwork.c.id == albums.c.artwork_id)
-    .where(album_credits.c.artist_id.in_(_IDS), albums.c.track_count > 0)
-    .order_by(album_credits.c.artist_id, case((album_credits.c.position == 0, 0), else_=1), albums.c.year_key.desc(),
-              albums.c.id)
 )
 
 
@@ -176,15 +180,10 @@ def show_artists(conn: Connection, person: Person, ids: Sequence[int]) -> list[A
     """The artists `ids`, in that order; ids that are gone are left out."""
     if not ids:
         return []
-    some: dict[str, Any] = {"ids": list(dict.fromkeys(ids))}
-    covers: dict[int, Cover] = {}
-    for artist_id, version, color in conn.execute(_ARTIST_COVERS, some):
-        if artist_id not in covers:
-            covers[artist_id] = Cover(version=version, color=color)
     by_id: dict[int, Artist] = {}
-    for (artist_id, uid, name, sort_name, album_count, track_count, mbid, favourite_at) in conn.execute(
-            _ARTISTS, {**some, "user_id": person.user_id}):
+    for (artist_id, uid, name, sort_name, album_count, track_count, mbid, favourite_at, version, color) in conn.execute(
+            _ARTISTS, {"ids": list(dict.fromkeys(ids)), "user_id": person.user_id}):
         by_id[artist_id] = Artist(id=uid, name=name, sort_name=sort_name, album_count=album_count,
                                   track_count=track_count, mbid=mbid, favourite=favourite_at is not None,
-                                  cover=covers.get(artist_id))
+                                  cover=Cover(version=version, color=color) if version is not None else None)
     return [by_id[artist_id] for artist_id in ids if artist_id in by_id]
