@@ -1,0 +1,146 @@
+"""The real doors before real records and accounts; a small library made of rows, its files made of plain bytes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from shared.database import Database
+from shared.events import EventBus
+from shared.model.scan import Batch, Found, NewFile
+from shared.model.track import AudioFacts, Credit, Lyrics, Metadata, Reading
+from shared.records.albums import Albums
+from shared.records.artists import Artists
+from shared.records.changes import Changes
+from shared.records.genres import Genres
+from shared.records.listening import Listening
+from shared.records.people import People
+from shared.records.playlists import Playlists
+from shared.records.scans import Scans
+from shared.records.search import Search
+from shared.records.tracks import Tracks
+from shared.routes.register import register
+from shared.security.accounts import OPERATOR, Accounts
+from shared.security.passwords import Passwords
+from shared.security.setup import Setup
+from shared.security.throttle import Throttle
+from shared.settings import Settings
+from shared.storage.access import Access
+from shared.storage.local import LocalStorage
+from shared.storage.resolver import Resolver
+from tests.routes.fakes import Anything, FakeScanning
+
+PASSWORD = "correct horse battery"
+
+
+class House:
+    """A station's parts by name: real where they are cheap, fakes for what works in other processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.music = folder / "music"
+        self.music.mkdir()
+        self.settings = Settings(home=folder / "home", owner=("ann", PASSWORD))
+        self.events = EventBus()
+        self.database = Database(folder / "library.db")
+        self.database.prepare()
+        self.tracks, self.albums = Tracks(database=self.database), Albums(database=self.database)
+        self.artists, self.genres = Artists(database=self.database), Genres(database=self.database)
+        self.search, self.changes = Search(database=self.database), Changes(database=self.database)
+        self.playlists, self.listening = Playlists(database=self.database), Listening(database=self.database)
+        self.people, self.scans = People(database=self.database), Scans(database=self.database)
+        self.accounts = Accounts(people=self.people, throttle=Throttle(), events=self.events,
+                                 passwords=Passwords(memory_kib=64))
+        self.setup = Setup(people=self.people, accounts=self.accounts)
+        self.access = Access()
+        self.resolver = Resolver(storages=[LocalStorage(access=self.access)])
+        self.scanning = FakeScanning()
+        self.shelf: Any = Anything()
+        self.covers: Any = Anything()
+        self.transcodes: Any = Anything()
+        self.tokens: dict[str, str] = {}
+
+    def people_in(self) -> None:
+        self.accounts.make_first_owner("ann", PASSWORD)
+        for name, role in (("ben", "adult"), ("kid", "child")):
+            self.accounts.make_user(OPERATOR, name, PASSWORD, role)
+        for name in ("ann", "ben", "kid"):
+            self.tokens[name] = self.accounts.login(name, PASSWORD).token
+
+    def music_in(self) -> None:
+        """Three albums: 12 tracks by Björk, 2 by The Pair with lyrics, and one compilation."""
+        root = self.scans.add_root(str(self.music))
+        new = [self._file("Björk/Début", f"Song {n:02}", n, "Björk", "Début", year=1993, genres=("Electronic", "Pop"))
+               for n in range(1, 13)]
+        new += [self._file("Pair", f"Side {n}", n, "The Pair", "Two Sides", year=2001, genres=("Rock",),
+                           lyrics=(Lyrics("[00:01.00]one\n[00:02.00]two", True, "eng"),) if n == 1
+                           else (Lyrics("plain\nwords", False),)) for n in (1, 2)]
+        new += [self._file("Various", f"Mover {n}", n, f"Artist {n}", "Moving", album_artist="Various Artists",
+                           compilation=True) for n in (1, 2, 3)]
+        self.scans.apply(Batch(root_id=root.id, new=new))
+        self.scans.finish()
+
+    def _file(self, folder: str, title: str, number: int, artist: str, album: str, *, year: int | None = None,
+              genres: tuple[str, ...] = (), album_artist: str | None = None, compilation: bool = False,
+              lyrics: tuple[Lyrics, ...] = ()) -> NewFile:
+        path = self.music / folder / f"{number:02} {title}.flac"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(title.encode() * 500)
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+        facts = path.stat()
+        return NewFile(
+            found=Found(f"{folder}/{path.name}", facts.st_size, facts.st_mtime_ns, str(facts.st_dev), str(facts.st_ino)),
+            reading=Reading(
+                metadata=Metadata(
+                    title=title, artist=artist, album=album, album_artist=album_artist or artist,
+                    credits=(Credit(artist), Credit(album_artist or artist, "albumartist")), track_number=number,
+                    disc_number=1, year=year, date=None if year is None else str(year), genres=genres,
+                    compilation=compilation,
+                ),
+                facts=AudioFacts("flac", "audio/flac", 180_000, 800, 44_100, 16, 2), lyrics=lyrics,
+            ),
+        )
+
+
+@dataclass
+class Answer:
+    status: int
+    json: Any
+    headers: Any
+    data: bytes
+
+
+class Front:
+    """Asks the doors as one of the people."""
+
+    def __init__(self, folder: Path, *, people: bool = True, music: bool = True) -> None:
+        self.house = House(folder)
+        self.app = Flask("soundsible", static_folder=None)
+        self.operations = register(self.app, self.house)
+        if people:
+            self.house.people_in()
+        if music:
+            self.house.music_in()
+
+    def ask(self, method: str, path: str, body: Any = None, *, who: str | None = "ann", **headers: str) -> Answer:
+        told = {name.replace("_", "-"): value for name, value in headers.items()}
+        if who is not None:
+            told["Authorization"] = f"Bearer {self.house.tokens[who]}"
+        answer = self.app.test_client(use_cookies=False).open(
+            path, method=method, headers=told, **({} if body is None else {"json": body}))
+        try:
+            return Answer(answer.status_code, answer.get_json(silent=True), answer.headers, answer.data)
+        finally:
+            answer.close()
+
+    def get(self, path: str, *, who: str | None = "ann", **headers: str) -> Any:
+        """The JSON of a GET that goes well."""
+        answer = self.ask("GET", path, who=who, **headers)
+        assert answer.status == 200, (path, answer.status, answer.data)
+        return answer.json
+
+    def tracks(self, query: str = "") -> list[Any]:
+        return list(self.get(f"/api/library/tracks?{query}")["items"])
