@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import stat
 import threading
 import time
@@ -28,8 +29,9 @@ log = logging.getLogger(__name__)
 
 # What players ask for, and nothing else: a client must not fill the disk with sizes.
 SIZES = (64, 96, 128, 160, 200, 256, 300, 400, 500, 600, 800, 1000, 1200)
+ALONG = (128, 300)      # rendered with any other: the player's rows and tiles
 MIME_TYPE = "image/webp"
-PICTURE_LIMIT: Bytes = 64 * MIB     # of a picture file
+PICTURE_LIMIT: Bytes = 40 * MIB     # of a picture file
 RENDER_TIMEOUT_S = 20.0
 WAIT_S = 10.0                       # in the queue for a worker, before "try again"
 QUEUE_LIMIT = 96                    # requests that wait for a render hold a thread of the server each
@@ -262,17 +264,22 @@ def nearest(size: int) -> int:
 
 
 def draw(kind: str, path: str, size: int, folder: str) -> dict[str, Any]:
-    """In a worker: render the picture of `path` to `folder`/<size>.webp. {bytes written, color or None}."""
+    """In a worker: render the picture of `path` to `folder`/<size>.webp. {bytes written, color}.
+
+    The small sizes that every list shows come along: beside the decoding they cost a few milliseconds.
+    """
     from shared.audio import artwork  # Pillow: never in the serving process
 
     if kind == "embedded":
         source = artwork.embedded(path)
         if source is None:
-            raise NotFound(f"{path} no longer has a picture in it")
+            raise NotFound("There is no longer a picture in it.")
     else:
         with open(path, "rb") as file:
             source = file.read(PICTURE_LIMIT)
-    raise NotImplementedError
+    sizes = {size, *(one for one in ALONG if not os.path.exists(f"{folder}/{one}.webp"))}
+    done = artwork.render(source, sizes, folder)
+    return {"bytes": done["bytes"], "color": done["color"]}
 
 
 def _picture(artwork: Artwork) -> str:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import struct
 import threading
 import time
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from shared.audio.pool import WorkerPool
 from shared.library import covers
 from shared.library.covers import SIZES, Covers, nearest
 from shared.model.errors import NotFound, Overloaded, StorageOffline, UnreadableFile
 from shared.storage.access import Access
+from tests.builders import make_audio, make_picture
 
 
 @dataclass(frozen=True)
@@ -266,3 +271,67 @@ def test_old_covers_leave_the_disk(albums, bench, tmp_path):
     assert 0 < len(kept) <= 10
     made.stop()
     access.stop()
+
+
+# ---- real workers, real pictures ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pool():
+    one = WorkerPool(size=2, name="test")
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def real(pool, music, tmp_path):
+    albums, access = Albums(), Access()
+    one = Covers(albums=albums, access=access, workers=pool, folder=tmp_path / "real")
+    one.albums = albums
+    yield one
+    one.stop()
+    access.stop()
+
+
+def bomb(width, height):
+    """A PNG of a few bytes that says it is huge, as the format allows."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = zlib.compress(b"\0" * 100_000, 9)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
+
+
+def test_a_picture_file_and_an_embedded_one_are_shown_in_the_size_asked_for(real, music):
+    (music / "front.png").write_bytes(make_picture(900, (200, 30, 30), kind="PNG"))
+    make_audio(music, "1.flac", tags={"title": "x"}, picture=make_picture(500, (30, 30, 200)))
+    real.albums.artworks = {"file": Artwork(1, "sidecar", str(music), "front.png"),
+                            "track": Artwork(2, "embedded", str(music), "1.flac")}
+    for uid, wanted, width in (("file", 64, 64), ("file", 300, 300), ("file", 600, 600), ("file", 5000, 900),
+                               ("track", 128, 128), ("track", 1200, 500)):
+        found = real.get(uid, wanted)
+        with Image.open(found.path) as image:
+            assert image.format == "WEBP" and image.size == (width, width), (uid, wanted)
+    assert not [one for one in Path(real._folder).rglob("*.part")]
+    real.stop()
+    red, blue = (real.albums.colors[number] for number in (1, 2))
+    assert int(red[1:3], 16) > int(red[5:7], 16) and int(blue[5:7], 16) > int(blue[1:3], 16)
+
+
+@pytest.mark.parametrize("content", [
+    b"", b"no picture", b"<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>", bomb(60_000, 60_000),
+    bomb(0, 0), make_picture(300)[:400], b"GIF89a" + b"\xff" * 50, b"%!PS-Adobe-3.0 EPSF-3.0\n",
+], ids=["empty", "text", "svg", "bomb", "zero", "truncated", "gif", "eps"])
+def test_hostile_pictures_are_no_pictures(real, music, content):
+    (music / "cover.jpg").write_bytes(content)
+    real.albums.artworks["x"] = Artwork(1, "sidecar", str(music), "cover.jpg")
+    with pytest.raises(NotFound):
+        real.get("x", 300)
+
+
+def test_a_track_whose_picture_was_taken_out_has_none(real, music):
+    make_audio(music, "1.flac", tags={"title": "x"})
+    real.albums.artworks["x"] = Artwork(1, "embedded", str(music), "1.flac")
+    with pytest.raises(NotFound):
+        real.get("x", 300)

@@ -8,12 +8,15 @@ import threading
 import time
 from pathlib import Path
 
+import av
 import pytest
 
+from shared.audio.pool import WorkerPool
 from shared.library import transcodes
 from shared.library.transcodes import Transcodes, convert_while_wanted
 from shared.model.errors import BadInput, Overloaded, UnreadableFile
 from shared.model.source import LocalFile, TrackFile
+from tests.builders import make_audio, make_bad
 
 
 class Bench:
@@ -308,3 +311,62 @@ def test_a_worker_notices_that_nobody_wants_its_file_any_more(tmp_path, monkeypa
     monkeypatch.setattr("shared.audio.convert.transcode", endless)
     assert convert_while_wanted("/m/1.flac", str(part), format="opus", bitrate_kbps=64, start_ms=0) is None
     assert 3 <= len(rounds) < 100_000
+
+
+# ---- real workers, real audio -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pool():
+    one = WorkerPool(size=2, name="test")
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def real(pool, tmp_path):
+    one = Transcodes(workers=pool, folder=tmp_path / "real", at_once=2, limit_bytes=10**9)
+    yield one
+    one.stop()
+
+
+def duration_s(path):
+    with av.open(str(path)) as sound:
+        return sum(frame.samples for frame in sound.decode(audio=0)) / sound.streams.audio[0].rate
+
+
+@pytest.mark.parametrize("format", ["opus", "mp3", "aac"])
+def test_real_music_is_heard_while_it_is_made_and_kept_byte_for_byte(real, tmp_path, format):
+    path = make_audio(tmp_path, "long.flac", seconds=20)
+    file = track(duration_ms=20_000)
+    first = real.open(file, str(path), format, 96, 5_000)
+    heard = first.finished.read_bytes() if first.finished else b"".join(first.chunks())
+    assert until(lambda: not real._jobs)
+    kept = real.open(file, str(path), format, 96, 5_000).finished
+    assert kept.read_bytes() == heard
+    assert 14.8 < duration_s(kept) < 15.3
+
+
+def test_a_real_worker_stops_when_nobody_listens_and_works_on(real, tmp_path):
+    path = make_audio(tmp_path, "minute.flac", seconds=60)
+    transcode = real.open(track(duration_ms=60_000), str(path), "mp3", 320, 0)
+    for job in list(real._jobs.values()):   # none when the machine is quicker than we
+        job.end()
+        with contextlib.suppress(Overloaded):
+            list(transcode.chunks())
+        assert until(lambda: not real._jobs)
+        assert not list((tmp_path / "real").rglob("*.mp3"))
+    short = make_audio(tmp_path, "short.flac", seconds=1)
+    again = real.open(track(5, duration_ms=1000), str(short), "mp3", 128, 0)
+    assert again.finished or b"".join(again.chunks())
+
+
+@pytest.mark.parametrize("kind", ["text", "truncated", "empty"])
+def test_real_damage_is_told_or_skipped_but_never_a_hang(real, tmp_path, kind):
+    path = make_bad(tmp_path, kind)
+    try:
+        made = real.open(track(), str(path), "opus", 96, 0)
+        data = made.finished.read_bytes() if made.finished else b"".join(made.chunks())
+        assert kind == "truncated" and data
+    except UnreadableFile as error:
+        assert error.message
