@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 
 from setup_tool.cli import main
+from shared import logs
 
 if __name__ == "__main__":
+    logs.configure("WARNING")
     sys.exit(main())

@@ -28,10 +28,8 @@ def rooms(settings: Settings, *, make: bool = False) -> Iterator[Station]:
             f"There is no library in {settings.data_dir} yet. Start the station once (python3 run.py --music DIR), or "
             f"name its home with --home DIR."
         )
-    from shared import logs
     from shared.station import Station, make_folder
 
-    logs.configure("WARNING")
     for folder in (settings.config_dir, settings.data_dir, settings.cache_dir):
         make_folder(folder)
     station = Station(settings)

@@ -177,7 +177,8 @@ class Accounts:
         if found is None or found[1].password_hash != user.password_hash:
             self._people.revoke_tokens([token_id])
             raise NotLoggedIn(_WRONG)
-        self._ended(self._people.trim_tokens(user.id, kind="session", keep=SESSIONS, now=now))
+        if len(self._people.token_ids(user.id, kind="session")) > SESSIONS:
+            self._ended(self._people.trim_tokens(user.id, kind="session", keep=SESSIONS, now=now))
         return Login(token, now + self._session_s, person_of(found[1], scope="own", token_id=token_id))
 
     def expiry_of(self, expires_at: float | None) -> tuple[str | None, int | None]:

@@ -111,8 +111,9 @@ class Passwords:
         except BadInput:
             text = ""
         possible = len(text) <= LONGEST
-        known = password_hash or self._nobodys()
-        return bool(self._quietly(self._verify, known, text[:LONGEST])) and possible and password_hash is not None
+        nobodys = self._nobodys()   # made by the very first log-in, whoever it is
+        fits = bool(self._quietly(self._verify, password_hash or nobodys, text[:LONGEST]))
+        return fits and possible and password_hash is not None
 
     def outdated(self, password_hash: str) -> bool:
         """Whether the hash was made with other parameters than today's."""

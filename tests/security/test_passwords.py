@@ -42,7 +42,7 @@ def test_an_unknown_user_costs_a_whole_hash_too() -> None:
     done = []
     passwords = Passwords(memory_kib=64, offload=lambda deed, *args: (done.append(deed.__name__), deed(*args))[1])
     hashed = passwords.hash("correct horse battery")
-    passwords.fits(None, "warming up")
+    assert not passwords.fits(hashed, "the first one makes nobody's hash")
     done.clear()
     assert not passwords.fits(None, "correct horse battery")
     unknown, done[:] = list(done), []

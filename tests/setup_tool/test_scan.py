@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.builders import make_audio
 from tests.setup_tool.conftest import Tool
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -88,3 +93,43 @@ def test_status_tells_of_a_folder_that_vanished_and_keeps_its_tracks(tool: Tool,
     status = tool("status", "--json").document
     assert [(one["state"], one["track_count"]) for one in status["roots"]] == [("absent", 3)]
     assert "not there" in tool("status").out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+def test_ctrl_c_ends_the_scan_and_the_next_one_goes_on(tool: Tool, tmp_path: Path) -> None:
+    """In a process of its own; a folder that takes a while."""
+    first = make_audio(tmp_path / "music" / "0", "0.mp3", seconds=0.2, tags={"title": "Song", "artist": "The Band"})
+    for number in range(1, 9_000):
+        folder = tmp_path / "music" / str(number // 100)
+        folder.mkdir(exist_ok=True)
+        os.link(first, folder / f"{number}.mp3")
+    scan = subprocess.Popen(
+        [sys.executable, "-m", "setup_tool", "scan", str(tmp_path / "music")], cwd=ROOT, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+    while scan.poll() is None:
+        done = tool("status", "--json")
+        if done.code == 0 and done.document["library"]["tracks"] > 0:
+            break
+    assert tool("status", "--json").document["scan"]["state"] == "running"
+    scan.send_signal(signal.SIGINT)
+    out, err = scan.communicate(timeout=30)
+    assert scan.returncode == 1 and out == "" and "Stopped." in err and "Traceback" not in err
+    kept = tool("status", "--json").document
+    assert 0 < kept["library"]["tracks"] < 9_000 and kept["scan"]["state"] != "running"
+    assert tool("scan", "--json").document["state"] == "done"
+    assert tool("status", "--json").document["library"]["tracks"] == 9_000
+
+
+def test_a_scan_that_runs_already_is_followed(tool: Tool, music: Path) -> None:
+    from setup_tool.rooms import rooms
+    from shared import settings
+
+    for number in range(4, 600):
+        os.link(music / "Album" / "1.mp3", music / "Album" / f"{number}.mp3")
+    with rooms(settings.load(), make=True) as station:
+        station.scans.add_root(str(music))
+        station.scanning.start()
+        said = tool("scan", "--json")
+        assert said.code == 0 and said.document["state"] == "done" and said.document["found"] == 601
+        station.scanning.stop()
+    assert tool("status", "--json").document["library"]["tracks"] == 599
