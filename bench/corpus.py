@@ -109,10 +109,9 @@ def real_flac(seconds: float = 190.0) -> Path:
 def library(count: int) -> Path:
     """A station's home whose database holds `count` tracks (ten an album) without files; made once."""
     from shared.database import Database
-    from shared.records.scans import Scans
-
     from shared.model.scan import Batch, Found, NewFile
     from shared.model.track import AudioFacts, Credit, Metadata, Reading
+    from shared.records.scans import Scans
 
     home = folder() / f"library-{count}"
     done = home / "done"
