@@ -9,6 +9,7 @@ need no new process. It ends when told to, when its standard input ends, and whe
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -134,6 +135,8 @@ class _Work:
         self._database = Database(Path(order["database"]))
         self._scans = Scans(database=self._database)
         self._recall = Recall(database=self._database)
+        self._recall.make_room()
+        gc.set_threshold(50_000, 20, 100)   # the default looks through a hundred thousand known files again and again
         self._pool = WorkerPool(
             size=int(order["workers"]), memory_bytes=int(order["memory_bytes"]), name="scan", nice=0)
         self._hang_s = float(order.get("hang_s", 20.0))

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,6 +31,7 @@ from shared.library.compare import (
     Remembrance,
     recognise,
 )
+from shared.library.shelf import settle
 from shared.library.walk import Walk
 from shared.model.errors import UnreadableFile
 from shared.model.filepath import to_path
@@ -42,7 +44,7 @@ log = logging.getLogger(__name__)
 BATCH_FILES = 500           # of one transaction
 BATCH_AGE_S = 0.7           # and how long a smaller one is held back, so that tracks are seen early
 MARKS_AT_ONCE = 5_000       # moved, missing or returned files of one transaction: cheaper than read ones
-READ_AT_ONCE = 48           # paths a worker is given in one go; fewer at the beginning
+READ_AT_ONCE = 96           # paths a worker is given in one go; fewer at the beginning
 READ_TIMEOUT_S = 60.0
 EXAMINE_AT_ONCE = 4
 EXAMINE_TIMEOUT_S = 600.0
@@ -112,7 +114,8 @@ class Scan:
         self._lyrics: dict[int, dict[str, str | None]] = {}
         self._oldest = 0.0          # since when the batches hold something
         self._told_at = self._kept_at = 0.0
-        self._opened = 0
+        self._opened = self._added = self._changed = self._moved = 0
+        self._writer = _Writer()
         self._bad_moved = True
         self._bad_paths: set[str] = set()
         self._missing: dict[int, int] = {}      # root id → files that are missing there
@@ -135,6 +138,8 @@ class Scan:
         self._set(phase="walk")
         self._remembrance = None
         self._dead.clear()
+        for root in roots:
+            self._settle_trash(root)
         surveys = [self._survey(root, every) for root in roots]
         first = not any(self._scans.track_counts().values())
         if first:
@@ -169,6 +174,14 @@ class Scan:
         self._scans.progress(self._report)
         self._tell(self._report)
         return self._report
+
+    def _settle_trash(self, root: Root) -> None:
+        """Moves to and from the trash that were cut off are done before anything is concluded from them."""
+        trashed = self._recall.in_trash(root.id)
+        error = within(self._hang_s, lambda: settle(
+            to_path(root.path), trashed, lambda uids: self._recall.places(root.id, uids)))
+        if isinstance(error, Exception):
+            log.warning("the trash of %s could not be put in order: %s", root.path, error)
 
     def _survey(self, root: Root, every: Sequence[Root]) -> _Survey:
         comparison = Comparison(
@@ -274,8 +287,6 @@ class Scan:
         if survey.offline is not None:
             log.warning("The music folder %s %s. Its %d tracks are missing until it comes back; nothing is removed.",
                         root.path, survey.offline, self._missing[root.id])
-        if batch.cured:
-            self._bad_moved = True
 
     # ---- reading --------------------------------------------------------------------------------------------------
 
@@ -339,12 +350,10 @@ class Scan:
                 batch.changed.append(ChangedFile(file_id, found, reading))
             if job.lyrics or file_id is not None:
                 self._lyrics.setdefault(job.root.id, {})[found.path] = job.lyrics
-            self._bad_moved = self._bad_moved or found.path in self._bad_paths
         elif reading.reason == "vanished":
             return      # between the walk and the reading; the next scan sees what became of it
         elif self._still_answers(job.root, reading.reason):
             batch.bad.append(BadFile(found, reading.reason, reading.message))
-            self._bad_moved = True
         else:
             return
         self._opened += 1
@@ -449,25 +458,34 @@ class Scan:
             self._tell(self._report)
             if now - self._kept_at >= KEEP_EVERY_S:
                 self._kept_at = now
-                self._scans.progress(self._report)
+                self._writer.put(partial(self._scans.progress, self._report))
 
     def _flush(self) -> None:
+        """Write all, and wait until it is written."""
         while self._batches:
             self._write(self._batches.pop(next(iter(self._batches))))
+        self._writer.drain()
         self._count()
 
     def _write(self, batch: Batch) -> None:
+        self._writer.put(partial(self._apply, batch, self._lyrics.pop(batch.root_id, None)))
+
+    def _apply(self, batch: Batch, lyrics: dict[str, str | None] | None) -> None:
+        """In the writer's thread."""
         for part in _parts(batch):
             result = self._scans.apply(part)
-            report = self._report
-            self._report = replace(report, added=report.added + result.added, changed=report.changed + result.changed,
-                                   moved=report.moved + result.moved)
-        if stamps := self._lyrics.pop(batch.root_id, None):
-            self._recall.keep_lyrics(batch.root_id, stamps)
+            self._added += result.added
+            self._changed += result.changed
+            self._moved += result.moved
+        if lyrics:
+            self._recall.keep_lyrics(batch.root_id, lyrics)
+        if batch.bad or batch.cured or not self._bad_paths.isdisjoint(one.found.path for one in batch.new):
+            self._bad_moved = True
 
     def _count(self) -> None:
         changes: dict[str, Any] = {
-            "found": sum(self._found.values()), "read": self._opened, "missing": sum(self._missing.values()),
+            "found": sum(self._found.values()), "read": self._opened, "added": self._added, "changed": self._changed,
+            "moved": self._moved, "missing": sum(self._missing.values()),
             "offline": [one for parts in self._offline.values() for one in parts],
         }
         if self._bad_moved:
@@ -481,6 +499,44 @@ class Scan:
         self._report = replace(self._report, **changes)
         self._count()
         self._tell(self._report)
+
+
+class _Writer:
+    """A thread that writes while the next files are read: SQLite works without Python's lock. In order, two ahead."""
+
+    def __init__(self) -> None:
+        self._deeds: queue.Queue[Callable[[], Any]] = queue.Queue(2)
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+
+    def put(self, deed: Callable[[], Any]) -> None:
+        """Have `deed` done; waits when two are waiting. Raises what an earlier one raised."""
+        self._raise()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, daemon=True, name="writer")
+            self._thread.start()
+        self._deeds.put(deed)
+
+    def drain(self) -> None:
+        """Until all is done. Raises what one of them raised; those after it were not begun."""
+        self._deeds.join()
+        self._raise()
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def _run(self) -> None:
+        while True:
+            deed = self._deeds.get()
+            try:
+                if self._error is None:
+                    deed()
+            except BaseException as error:  # the edge of a thread: whoever puts or drains gets it
+                self._error = error
+            finally:
+                self._deeds.task_done()
 
 
 class _Survey:

@@ -5,6 +5,7 @@ import importlib
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -167,7 +168,14 @@ def test_tracks_of_a_first_scan_are_seen_before_it_ends(
         song(music, f"{number:02}.mp3", f"Song {number}")
     monkeypatch.setattr(scanner, "BATCH_FILES", 5)
     seen: list[int] = []
-    library.pool.before = lambda items: seen.append(len(library.tracks()))
+
+    def look(items: list[Any]) -> None:
+        until = time.monotonic() + 10
+        while len(library.pool.read) > 10 and not library.tracks() and time.monotonic() < until:
+            time.sleep(0.01)    # another thread writes
+        seen.append(len(library.tracks()))
+
+    library.pool.before = look
     library.scan()
     assert seen[0] == 0
     assert 0 < seen[-1] < 30
