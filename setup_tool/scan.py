@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -48,10 +49,10 @@ def run(roots: tuple[Path, ...], deep: bool, dry_run: bool, *, context: Context)
     """
     from setup_tool import show
     from setup_tool.rooms import rooms
-    from shared.model.errors import NotFound
-    from shared.model.filepath import to_path, to_text
+    from shared.model.filepath import to_text
 
-    wanted = [to_text(str(root.expanduser().absolute())) for root in roots]
+    given = [os.path.normpath(root.expanduser().absolute()) for root in roots]
+    wanted = [to_text(path) for path in given]
     with rooms(context.load_settings(), make=bool(roots) and not dry_run) as station:
         known = {root.path for root in station.scans.roots()}
         if dry_run:
@@ -61,12 +62,10 @@ def run(roots: tuple[Path, ...], deep: bool, dry_run: bool, *, context: Context)
             else:
                 print_foreseen(would)
             return
-        for path in wanted:
-            if path not in known:
-                if station.access.probe(to_path(path)) == "absent":
-                    raise NotFound(f"There is no folder {path}. Check the path, or mount the disk it is on.")
-                station.shelf.add_root(path)
-                show.aside().print(show.mark("ok"), show.text(f"{path} is one of the music folders now."))
+        for number, path in enumerate(given):
+            if wanted[number] not in known:
+                wanted[number] = station.shelf.add_root(path).path
+                show.aside().print(show.mark("ok"), show.text(f"{wanted[number]} is one of the music folders now."))
         if not wanted and not known:
             raise click.UsageError(f"There is no music folder yet. Name one: {PROGRAM} scan ~/Music")
         report = follow(station, wanted, deep)
