@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from shared.model.errors import TooOften
+from shared.model.errors import Overloaded, TooOften
 from shared.model.units import Seconds
 from shared.security.passwords import fold_username
 
@@ -65,7 +65,7 @@ class Throttle:
 
     @contextmanager
     def attempt(self, account: str, address: str) -> Iterator[Attempt]:
-        """Stand around one try: raises TooOften before it, counts it after it.
+        """Stand around one try: raises TooOften (or Overloaded) before it, counts it after it.
 
         Not more tries run at once than failures are left, so that a hundred parallel guesses are ten; right
         passwords merely queue. A try ended by an exception does not count.
@@ -111,7 +111,7 @@ class Throttle:
                     self._under_way[pair] = self._under_way.get(pair, 0) + 1
                     return
                 if not self._changed.wait(max(0.0, deadline - time.monotonic())):
-                    raise too_often(FIRST_WAIT_S)
+                    raise Overloaded("Too many log-ins of this account at once; try again in a moment.", retry_after_s=2)
 
     def _wait_s(self, pair: Key, place: Key) -> Seconds:
         now = self._clock()

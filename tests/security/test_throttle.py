@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.model.errors import TooOften
+from shared.model.errors import Overloaded, TooOften
+from shared.security import throttle as module
 from shared.security.throttle import FREE, FREE_OF_ADDRESS, Throttle, address_of, keys
 
 
@@ -180,3 +182,15 @@ def test_any_name_and_address_make_keys_of_one_size(account: str, address: str) 
     pair, place = keys(account, address)
     assert len(pair) == len(place) == 16
     assert keys(account.upper(), address)[1] == place
+
+
+def test_who_queues_too_long_behind_others_is_told_of_overload_not_of_failure(
+    throttle: Throttle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "QUEUE_S", 0.01)
+    with ExitStack() as others:
+        for _ in range(FREE):
+            others.enter_context(throttle.attempt("ann", "192.0.2.1")).succeeded()
+        with pytest.raises(Overloaded):
+            succeed(throttle)
+    succeed(throttle)
