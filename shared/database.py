@@ -31,10 +31,11 @@ from shared.records.moments import make_uid
 
 log = logging.getLogger(__name__)
 
-HEAD = "0001"           # the newest revision under records/migrations/versions; a test holds it true
-_READERS = 8            # at once; a query takes milliseconds, so more would only cost memory
-_CACHE_KIB = 2048       # of pages, each connection
-_PATIENCE_S = 30.0      # for another process's transaction, or for a free reader
+HEAD = "0001"  # the newest revision under records/migrations/versions; a test holds it true
+_READERS = 8  # at once; a query takes milliseconds, so more would only cost memory
+_CACHE_KIB = 2048  # of pages, each connection
+_BULK = ("cache_size = -49152", "wal_autocheckpoint = 8000")  # 48 MiB; a scan has a process of its own
+_PATIENCE_S = 30.0  # for another process's transaction, or for a free reader
 _OLDEST_SQLITE = (3, 35, 0)
 
 
@@ -56,6 +57,7 @@ class Database:
         self._in_transaction = threading.local()
         self._deeds: tuple[Callable[[], None], ...] = ()
         self._data_version = 0
+        self._bulky = False
 
     # ---- using it
 
@@ -66,11 +68,12 @@ class Database:
             yield connection
 
     @contextmanager
-    def transaction(self, *, durable: bool = True) -> Iterator[Connection]:
+    def transaction(self, *, durable: bool = True, bulk: bool = False) -> Iterator[Connection]:
         """A connection that writes: all of it, or nothing when anything is raised.
 
-        Waits for other writers of this process, then for those of others. Not to be nested.
-        Raises Overloaded when another process keeps the library to itself, DiskFull when there is no room.
+        `durable`: outlives a power cut. `bulk`: many rows will be written by this process, which from then on keeps
+        more of the indexes in memory. Waits for other writers of this process, then for those of others. Not to be
+        nested. Raises Overloaded, DiskFull.
         """
         if getattr(self._in_transaction, "now", False):
             raise RuntimeError("a transaction is already open in this thread")
@@ -80,6 +83,10 @@ class Database:
                 with _translated(self.path), self._writers().connect() as connection:
                     driver = _driver(connection)
                     driver.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                    if bulk and not self._bulky:
+                        self._bulky = True
+                        for pragma in _BULK:
+                            driver.execute(f"PRAGMA {pragma}")
                     with connection.begin():
                         yield connection
             finally:
@@ -118,6 +125,7 @@ class Database:
                     log.warning("the database could not be checkpointed: %s", error)
                 self._writing.dispose()
             self._reading = self._writing = None
+            self._bulky = False
 
     # ---- the schema
 
@@ -127,14 +135,18 @@ class Database:
         Raises StartFailed with the remedy when the file cannot be used.
         """
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
-            raise StartFailed(f"SQLite {sqlite3.sqlite_version} is too old; Python with SQLite 3.35 or newer is needed.")
+            raise StartFailed(
+                f"SQLite {sqlite3.sqlite_version} is too old; Python with SQLite 3.35 or newer is needed."
+            )
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Password hashes live in it: nobody else reads it. WAL and shm files take over its mode.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         except OSError as error:
-            raise StartFailed(f"The database {self.path} cannot be opened: {error.strerror}. "
-                              "Make its folder writable, or set SOUNDSIBLE_HOME to another one.") from error
+            raise StartFailed(
+                f"The database {self.path} cannot be opened: {error.strerror}. "
+                "Make its folder writable, or set SOUNDSIBLE_HOME to another one."
+            ) from error
         try:
             version = self._version() or self._make()
             if version != HEAD:
@@ -142,8 +154,10 @@ class Database:
         except StartFailed:
             raise
         except (SoundsibleError, exc.SQLAlchemyError, sqlite3.Error) as error:
-            raise StartFailed(f"The database {self.path} cannot be used: {_cause(error)}. Put a copy of it (there may "
-                              "be one beside it) in its place, or move it away to begin anew.") from error
+            raise StartFailed(
+                f"The database {self.path} cannot be used: {_cause(error)}. Put a copy of it (there may "
+                "be one beside it) in its place, or move it away to begin anew."
+            ) from error
 
     def _version(self) -> str | None:
         """The revision the file is at; None for an empty file."""
@@ -152,31 +166,39 @@ class Database:
             if "alembic_version" in names:
                 return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
         if names:
-            raise StartFailed(f"{self.path} is a database of some other program. Move it away, or set SOUNDSIBLE_HOME "
-                              "to another folder.")
+            raise StartFailed(
+                f"{self.path} is a database of some other program. Move it away, or set SOUNDSIBLE_HOME "
+                "to another folder."
+            )
         return None
 
     def _make(self) -> str:
         """The newest schema in an empty file, without Alembic: the same as migrating, which a test compares."""
         with self.transaction() as connection:
             already = connection.execute(text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"))
-            if already.scalar_one():    # another process was quicker
+            if already.scalar_one():  # another process was quicker
                 return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
             tables.metadata.create_all(connection)
             for statement in search_index.TABLES:
                 connection.execute(text(statement))
-            connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
-                                    "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"))
+            connection.execute(
+                text(
+                    "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
+                    "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+                )
+            )
             connection.execute(text("INSERT INTO alembic_version (version_num) VALUES (:head)"), {"head": HEAD})
             connection.execute(tables.state.insert(), first_state())
         return HEAD
 
     def _migrate(self, version: str) -> None:
-        from shared.records.migrations import steps     # Alembic is large and seldom needed
+        from shared.records.migrations import steps  # Alembic is large and seldom needed
 
         if not steps.knows(version):
-            raise StartFailed(f"The database {self.path} was made by a newer Soundsible (schema {version}). Update "
-                              "this one, or put back a copy from before that update.")
+            raise StartFailed(
+                f"The database {self.path} was made by a newer Soundsible (schema {version}). Update "
+                "this one, or put back a copy from before that update."
+            )
         copy = self.copy_to(self.path.with_name(f"{self.path.name}.before-{HEAD}-{int(time.time())}"))
         log.info("the database goes from schema %s to %s; a copy is kept at %s", version, HEAD, copy)
         with self.transaction() as connection:
@@ -218,21 +240,37 @@ class Database:
         path = str(self.path)
 
         def connect() -> sqlite3.Connection:
-            driver = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_PATIENCE_S,
-                                     cached_statements=256)
+            driver = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, timeout=_PATIENCE_S, cached_statements=256
+            )
             try:
-                for pragma in ("journal_mode = WAL", "foreign_keys = ON", f"cache_size = -{_CACHE_KIB}",
-                               "mmap_size = 0", "temp_store = MEMORY", "wal_autocheckpoint = 2000",
-                               "journal_size_limit = 33554432", f"query_only = {int(query_only)}",
-                               f"busy_timeout = {busy_ms}"):
+                for pragma in (
+                    "journal_mode = WAL",
+                    "foreign_keys = ON",
+                    f"cache_size = -{_CACHE_KIB}",
+                    "mmap_size = 0",
+                    "temp_store = MEMORY",
+                    "secure_delete = OFF",
+                    "wal_autocheckpoint = 2000",
+                    "journal_size_limit = 33554432",
+                    f"query_only = {int(query_only)}",
+                    f"busy_timeout = {busy_ms}",
+                ):
                     driver.execute(f"PRAGMA {pragma}")
             except BaseException:
                 driver.close()
                 raise
             return driver
 
-        engine = sqlalchemy.create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=size,
-                                          max_overflow=0, pool_timeout=_PATIENCE_S, query_cache_size=400)
+        engine = sqlalchemy.create_engine(
+            "sqlite://",
+            creator=connect,
+            poolclass=QueuePool,
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=_PATIENCE_S,
+            query_cache_size=400,
+        )
 
         @event.listens_for(engine, "begin")
         def start(connection: Connection) -> None:
@@ -245,8 +283,12 @@ class Database:
 
 
 def first_state() -> list[dict[str, str]]:
-    return [{"name": "revision", "value": "1"}, {"name": "library_revision", "value": "1"},
-            {"name": "oldest_revision", "value": "0"}, {"name": "station_id", "value": make_uid()}]
+    return [
+        {"name": "revision", "value": "1"},
+        {"name": "library_revision", "value": "1"},
+        {"name": "oldest_revision", "value": "0"},
+        {"name": "station_id", "value": make_uid()},
+    ]
 
 
 def driver_cursor(connection: Connection) -> sqlite3.Cursor:
@@ -269,9 +311,12 @@ def _begin_immediate(driver: sqlite3.Connection) -> None:
             if "locked" not in str(error) and "busy" not in str(error):
                 raise
             if time.monotonic() > until:
-                raise Overloaded(f"Another program has been writing to the library for {_PATIENCE_S:.0f} s. Try again "
-                                 "when it is done.", retry_after_s=10) from error
-        time.sleep(random.uniform(0.0005, 0.003))  # noqa: S311  (no secret)
+                raise Overloaded(
+                    f"Another program has been writing to the library for {_PATIENCE_S:.0f} s. Try again "
+                    "when it is done.",
+                    retry_after_s=10,
+                ) from error
+        time.sleep(random.uniform(0.0005, 0.003))
 
 
 def _cause(error: BaseException) -> str:
@@ -288,14 +333,19 @@ def _translated(path: Path) -> Iterator[None]:
     except (exc.DBAPIError, sqlite3.Error) as error:
         cause = _cause(error)
         if "disk is full" in cause:
-            raise DiskFull(f"The disk that holds {path} is full: this change was not made, nothing else is lost. "
-                           "Make room and try again.") from error
+            raise DiskFull(
+                f"The disk that holds {path} is full: this change was not made, nothing else is lost. "
+                "Make room and try again."
+            ) from error
         if "locked" in cause or "busy" in cause:
             raise Overloaded("The library is in use by another program.", retry_after_s=5) from error
         if "readonly" in cause or "read-only" in cause:
-            raise SoundsibleError(f"The database {path} cannot be written to. Give its folder back to the user that "
-                                  "runs the station.") from error
+            raise SoundsibleError(
+                f"The database {path} cannot be written to. Give its folder back to the user that runs the station."
+            ) from error
         if "malformed" in cause or "not a database" in cause or "disk I/O" in cause:
-            raise SoundsibleError(f"The database {path} cannot be read ({cause}). Stop the station and put a copy of "
-                                  "the database in its place.") from error
+            raise SoundsibleError(
+                f"The database {path} cannot be read ({cause}). Stop the station and put a copy of "
+                "the database in its place."
+            ) from error
         raise

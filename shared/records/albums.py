@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, select
 
@@ -24,22 +23,26 @@ from shared.records.tables import (
     albums,
     artists,
     artwork,
-    credits,
     discs,
     genres,
     roots,
     tracks,
 )
-from shared.records.tracks import ARTIST_ROLES, scope_of
+from shared.records.tables import (
+    credits as track_credits,
+)
+from shared.records.tracks import ARTIST_ROLES, EVERYTHING, scope_of
 
 # Written out, not bound: only so does SQLite use the indexes of visible albums.
 VISIBLE: ColumnElement[bool] = literal_column("albums.track_count") > literal_column("0")
-MOST_TRACKS = 5_000     # of one album in one answer
+MOST_TRACKS = 5_000  # of one album in one answer
 
 
 def _heard(column: str) -> Heard:
     value = album_listening.c[column]
-    return Heard(album_listening, album_listening.c.album_id, value, value > 0 if column == "play_count" else value.is_not(None))
+    return Heard(
+        album_listening, album_listening.c.album_id, value, value > 0 if column == "play_count" else value.is_not(None)
+    )
 
 
 SORTS: dict[str, Sort] = {
@@ -59,7 +62,7 @@ class Artwork:
     """A picture as it lies in a music folder. `root` and `path` are as the file system wants them."""
 
     id: int
-    kind: str               # sidecar: `path` is the picture; embedded: `path` is the audio file that holds it
+    kind: str  # sidecar: `path` is the picture; embedded: `path` is the audio file that holds it
     root: str
     path: str
     version: str
@@ -68,23 +71,37 @@ class Artwork:
 
 _GET = select(albums.c.id).where(albums.c.uid == bindparam("uid"), VISIBLE)
 _BY_UID = select(albums.c.uid, albums.c.id).where(albums.c.uid.in_(bindparam("uids", expanding=True)), VISIBLE)
-_ARTWORK = (select(artwork.c.id, artwork.c.kind, roots.c.path, artwork.c.path, artwork.c.version, artwork.c.color)
-            .join(roots, roots.c.id == artwork.c.root_id))
-_OF_ALBUM = _ARTWORK.join(albums, albums.c.artwork_id == artwork.c.id).where(albums.c.uid == bindparam("uid"), VISIBLE)
-_OF_TRACK = _ARTWORK.where(artwork.c.id == (
-    select(func.coalesce(albums.c.artwork_id, tracks.c.artwork_id))
-    .select_from(tracks.outerjoin(albums, albums.c.id == tracks.c.album_id))
-    .where(tracks.c.uid == bindparam("uid"), tracks.c.trashed_at.is_(None)).scalar_subquery()))
-_OF_ARTIST = _ARTWORK.where(artwork.c.id == (
-    select(ARTIST_ARTWORK).select_from(artists).where(artists.c.uid == bindparam("uid")).scalar_subquery()))
-_OF_ARTIST_ON_OTHERS = (    # of an artist without albums: one they play on
-    _ARTWORK.join(albums, albums.c.artwork_id == artwork.c.id)
-    .join(tracks, tracks.c.album_id == albums.c.id).join(credits, credits.c.track_id == tracks.c.id)
-    .join(artists, artists.c.id == credits.c.artist_id)
-    .where(artists.c.uid == bindparam("uid"), credits.c.role.in_(ARTIST_ROLES), VISIBLE).limit(1)
+_ARTWORK = select(artwork.c.id, artwork.c.kind, roots.c.path, artwork.c.path, artwork.c.version, artwork.c.color).join(
+    roots, roots.c.id == artwork.c.root_id
 )
-_IN_ALBUM = (select(tracks.c.id).where(tracks.c.album_id == bindparam("album_id"), tracks.c.trashed_at.is_(None))
-             .order_by(tracks.c.album_position, tracks.c.id).limit(MOST_TRACKS))
+_OF_ALBUM = _ARTWORK.join(albums, albums.c.artwork_id == artwork.c.id).where(albums.c.uid == bindparam("uid"), VISIBLE)
+_OF_TRACK = _ARTWORK.where(
+    artwork.c.id
+    == (
+        select(func.coalesce(albums.c.artwork_id, tracks.c.artwork_id))
+        .select_from(tracks.outerjoin(albums, albums.c.id == tracks.c.album_id))
+        .where(tracks.c.uid == bindparam("uid"), tracks.c.trashed_at.is_(None))
+        .scalar_subquery()
+    )
+)
+_OF_ARTIST = _ARTWORK.where(
+    artwork.c.id
+    == (select(ARTIST_ARTWORK).select_from(artists).where(artists.c.uid == bindparam("uid")).scalar_subquery())
+)
+_OF_ARTIST_ON_OTHERS = (  # of an artist without albums: one they play on
+    _ARTWORK.join(albums, albums.c.artwork_id == artwork.c.id)
+    .join(tracks, tracks.c.album_id == albums.c.id)
+    .join(track_credits, track_credits.c.track_id == tracks.c.id)
+    .join(artists, artists.c.id == track_credits.c.artist_id)
+    .where(artists.c.uid == bindparam("uid"), track_credits.c.role.in_(ARTIST_ROLES), VISIBLE)
+    .limit(1)
+)
+_IN_ALBUM = (
+    select(tracks.c.id)
+    .where(tracks.c.album_id == bindparam("album_id"), tracks.c.trashed_at.is_(None))
+    .order_by(tracks.c.album_position, tracks.c.id)
+    .limit(MOST_TRACKS)
+)
 _COLOR = re.compile(r"#[0-9a-f]{6}")
 
 
@@ -100,7 +117,7 @@ def album_ids_of(conn: Connection, uids: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     every = list(dict.fromkeys(uids))
     for start in range(0, len(every), 500):
-        found.update((uid, album_id) for uid, album_id in conn.execute(_BY_UID, {"uids": every[start:start + 500]}))
+        found.update((uid, album_id) for uid, album_id in conn.execute(_BY_UID, {"uids": every[start : start + 500]}))
     return found
 
 
@@ -111,9 +128,18 @@ class Albums:
         self._database = database
         self._counts = Counts()
 
-    def list(self, person: Person, *, filters: Filters = Filters(), sort: str = "title", limit: int = 100,  # noqa: B008
-             cursor: str | None = None, offset: int | None = None, ids: Sequence[str] | None = None,
-             seed: int | None = None) -> Page[Album]:
+    def list(
+        self,
+        person: Person,
+        *,
+        filters: Filters = EVERYTHING,
+        sort: str = "title",
+        limit: int = 100,
+        cursor: str | None = None,
+        offset: int | None = None,
+        ids: Sequence[str] | None = None,
+        seed: int | None = None,
+    ) -> Page[Album]:
         """A page of albums; `ids` asks for these, in that order, and nothing else. Raises BadInput."""
         order, name, descending = parse_sort(sort, SORTS)
         with self._database.read() as conn:
@@ -127,8 +153,17 @@ class Albums:
                 return Page(items=[], next_cursor=None, total=0, revision=revision)
             counted_by = revision if filters.favourite is not None else revisions.library(conn)
             listed = Listed("albums", albums.c.id, tuple(where), person.user_id, scope_of(person, filters), counted_by)
-            found, following = page_ids(conn, listed, sort=order, name=name, descending=descending, limit=limit,
-                                        cursor=cursor, offset=offset, seed=seed)
+            found, following = page_ids(
+                conn,
+                listed,
+                sort=order,
+                name=name,
+                descending=descending,
+                limit=limit,
+                cursor=cursor,
+                offset=offset,
+                seed=seed,
+            )
             total = self._counts.total(conn, listed)
             return Page(items=show_albums(conn, person, found), next_cursor=following, total=total, revision=revision)
 
@@ -138,11 +173,18 @@ class Albums:
             album_id = album_id_of(conn, uid)
             album = show_albums(conn, person, [album_id])[0]
             its = show_tracks(conn, person, conn.execute(_IN_ALBUM, {"album_id": album_id}).scalars().all())
-            titles: dict[int, str | None] = {number: title for number, title in conn.execute(
-                select(discs.c.number, discs.c.title).where(discs.c.album_id == album_id))}
+            titles: dict[int, str | None] = {
+                number: title
+                for number, title in conn.execute(
+                    select(discs.c.number, discs.c.title).where(discs.c.album_id == album_id)
+                )
+            }
             numbers = sorted({track.disc_number or 1 for track in its})
-            return AlbumWhole(**{one.name: getattr(album, one.name) for one in fields(Album)}, tracks=its,
-                              discs=[Disc(number=number, title=titles.get(number)) for number in numbers])
+            return AlbumWhole(
+                **{one.name: getattr(album, one.name) for one in fields(Album)},
+                tracks=its,
+                discs=[Disc(number=number, title=titles.get(number)) for number in numbers],
+            )
 
     # ---- pictures
 
@@ -169,8 +211,10 @@ class Albums:
             cursor.executemany("UPDATE artwork SET color = ? WHERE id = ? AND color IS NOT ?", new)
             if cursor.rowcount:
                 revision = revisions.bump(conn)
-                cursor.executemany("UPDATE albums SET changed_rev = ? WHERE artwork_id = ?",
-                                   [(revision, artwork_id) for artwork_id in colors])
+                cursor.executemany(
+                    "UPDATE albums SET changed_rev = ? WHERE artwork_id = ?",
+                    [(revision, artwork_id) for artwork_id in colors],
+                )
 
 
 def _conditions(conn: Connection, person: Person, filters: Filters) -> list[ColumnElement[bool]] | None:
@@ -179,16 +223,21 @@ def _conditions(conn: Connection, person: Person, filters: Filters) -> list[Colu
         artist = select(artists.c.id).where(artists.c.uid == filters.artist_id).scalar_subquery()
         where.append(albums.c.id.in_(select(album_credits.c.album_id).where(album_credits.c.artist_id == artist)))
     if filters.genre is not None:
-        where.append(albums.c.id.in_(
-            select(album_genres.c.album_id).join(genres, genres.c.id == album_genres.c.genre_id)
-            .where(genres.c.folded == (folding.same(filters.genre) or filters.genre))))
+        where.append(
+            albums.c.id.in_(
+                select(album_genres.c.album_id)
+                .join(genres, genres.c.id == album_genres.c.genre_id)
+                .where(genres.c.folded == (folding.same(filters.genre) or filters.genre))
+            )
+        )
     if filters.year is not None:
         where.append(albums.c.year_key == filters.year)
     if filters.compilation is not None:
         where.append(albums.c.compilation == int(filters.compilation))
     if filters.favourite is not None:
-        mine = select(album_listening.c.album_id).where(album_listening.c.user_id == person.user_id,
-                                                        album_listening.c.favourite_at.is_not(None))
+        mine = select(album_listening.c.album_id).where(
+            album_listening.c.user_id == person.user_id, album_listening.c.favourite_at.is_not(None)
+        )
         where.append(albums.c.id.in_(mine) if filters.favourite else albums.c.id.not_in(mine))
     if filters.q is not None:
         matching = search_index.matching(driver_cursor(conn), "album_words", filters.q)

@@ -21,39 +21,55 @@ from shared.records.tables import (
     albums,
     artist_listening,
     artists,
-    credits,
     genres,
     track_genres,
     tracks,
 )
-from shared.records.tracks import ARTIST_ROLES, scope_of
+from shared.records.tables import (
+    credits as track_credits,
+)
+from shared.records.tracks import ARTIST_ROLES, EVERYTHING, scope_of
 
 _VISIBLE = or_(artists.c.track_count > 0, artists.c.album_count > 0)
-MOST_ALBUMS = 2_000     # of one artist in one answer
+MOST_ALBUMS = 2_000  # of one artist in one answer
 
 SORTS: dict[str, Sort] = {
     "name": Order((artists.c.sort_key,)),
     "added": Order((artists.c.added_at,)),
     "albums": Order((artists.c.album_count,)),
-    "plays": Heard(artist_listening, artist_listening.c.artist_id, artist_listening.c.play_count,
-                   artist_listening.c.play_count > 0),
-    "favourited": Heard(artist_listening, artist_listening.c.artist_id, artist_listening.c.favourite_at,
-                        artist_listening.c.favourite_at.is_not(None)),
+    "plays": Heard(
+        artist_listening, artist_listening.c.artist_id, artist_listening.c.play_count, artist_listening.c.play_count > 0
+    ),
+    "favourited": Heard(
+        artist_listening,
+        artist_listening.c.artist_id,
+        artist_listening.c.favourite_at,
+        artist_listening.c.favourite_at.is_not(None),
+    ),
 }
 
 _GET = select(artists.c.id).where(artists.c.uid == bindparam("uid"), _VISIBLE)
 _BY_UID = select(artists.c.uid, artists.c.id).where(artists.c.uid.in_(bindparam("uids", expanding=True)), _VISIBLE)
 _OWN_ALBUMS = (
-    select(albums.c.id).join(album_credits, album_credits.c.album_id == albums.c.id)
+    select(albums.c.id)
+    .join(album_credits, album_credits.c.album_id == albums.c.id)
     .where(album_credits.c.artist_id == bindparam("artist_id"), VISIBLE_ALBUM)
-    .order_by(albums.c.year_key.desc(), albums.c.sort_key, albums.c.id).limit(MOST_ALBUMS)
+    .order_by(albums.c.year_key.desc(), albums.c.sort_key, albums.c.id)
+    .limit(MOST_ALBUMS)
 )
 _APPEARS_ON = (
-    select(albums.c.id).distinct().join(tracks, tracks.c.album_id == albums.c.id)
-    .join(credits, credits.c.track_id == tracks.c.id)
-    .where(credits.c.artist_id == bindparam("artist_id"), credits.c.role.in_(ARTIST_ROLES),
-           tracks.c.trashed_at.is_(None), VISIBLE_ALBUM)
-    .order_by(albums.c.year_key.desc(), albums.c.id).limit(MOST_ALBUMS)
+    select(albums.c.id)
+    .distinct()
+    .join(tracks, tracks.c.album_id == albums.c.id)
+    .join(track_credits, track_credits.c.track_id == tracks.c.id)
+    .where(
+        track_credits.c.artist_id == bindparam("artist_id"),
+        track_credits.c.role.in_(ARTIST_ROLES),
+        tracks.c.trashed_at.is_(None),
+        VISIBLE_ALBUM,
+    )
+    .order_by(albums.c.year_key.desc(), albums.c.id)
+    .limit(MOST_ALBUMS)
 )
 
 
@@ -72,9 +88,18 @@ class Artists:
         self._database = database
         self._counts = Counts()
 
-    def list(self, person: Person, *, filters: Filters = Filters(), sort: str = "name", limit: int = 100,  # noqa: B008
-             cursor: str | None = None, offset: int | None = None, ids: Sequence[str] | None = None,
-             seed: int | None = None) -> Page[Artist]:
+    def list(
+        self,
+        person: Person,
+        *,
+        filters: Filters = EVERYTHING,
+        sort: str = "name",
+        limit: int = 100,
+        cursor: str | None = None,
+        offset: int | None = None,
+        ids: Sequence[str] | None = None,
+        seed: int | None = None,
+    ) -> Page[Artist]:
         """A page of artists; `ids` asks for these, in that order, and nothing else. Raises BadInput."""
         order, name, descending = parse_sort(sort, SORTS)
         with self._database.read() as conn:
@@ -83,16 +108,29 @@ class Artists:
                 by_uid: dict[str, int] = {}
                 every = list(dict.fromkeys(ids))
                 for start in range(0, len(every), 500):
-                    by_uid.update((uid, one) for uid, one in conn.execute(_BY_UID, {"uids": every[start:start + 500]}))
+                    by_uid.update(
+                        (uid, one) for uid, one in conn.execute(_BY_UID, {"uids": every[start : start + 500]})
+                    )
                 items = show_artists(conn, person, [by_uid[uid] for uid in ids if uid in by_uid])
                 return Page(items=items, next_cursor=None, total=len(items), revision=revision)
             where = _conditions(conn, person, filters)
             if where is None:
                 return Page(items=[], next_cursor=None, total=0, revision=revision)
             counted_by = revision if filters.favourite is not None else revisions.library(conn)
-            listed = Listed("artists", artists.c.id, tuple(where), person.user_id, scope_of(person, filters), counted_by)
-            found, following = page_ids(conn, listed, sort=order, name=name, descending=descending, limit=limit,
-                                        cursor=cursor, offset=offset, seed=seed)
+            listed = Listed(
+                "artists", artists.c.id, tuple(where), person.user_id, scope_of(person, filters), counted_by
+            )
+            found, following = page_ids(
+                conn,
+                listed,
+                sort=order,
+                name=name,
+                descending=descending,
+                limit=limit,
+                cursor=cursor,
+                offset=offset,
+                seed=seed,
+            )
             total = self._counts.total(conn, listed)
             return Page(items=show_artists(conn, person, found), next_cursor=following, total=total, revision=revision)
 
@@ -113,13 +151,21 @@ def _conditions(conn: Connection, person: Person, filters: Filters) -> list[Colu
     if filters.role == "album":
         where.append(artists.c.album_count > 0)
     if filters.genre is not None:
-        genre = select(genres.c.id).where(genres.c.folded == (folding.same(filters.genre) or filters.genre)).scalar_subquery()
-        of_genre: Any = (select(credits.c.artist_id).join(track_genres, track_genres.c.track_id == credits.c.track_id)
-                         .where(track_genres.c.genre_id == genre, credits.c.role.in_(ARTIST_ROLES)))
+        genre = (
+            select(genres.c.id)
+            .where(genres.c.folded == (folding.same(filters.genre) or filters.genre))
+            .scalar_subquery()
+        )
+        of_genre: Any = (
+            select(track_credits.c.artist_id)
+            .join(track_genres, track_genres.c.track_id == track_credits.c.track_id)
+            .where(track_genres.c.genre_id == genre, track_credits.c.role.in_(ARTIST_ROLES))
+        )
         where.append(artists.c.id.in_(of_genre))
     if filters.favourite is not None:
-        mine = select(artist_listening.c.artist_id).where(artist_listening.c.user_id == person.user_id,
-                                                          artist_listening.c.favourite_at.is_not(None))
+        mine = select(artist_listening.c.artist_id).where(
+            artist_listening.c.user_id == person.user_id, artist_listening.c.favourite_at.is_not(None)
+        )
         where.append(artists.c.id.in_(mine) if filters.favourite else artists.c.id.not_in(mine))
     if filters.q is not None:
         matching = search_index.matching(driver_cursor(conn), "artist_words", filters.q)

@@ -36,7 +36,7 @@ from shared.records.tables import (
     tracks,
 )
 
-MOST_CHANGES = 250_000      # of one kind; beyond that, loading anew is the quicker way
+MOST_CHANGES = 250_000  # of one kind; beyond that, loading anew is the quicker way
 
 _SINCE: BindParameter[Any] = bindparam("since")
 _USER: BindParameter[Any] = bindparam("user_id")
@@ -49,8 +49,12 @@ def _moved(table: Table, visible: ColumnElement[bool], heard: Table | None) -> S
         thing = heard.c[f"{table.name[:-1]}_id"]
         ids = union(ids, select(thing).where(and_(heard.c.user_id == _USER, heard.c.changed_rev > _SINCE)))
     some: FromClause = ids.subquery()
-    return (select(table.c.uid, table.c.added_rev > _SINCE).join(some, some.c[0] == table.c.id)
-            .where(visible).limit(MOST_CHANGES + 1))
+    return (
+        select(table.c.uid, table.c.added_rev > _SINCE)
+        .join(some, some.c[0] == table.c.id)
+        .where(visible)
+        .limit(MOST_CHANGES + 1)
+    )
 
 
 _TRACKS = _moved(tracks, tracks.c.trashed_at.is_(None), track_listening)
@@ -59,13 +63,19 @@ _ARTISTS = _moved(artists, or_(artists.c.track_count > 0, artists.c.album_count 
 _PLAYLISTS = _moved(playlists, or_(playlists.c.user_id == _USER, playlists.c.visibility != "private"), None)
 _REMOVED = (
     select(removed.c.uid)
-    .where(removed.c.kind == bindparam("kind"), removed.c.rev > _SINCE,
-           or_(removed.c.user_id.is_(None), removed.c.user_id == _USER))
-    .order_by(removed.c.rev).limit(MOST_CHANGES)
+    .where(
+        removed.c.kind == bindparam("kind"),
+        removed.c.rev > _SINCE,
+        or_(removed.c.user_id.is_(None), removed.c.user_id == _USER),
+    )
+    .order_by(removed.c.rev)
+    .limit(MOST_CHANGES)
 )
-_STILL_READABLE = (     # a playlist that was taken back from the others is not gone for its owner
-    select(playlists.c.uid).where(playlists.c.uid.in_(bindparam("uids", expanding=True)),
-                                  or_(playlists.c.user_id == _USER, playlists.c.visibility != "private"))
+_STILL_READABLE = (  # a playlist that was taken back from the others is not gone for its owner
+    select(playlists.c.uid).where(
+        playlists.c.uid.in_(bindparam("uids", expanding=True)),
+        or_(playlists.c.user_id == _USER, playlists.c.visibility != "private"),
+    )
 )
 
 
@@ -110,7 +120,7 @@ def _set(conn: Connection, query: Select[Any], kind: str, asked: dict[str, Any])
     if kind == "playlist" and gone:
         readable: set[str] = set()
         for start in range(0, len(gone), 500):
-            readable.update(conn.execute(_STILL_READABLE, {**asked, "uids": gone[start:start + 500]}).scalars())
+            readable.update(conn.execute(_STILL_READABLE, {**asked, "uids": gone[start : start + 500]}).scalars())
         gone = [uid for uid in gone if uid not in readable]
     return ChangeSet(added=added, changed=changed, removed=gone)
 

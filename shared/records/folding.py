@@ -12,8 +12,24 @@ import zlib
 
 # Letters that Unicode does not take apart, and the fold people type instead.
 _LETTERS = {
-    "ø": "o", "ł": "l", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "ħ": "h", "ŧ": "t", "ŋ": "n",
-    "ĸ": "k", "ſ": "s", "ɨ": "i", "ʉ": "u", "ƒ": "f", "ß": "ss", "ј": "j",
+    "ø": "o",
+    "ł": "l",
+    "æ": "ae",
+    "œ": "oe",
+    "đ": "d",
+    "ð": "d",
+    "þ": "th",
+    "ı": "i",
+    "ħ": "h",
+    "ŧ": "t",
+    "ŋ": "n",
+    "ĸ": "k",
+    "ſ": "s",
+    "ɨ": "i",
+    "ʉ": "u",
+    "ƒ": "f",
+    "ß": "ss",
+    "ј": "j",
 }
 _APOSTROPHES = "'’‘ʼ´`′"
 _KANA_MARKS = "\u3099\u309a"
@@ -21,9 +37,19 @@ _KANA_MARKS = "\u3099\u309a"
 
 def _is_accent(code: int) -> bool:
     """Marks that may go without making another word: not the vowel signs of Indic or Thai, not kana's dakuten."""
-    return (0x300 <= code <= 0x36F or 0x483 <= code <= 0x489 or 0x591 <= code <= 0x5C7 or 0x610 <= code <= 0x61A
-            or 0x64B <= code <= 0x65F or code == 0x670 or 0x6D6 <= code <= 0x6ED or 0x1AB0 <= code <= 0x1AFF
-            or 0x1DC0 <= code <= 0x1DFF or 0x20D0 <= code <= 0x20FF or 0xFE00 <= code <= 0xFE2F)
+    return (
+        0x300 <= code <= 0x36F
+        or 0x483 <= code <= 0x489
+        or 0x591 <= code <= 0x5C7
+        or 0x610 <= code <= 0x61A
+        or 0x64B <= code <= 0x65F
+        or code == 0x670
+        or 0x6D6 <= code <= 0x6ED
+        or 0x1AB0 <= code <= 0x1AFF
+        or 0x1DC0 <= code <= 0x1DFF
+        or 0x20D0 <= code <= 0x20FF
+        or 0xFE00 <= code <= 0xFE2F
+    )
 
 
 class _Folding(dict[int, str]):
@@ -33,13 +59,11 @@ class _Folding(dict[int, str]):
         character = chr(code)
         if character in _LETTERS:
             folded = _LETTERS[character]
-        elif character in _APOSTROPHES:
-            folded = ""
-        elif _is_accent(code) and unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        elif character in _APOSTROPHES or (_is_accent(code) and unicodedata.category(character) in ("Mn", "Me", "Cf")):
             folded = ""
         elif unicodedata.category(character)[0] in "LNM":
             folded = character
-        elif unicodedata.category(character) == "Cf":   # joiners, direction marks
+        elif unicodedata.category(character) == "Cf":  # joiners, direction marks
             folded = ""
         else:
             folded = " "
@@ -50,7 +74,7 @@ class _Folding(dict[int, str]):
 
 _FOLDING = _Folding()
 _ASCII = {code: ("" if chr(code) in _APOSTROPHES else chr(code) if chr(code).isalnum() else " ") for code in range(128)}
-_MOST = 1024    # characters of one text that take part in search and sorting
+_MOST = 1024  # characters of one text that take part in search and sorting
 
 
 def fold(text: str) -> str:
@@ -69,17 +93,35 @@ def fold(text: str) -> str:
     return "".join(text.casefold().split())
 
 
-_SAME = str.maketrans({
-    "’": "'", "‘": "'", "ʼ": "'", "´": "'", "`": "'", "“": '"', "”": '"', "„": '"', "‐": "-", "‑": "-", "–": "-",
-    "—": "-", "−": "-", "…": "...", "\x1f": " ", "\x00": " ",
-})
+_SAME = str.maketrans(
+    {
+        "’": "'",
+        "‘": "'",
+        "ʼ": "'",
+        "´": "'",
+        "`": "'",
+        "“": '"',
+        "”": '"',
+        "„": '"',
+        "‐": "-",
+        "‑": "-",
+        "–": "-",
+        "—": "-",
+        "−": "-",
+        "…": "...",
+        "\x1f": " ",
+        "\x00": " ",
+    }
+)
 
 
 def same(text: str) -> str:
     """Equal for two spellings of one name: case, width, quotes, dashes and spaces do not count."""
     if text.isascii():
         return " ".join(text.lower().replace("`", "'").split())
-    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(_SAME).split())
+    return " ".join(
+        unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(_SAME).split()
+    )
 
 
 _ARTICLE = re.compile(r"\s*(?:the|an?)\s+(?=\S)", re.IGNORECASE)
@@ -89,7 +131,7 @@ _DIGITS = re.compile(r"\d+")
 def sort_key(text: str) -> str:
     """For names of artists and albums: without a leading English article, numbers by their value."""
     article = _ARTICLE.match(text)
-    key = fold(text[article.end():] if article else text)
+    key = fold(text[article.end() :] if article else text)
     if any(map(str.isdigit, key)):
         key = _DIGITS.sub(lambda found: found.group().zfill(6), key)
     return key
@@ -110,10 +152,12 @@ def letter(first: str) -> str:
 # ---- words for the index -----------------------------------------------------------------------------------------
 
 # Scripts written without spaces are indexed as pairs of characters.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
 _RUN = re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
-_JOINT = re.compile(r"\w[^\w\s'’]+\w|[$@]\w|\w\$")     # AC/DC, R.E.M., Ke$ha
+_JOINT = re.compile(r"\w[^\w\s'’]+\w|[$@]\w|\w\$")  # AC/DC, R.E.M., Ke$ha
 _LOOKS_LIKE = str.maketrans({"!": "i", "$": "s", "@": "a"})
 _LONGEST = 40
 
@@ -134,7 +178,7 @@ def _pieces(folded: str) -> list[str]:
             continue
         for run in _RUN.findall(word):
             if _IS_UNSPACED.match(run):
-                tokens.extend(run[i:i + 2] for i in range(len(run)))
+                tokens.extend(run[i : i + 2] for i in range(len(run)))
             else:
                 tokens.append(run)
     return tokens
@@ -148,9 +192,8 @@ def index_words(text: str, folded: str | None = None) -> list[str]:
     """The tokens under which `text` can be found: its words, and joined spellings (AC/DC → ac dc acdc)."""
     if folded is None:
         folded = fold(text)
-    if not folded.isascii() or not folded.isalnum():
-        if folded and _wordless(folded):
-            return [_symbols(folded)]
+    if folded and not folded.isalnum() and _wordless(folded):
+        return [_symbols(folded)]
     tokens = _pieces(folded)
     if _JOINT.search(text):
         for word in text[:_MOST].split():
@@ -163,7 +206,7 @@ def index_words(text: str, folded: str | None = None) -> list[str]:
     return tokens
 
 
-MOST_WORDS = 12     # of a question
+MOST_WORDS = 12  # of a question
 
 
 def query_words(text: str) -> list[tuple[str, bool]]:
@@ -180,7 +223,7 @@ def query_words(text: str) -> list[tuple[str, bool]]:
                 if len(run) == 1:
                     asked[run] = True
                 for i in range(len(run) - 1):
-                    asked.setdefault(run[i:i + 2], False)
+                    asked.setdefault(run[i : i + 2], False)
             else:
                 asked[run[:_LONGEST]] = True
     return list(asked.items())[:MOST_WORDS]
@@ -188,8 +231,12 @@ def query_words(text: str) -> list[tuple[str, bool]]:
 
 def in_vocabulary(word: str) -> bool:
     """Whether `word` takes part in finding by parts and with typos."""
-    return (3 <= len(word) <= 32 and not word.isdecimal() and not _IS_UNSPACED.search(word)
-            and not "\ue000" <= word[0] <= "\uf8ff")
+    return (
+        3 <= len(word) <= 32
+        and not word.isdecimal()
+        and not _IS_UNSPACED.search(word)
+        and not "\ue000" <= word[0] <= "\uf8ff"
+    )
 
 
 def tails(word: str) -> list[str]:
@@ -201,13 +248,30 @@ def slips(word: str) -> set[int]:
     """Numbers that `word` shares with most words one slip away: of itself, and of itself without each letter."""
     if len(word) < 4:
         return {zlib.crc32(word.encode())}
-    return {zlib.crc32((word[:i] + word[i + 1:]).encode()) for i in range(len(word))} | {zlib.crc32(word.encode())}
+    return {zlib.crc32((word[:i] + word[i + 1 :]).encode()) for i in range(len(word))} | {zlib.crc32(word.encode())}
 
 
-_SOUNDS = str.maketrans({
-    "c": "k", "q": "k", "z": "s", "v": "f", "w": "f", "j": "y", "x": "k", "d": "t", "b": "p", "g": "k",
-    "a": None, "e": None, "i": None, "o": None, "u": None, "y": None, "h": None,
-})
+_SOUNDS = str.maketrans(
+    {
+        "c": "k",
+        "q": "k",
+        "z": "s",
+        "v": "f",
+        "w": "f",
+        "j": "y",
+        "x": "k",
+        "d": "t",
+        "b": "p",
+        "g": "k",
+        "a": None,
+        "e": None,
+        "i": None,
+        "o": None,
+        "u": None,
+        "y": None,
+        "h": None,
+    }
+)
 
 
 def sound(word: str) -> str:

@@ -25,15 +25,43 @@ class Genres:
         self._database = database
         self._counts = Counts()
 
-    def list(self, person: Person, *, sort: str = "name", limit: int = 100, cursor: str | None = None,
-             offset: int | None = None) -> Page[Genre]:
+    def list(
+        self,
+        person: Person,
+        *,
+        sort: str = "name",
+        limit: int = 100,
+        cursor: str | None = None,
+        offset: int | None = None,
+    ) -> Page[Genre]:
         """A page of genres. Raises BadInput."""
         order, name, descending = parse_sort(sort, SORTS)
         with self._database.read() as conn:
-            listed = Listed("genres", genres.c.id, (genres.c.track_count > 0,), person.user_id, (), revisions.library(conn))
-            found, following = page_ids(conn, listed, sort=order, name=name, descending=descending, limit=limit,
-                                        cursor=cursor, offset=offset, seed=None)
-            rows = {row[0]: Genre(name=row[1], track_count=row[2], album_count=row[3]) for row in conn.execute(
-                select(genres.c.id, genres.c.name, genres.c.track_count, genres.c.album_count).where(genres.c.id.in_(found)))}
-            return Page(items=[rows[one] for one in found], next_cursor=following, total=self._counts.total(conn, listed),
-                        revision=revisions.current(conn))
+            listed = Listed(
+                "genres", genres.c.id, (genres.c.track_count > 0,), person.user_id, (), revisions.library(conn)
+            )
+            found, following = page_ids(
+                conn,
+                listed,
+                sort=order,
+                name=name,
+                descending=descending,
+                limit=limit,
+                cursor=cursor,
+                offset=offset,
+                seed=None,
+            )
+            rows = {
+                row[0]: Genre(name=row[1], track_count=row[2], album_count=row[3])
+                for row in conn.execute(
+                    select(genres.c.id, genres.c.name, genres.c.track_count, genres.c.album_count).where(
+                        genres.c.id.in_(found)
+                    )
+                )
+            }
+            return Page(
+                items=[rows[one] for one in found],
+                next_cursor=following,
+                total=self._counts.total(conn, listed),
+                revision=revisions.current(conn),
+            )

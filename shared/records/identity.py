@@ -17,10 +17,25 @@ from shared.records.folding import same, sort_key
 
 UNKNOWN_ARTIST = "Unknown artist"
 VARIOUS_ARTISTS = "Various Artists"
-_VARIOUS = frozenset({"various artists", "various", "va", "v.a.", "v/a", "verschiedene interpreten", "verschiedene",
-                      "artistes divers", "varios artistas", "vari artisti", "varios"})
+_VARIOUS = frozenset(
+    {
+        "various artists",
+        "various",
+        "va",
+        "v.a.",
+        "v/a",
+        "verschiedene interpreten",
+        "verschiedene",
+        "artistes divers",
+        "varios artistas",
+        "vari artisti",
+        "varios",
+    }
+)
 _DISC_FOLDER = re.compile(r"(?:cd|dis[ck]|dvd|lp|vinyl|volume|vol\.?|side)[ ._-]*(?:\d{1,3}|[a-f])\b.*", re.IGNORECASE)
-_NUMBER_FIRST = re.compile(r"^(?:(?P<disc>\d{1,2})[-.](?P<of_disc>\d{1,3})|(?P<number>\d{1,3}))(?:\s*[-._)\]]+\s*|\s+)(?=\S)")
+_NUMBER_FIRST = re.compile(
+    r"^(?:(?P<disc>\d{1,2})[-.](?P<of_disc>\d{1,3})|(?P<number>\d{1,3}))(?:\s*[-._)\]]+\s*|\s+)(?=\S)"
+)
 _LAST = 99_999  # where tracks without a number stand on their disc
 
 
@@ -29,12 +44,12 @@ class Identity:
     """What a reading is, with every gap filled."""
 
     title: str
-    artist: str                         # as shown
-    credits: tuple[Credit, ...]         # at least one artist; in the order of roles, then of the tag
+    artist: str  # as shown
+    credits: tuple[Credit, ...]  # at least one artist; in the order of roles, then of the tag
     album: str | None
-    album_artist: str | None            # as shown; None: loose, or no album
-    album_credits: tuple[Credit, ...]   # of the album artist; () when loose
-    key: str | None                     # None: no album
+    album_artist: str | None  # as shown; None: loose, or no album
+    album_credits: tuple[Credit, ...]  # of the album artist; () when loose
+    key: str | None  # None: no album
     loose: bool
     compilation: bool
     track_number: int | None
@@ -70,7 +85,7 @@ def album_sort_key(album: str, artist: str) -> str:
     return f"{sort_key(album)}\x1f{sort_key(artist)}"
 
 
-NO_ALBUM_SORT_KEY = "\U0010fffd"    # after all albums
+NO_ALBUM_SORT_KEY = "\U0010fffd"  # after all albums
 
 
 def is_various(artist: str) -> bool:
@@ -86,7 +101,7 @@ def _named_by_file(path: str) -> tuple[str, int | None, int | None]:
     found = _NUMBER_FIRST.match(stem)
     if found is None:
         return stem.replace("_", " ").strip() or stem, None, None
-    title = stem[found.end():].replace("_", " ").strip()
+    title = stem[found.end() :].replace("_", " ").strip()
     if found["of_disc"]:
         return title or stem, int(found["disc"]), int(found["of_disc"])
     return title or stem, None, int(found["number"])
@@ -126,9 +141,19 @@ def identify(root_id: int, path: str, metadata: Metadata) -> Identity:
         key = f"by:{same(album_artist)}\x1f{same(album)}"
     else:
         key = loose_key(root_id, path, album)
-    return Identity(title, artist, credits, album, album_artist, album_artists, key, album_artist is None,
-                    metadata.compilation or (album_artist is not None and is_various(album_artist)),
-                    track_number, disc_number)
+    return Identity(
+        title,
+        artist,
+        credits,
+        album,
+        album_artist,
+        album_artists,
+        key,
+        album_artist is None,
+        metadata.compilation or (album_artist is not None and is_various(album_artist)),
+        track_number,
+        disc_number,
+    )
 
 
 _RANKS = {role: rank for rank, role in enumerate(ROLES)}

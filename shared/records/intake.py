@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shared.model.scan import BadFile, Batch, ChangedFile, Found, MovedFile, NewFile, Picture
+from shared.model.scan import BadFile, Batch, ChangedFile, Found, MovedFile, Picture
 from shared.model.track import Credit, Metadata, Reading
 from shared.records import folding, identity
 from shared.records.moments import make_uids
@@ -29,7 +29,7 @@ class Ready:
 
     found: Found
     reading: Reading
-    metadata: Metadata          # the reading's, with a person's edits laid over it
+    metadata: Metadata  # the reading's, with a person's edits laid over it
     sha256: str | None
     identity: identity.Identity
     sort_key: str
@@ -38,7 +38,9 @@ class Ready:
     album_tokens: str
 
 
-def make_ready(root_id: int, found: Found, reading: Reading, sha256: str | None, metadata: Metadata | None = None) -> Ready:
+def make_ready(
+    root_id: int, found: Found, reading: Reading, sha256: str | None, metadata: Metadata | None = None
+) -> Ready:
     metadata = metadata or reading.metadata
     its = identity.identify(root_id, found.path, metadata)
     title = folding.fold(its.title)
@@ -46,8 +48,16 @@ def make_ready(root_id: int, found: Found, reading: Reading, sha256: str | None,
     if its.album_artist and its.album_artist != its.artist and not identity.is_various(its.album_artist):
         artist_tokens = f"{artist_tokens} {name_of(its.album_artist).tokens}"
     return Ready(
-        found, reading, metadata, sha256, its, folding.fold(metadata.title_sort) if metadata.title_sort else title,
-        " ".join(folding.index_words(its.title, title)), artist_tokens, name_of(its.album).tokens if its.album else "")
+        found,
+        reading,
+        metadata,
+        sha256,
+        its,
+        folding.fold(metadata.title_sort) if metadata.title_sort else title,
+        " ".join(folding.index_words(its.title, title)),
+        artist_tokens,
+        name_of(its.album).tokens if its.album else "",
+    )
 
 
 def edited(metadata: Metadata, edits: dict[str, Any]) -> Metadata:
@@ -84,16 +94,57 @@ class _KnownTrack:
     credits: dict[tuple[str, int], int]
 
 
-_TRACK = ("title", "sort_key", "artist", "artist_sort_key", "album_id", "album_sort_key", "album_position",
-          "track_number", "track_total", "disc_number", "disc_total", "year", "year_key", "date", "original_date",
-          "duration_ms", "bpm", "isrc", "recording_mbid", "comment", "track_gain_db", "track_peak", "album_gain_db",
-          "album_peak", "has_lyrics", "artwork_id")
-_FILE = ("root_id", "path", "size_bytes", "mtime_ns", "device", "inode", "format", "mime_type", "bitrate_kbps",
-         "sample_rate_hz", "bit_depth", "channels", "picture_bytes", "audio_md5", "sha256")
-_INSERT_TRACK = (f"INSERT INTO tracks ({', '.join(_TRACK)}, id, uid, added_at, added_rev, changed_rev) "
-                 f"VALUES ({', '.join('?' * (len(_TRACK) + 5))})")
+_TRACK = (
+    "title",
+    "sort_key",
+    "artist",
+    "artist_sort_key",
+    "album_id",
+    "album_sort_key",
+    "album_position",
+    "track_number",
+    "track_total",
+    "disc_number",
+    "disc_total",
+    "year",
+    "year_key",
+    "date",
+    "original_date",
+    "duration_ms",
+    "bpm",
+    "isrc",
+    "recording_mbid",
+    "comment",
+    "track_gain_db",
+    "track_peak",
+    "album_gain_db",
+    "album_peak",
+    "has_lyrics",
+    "artwork_id",
+)
+_FILE = (
+    "root_id",
+    "path",
+    "size_bytes",
+    "mtime_ns",
+    "device",
+    "inode",
+    "format",
+    "mime_type",
+    "bitrate_kbps",
+    "sample_rate_hz",
+    "bit_depth",
+    "channels",
+    "picture_bytes",
+    "audio_md5",
+    "sha256",
+)
+_INSERT_TRACK = (
+    f"INSERT INTO tracks ({', '.join(_TRACK)}, id, uid, added_at, added_rev, changed_rev) "
+    f"VALUES ({', '.join('?' * (len(_TRACK) + 5))})"
+)
 _UPDATE_TRACK = f"UPDATE tracks SET {', '.join(f'{name} = ?' for name in _TRACK)}, changed_rev = ? WHERE id = ?"
-_INSERT_FILE = (f"INSERT INTO files ({', '.join(_FILE)}, id, track_id) VALUES ({', '.join('?' * (len(_FILE) + 2))})")
+_INSERT_FILE = f"INSERT INTO files ({', '.join(_FILE)}, id, track_id) VALUES ({', '.join('?' * (len(_FILE) + 2))})"
 _UPDATE_FILE = f"UPDATE files SET {', '.join(f'{name} = ?' for name in _FILE)} WHERE id = ?"
 
 
@@ -118,9 +169,12 @@ class Intake:
         """All of `batch`; `new` are its new files made ready."""
         changed = list(batch.changed)
         again = self._already_there([one.found.path for one in new])
-        if again:   # a scan that was cut off after its commit, or two at once: they are changed, not new
-            changed.extend(ChangedFile(again[one.found.path], one.found, one.reading, one.sha256)
-                           for one in new if one.found.path in again)
+        if again:  # a scan that was cut off after its commit, or two at once: they are changed, not new
+            changed.extend(
+                ChangedFile(again[one.found.path], one.found, one.reading, one.sha256)
+                for one in new
+                if one.found.path in again
+            )
             new = [one for one in new if one.found.path not in again]
         pictured = self._keep_pictures(batch.pictures) if batch.pictures else set()
         self._change(changed)
@@ -128,7 +182,9 @@ class Intake:
         self._move(batch.moved)
         self._mark(batch.returned, None)
         self.missing = self._mark(batch.missing, self._now)
-        self._keep_bad(batch.bad, [*batch.cured, *(one.found.path for one in new), *(one.found.path for one in changed)])
+        self._keep_bad(
+            batch.bad, [*batch.cured, *(one.found.path for one in new), *(one.found.path for one in changed)]
+        )
         self._settling.albums |= pictured
         self.finish()
 
@@ -142,8 +198,11 @@ class Intake:
     def _already_there(self, paths: Iterable[str]) -> dict[str, int]:
         there: dict[str, int] = {}
         for marks, part in chunks(paths):
-            there.update(self._cursor.execute(
-                f"SELECT path, id FROM files WHERE root_id = ? AND path IN ({marks})", (self._root_id, *part)).fetchall())
+            there.update(
+                self._cursor.execute(
+                    f"SELECT path, id FROM files WHERE root_id = ? AND path IN ({marks})", (self._root_id, *part)
+                ).fetchall()
+            )
         return there
 
     def _add(self, new: Sequence[Ready]) -> None:
@@ -165,8 +224,13 @@ class Intake:
             if one.reading.lyrics:
                 lyrics.extend(_lyrics_rows(number, one.reading))
             self._indexing.track(number, one.title_tokens, one.artist_tokens, one.album_tokens, known=False)
-            self._settling.added((album_id, frozenset(row[3] for row in its_credits if row[1] in ("artist", "albumartist")),
-                                  frozenset(row[2] for row in its_genres)))
+            self._settling.added(
+                (
+                    album_id,
+                    frozenset(row[3] for row in its_credits if row[1] in ("artist", "albumartist")),
+                    frozenset(row[2] for row in its_genres),
+                )
+            )
         self._write_names()
         cursor.executemany(_INSERT_TRACK, tracks)
         cursor.executemany(_INSERT_FILE, files)
@@ -225,18 +289,33 @@ class Intake:
     def _move(self, moved: Sequence[MovedFile]) -> None:
         if not moved:
             return
-        tracks = {row[0]: row[1] for row in self._pairs("SELECT id, track_id FROM files WHERE id IN ({})",
-                                                        (one.file_id for one in moved))}
+        tracks = {
+            row[0]: row[1]
+            for row in self._pairs("SELECT id, track_id FROM files WHERE id IN ({})", (one.file_id for one in moved))
+        }
         there = [one for one in moved if one.file_id in tracks]
         self._make_way([(one.file_id, one.found.path) for one in there])
         self._cursor.executemany(
             "UPDATE files SET root_id = ?, path = ?, size_bytes = ?, mtime_ns = ?, device = ?, inode = ?, "
             "missing_since = NULL WHERE id = ?",
-            [(self._root_id, one.found.path, one.found.size_bytes, one.found.mtime_ns, one.found.device,
-              one.found.inode, one.file_id) for one in there])
+            [
+                (
+                    self._root_id,
+                    one.found.path,
+                    one.found.size_bytes,
+                    one.found.mtime_ns,
+                    one.found.device,
+                    one.found.inode,
+                    one.file_id,
+                )
+                for one in there
+            ],
+        )
         ids = list(tracks.values())
         self._settling.albums.update(
-            row[0] for row in self._pairs("SELECT album_id, id FROM tracks WHERE album_id IS NOT NULL AND id IN ({})", ids))
+            row[0]
+            for row in self._pairs("SELECT album_id, id FROM tracks WHERE album_id IS NOT NULL AND id IN ({})", ids)
+        )
         self._touch(ids)
         self.moved += len(there)
 
@@ -253,37 +332,62 @@ class Intake:
                 self._cursor.execute("UPDATE files SET path = ? WHERE id = ?", (f"\x00aside/{other}", other))
             else:
                 # The file at this path is another one now; the old row's own file is gone.
-                self._cursor.execute("UPDATE files SET path = ?, missing_since = coalesce(missing_since, ?) WHERE id = ?",
-                                     (f"{path}\x00replaced/{other}", self._now, other))
-                self._cursor.execute("UPDATE tracks SET changed_rev = ? WHERE id = (SELECT track_id FROM files "
-                                     "WHERE id = ?)", (self._revision, other))
+                self._cursor.execute(
+                    "UPDATE files SET path = ?, missing_since = coalesce(missing_since, ?) WHERE id = ?",
+                    (f"{path}\x00replaced/{other}", self._now, other),
+                )
+                self._cursor.execute(
+                    "UPDATE tracks SET changed_rev = ? WHERE id = (SELECT track_id FROM files WHERE id = ?)",
+                    (self._revision, other),
+                )
 
     def _mark(self, file_ids: Sequence[int], missing_since: float | None) -> int:
         """Missing since then, or back again (None). Those that were already so are left alone; how many moved."""
         moved = 0
         condition = "missing_since IS NULL" if missing_since is not None else "missing_since IS NOT NULL"
         for marks, part in chunks(file_ids):
-            ids = [row[0] for row in self._cursor.execute(
-                f"SELECT track_id FROM files WHERE id IN ({marks}) AND {condition}", part)]
-            self._cursor.execute(f"UPDATE files SET missing_since = ? WHERE id IN ({marks}) AND {condition}",
-                                 (missing_since, *part))
+            ids = [
+                row[0]
+                for row in self._cursor.execute(
+                    f"SELECT track_id FROM files WHERE id IN ({marks}) AND {condition}", part
+                )
+            ]
+            self._cursor.execute(
+                f"UPDATE files SET missing_since = ? WHERE id IN ({marks}) AND {condition}", (missing_since, *part)
+            )
             self._touch(ids)
             moved += len(ids)
         return moved
 
     def _touch(self, track_ids: Sequence[int]) -> None:
-        self._cursor.executemany("UPDATE tracks SET changed_rev = ? WHERE id = ?",
-                                 [(self._revision, track_id) for track_id in track_ids])
+        self._cursor.executemany(
+            "UPDATE tracks SET changed_rev = ? WHERE id = ?", [(self._revision, track_id) for track_id in track_ids]
+        )
 
     def _keep_bad(self, bad: Sequence[BadFile], cured: Sequence[str]) -> None:
-        if cured and self._cursor.execute("SELECT 1 FROM bad_files WHERE root_id = ? LIMIT 1", (self._root_id,)).fetchone():
-            self._cursor.executemany("DELETE FROM bad_files WHERE root_id = ? AND path = ?",
-                                     [(self._root_id, path) for path in cured])
+        if (
+            cured
+            and self._cursor.execute("SELECT 1 FROM bad_files WHERE root_id = ? LIMIT 1", (self._root_id,)).fetchone()
+        ):
+            self._cursor.executemany(
+                "DELETE FROM bad_files WHERE root_id = ? AND path = ?", [(self._root_id, path) for path in cured]
+            )
         self._cursor.executemany(
             "INSERT OR REPLACE INTO bad_files (root_id, path, size_bytes, mtime_ns, reason, message, seen_at) "
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(self._root_id, one.found.path, one.found.size_bytes, one.found.mtime_ns, one.reason, one.message, self._now)
-             for one in bad])
+            [
+                (
+                    self._root_id,
+                    one.found.path,
+                    one.found.size_bytes,
+                    one.found.mtime_ns,
+                    one.reason,
+                    one.message,
+                    self._now,
+                )
+                for one in bad
+            ],
+        )
 
     # ---- pictures
 
@@ -293,11 +397,17 @@ class Intake:
         cursor = self._cursor
         before: dict[str, tuple[int, str, int, int]] = {}
         for marks, part in chunks({one.folder for one in pictures}):
-            for row in cursor.execute("SELECT folder, id, path, size_bytes, mtime_ns FROM artwork WHERE kind = 'sidecar' "
-                                      f"AND root_id = ? AND folder IN ({marks})", (self._root_id, *part)):
+            for row in cursor.execute(
+                "SELECT folder, id, path, size_bytes, mtime_ns FROM artwork WHERE kind = 'sidecar' "
+                f"AND root_id = ? AND folder IN ({marks})",
+                (self._root_id, *part),
+            ):
                 before[row[0]] = row[1:]
-        moved = [one for one in pictures
-                 if before.get(one.folder, (0, "", 0, 0))[1:] != (one.path, one.size_bytes, one.mtime_ns)]
+        moved = [
+            one
+            for one in pictures
+            if before.get(one.folder, (0, "", 0, 0))[1:] != (one.path, one.size_bytes, one.mtime_ns)
+        ]
         wanted: dict[Any, tuple[int, str, str, int, int]] = {}
         for one in moved:
             was = before.get(one.folder)
@@ -313,18 +423,23 @@ class Intake:
             rows = cursor.execute(
                 "SELECT f.path, t.album_id FROM files f JOIN tracks t ON t.id = f.track_id WHERE f.root_id = ? "
                 "AND f.path >= ? AND f.path < ? AND t.album_id IS NOT NULL",
-                (self._root_id, begin, f"{begin[:-1]}0" if begin else "\U0010ffff"))
+                (self._root_id, begin, f"{begin[:-1]}0" if begin else "\U0010ffff"),
+            )
             touched.update(album_id for path, album_id in rows if path.count("/") <= depth + 1)
         return touched
 
     # ---- rows
 
     def _load(self, ready: Sequence[Ready]) -> None:
-        self._names.load({credit for one in ready for credit in one.identity.credits},
-                         {genre for one in ready for genre in one.metadata.genres})
+        self._names.load(
+            {credit for one in ready for credit in one.identity.credits},
+            {genre for one in ready for genre in one.metadata.genres},
+        )
         keys = {one.identity.key for one in ready if one.identity.key is not None} - self._album_ids.keys()
         for marks, part in chunks(keys):
-            self._album_ids.update(self._cursor.execute(f"SELECT key, id FROM albums WHERE key IN ({marks})", part).fetchall())
+            self._album_ids.update(
+                self._cursor.execute(f"SELECT key, id FROM albums WHERE key IN ({marks})", part).fetchall()
+            )
 
     def _album(self, one: Ready, before: int | None) -> int | None:
         """The album of a reading, made when there is none of its key; its latest names are kept for settling."""
@@ -340,15 +455,31 @@ class Intake:
             self._settling.new_albums.add(album_id)
             name = name_of(its.album)
             artist = its.album_artist or its.artist
-            self._new_albums.append((album_id, its.key, int(its.loose), its.album, name.sort_key, name.search_key, artist,
-                                     name_of(artist).sort_key, before))
+            self._new_albums.append(
+                (
+                    album_id,
+                    its.key,
+                    int(its.loose),
+                    its.album,
+                    name.sort_key,
+                    name.search_key,
+                    artist,
+                    name_of(artist).sort_key,
+                    before,
+                )
+            )
         hint = self._settling.hints.get(album_id)
         mbid = its.key[5:] if its.key.startswith("mbid:") else None
         if hint is None:
             hint = self._settling.hints[album_id] = Hint(
-                its.album, folding.sort_key(metadata.album_sort) if metadata.album_sort else name_of(its.album).sort_key,
-                its.album_artist, [(self._names.artist(credit), credit.name) for credit in its.album_credits],
-                its.compilation, mbid, metadata.release_group_mbid if mbid else None)
+                its.album,
+                folding.sort_key(metadata.album_sort) if metadata.album_sort else name_of(its.album).sort_key,
+                its.album_artist,
+                [(self._names.artist(credit), credit.name) for credit in its.album_credits],
+                its.compilation,
+                mbid,
+                metadata.release_group_mbid if mbid else None,
+            )
         elif its.compilation:
             hint.compilation = True
         number = its.disc_number or 1
@@ -362,8 +493,11 @@ class Intake:
             self._cursor.executemany(
                 "INSERT INTO albums (id, key, loose, title, sort_key, search_key, artist, artist_sort_key, "
                 "predecessor_id, uid, added_at, added_rev, changed_rev) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [(*row, uid, self._now, self._revision, self._revision)
-                 for row, uid in zip(self._new_albums, make_uids(len(self._new_albums)), strict=True)])
+                [
+                    (*row, uid, self._now, self._revision, self._revision)
+                    for row, uid in zip(self._new_albums, make_uids(len(self._new_albums)), strict=True)
+                ],
+            )
             self._new_albums = []
 
     def _track_row(self, one: Ready, album_id: int | None) -> tuple[Any, ...]:
@@ -375,23 +509,64 @@ class Intake:
             if reading.picture_bytes:
                 found = one.found
                 artwork_id = self._settling.embedded_artwork(
-                    {0: (self._root_id, found.path, found.size_bytes, found.mtime_ns)})[0]
+                    {0: (self._root_id, found.path, found.size_bytes, found.mtime_ns)}
+                )[0]
         else:
-            album_key = f"{self._settling.hints[album_id].sort_key}\x1f{name_of(its.album_artist or its.artist).sort_key}"
-        return (its.title, one.sort_key, its.artist, artist, album_id, album_key,
-                identity.position(its.disc_number, its.track_number), its.track_number, metadata.track_total,
-                its.disc_number, metadata.disc_total, metadata.year, metadata.year or 0, metadata.date, metadata.original_date,
-                reading.facts.duration_ms, metadata.bpm, metadata.isrc, metadata.recording_mbid, metadata.comment,
-                gain.track_gain_db, gain.track_peak, gain.album_gain_db, gain.album_peak, int(bool(reading.lyrics)),
-                artwork_id)
+            album_key = (
+                f"{self._settling.hints[album_id].sort_key}\x1f{name_of(its.album_artist or its.artist).sort_key}"
+            )
+        return (
+            its.title,
+            one.sort_key,
+            its.artist,
+            artist,
+            album_id,
+            album_key,
+            identity.position(its.disc_number, its.track_number),
+            its.track_number,
+            metadata.track_total,
+            its.disc_number,
+            metadata.disc_total,
+            metadata.year,
+            metadata.year or 0,
+            metadata.date,
+            metadata.original_date,
+            reading.facts.duration_ms,
+            metadata.bpm,
+            metadata.isrc,
+            metadata.recording_mbid,
+            metadata.comment,
+            gain.track_gain_db,
+            gain.track_peak,
+            gain.album_gain_db,
+            gain.album_peak,
+            int(bool(reading.lyrics)),
+            artwork_id,
+        )
 
     def _file_row(self, one: Ready) -> tuple[Any, ...]:
         found, reading, facts = one.found, one.reading, one.reading.facts
-        return (self._root_id, found.path, found.size_bytes, found.mtime_ns, found.device, found.inode, facts.format,
-                facts.mime_type, facts.bitrate_kbps, facts.sample_rate_hz, facts.bit_depth, facts.channels,
-                reading.picture_bytes, reading.audio_md5, one.sha256)
+        return (
+            self._root_id,
+            found.path,
+            found.size_bytes,
+            found.mtime_ns,
+            found.device,
+            found.inode,
+            facts.format,
+            facts.mime_type,
+            facts.bitrate_kbps,
+            facts.sample_rate_hz,
+            facts.bit_depth,
+            facts.channels,
+            reading.picture_bytes,
+            reading.audio_md5,
+            one.sha256,
+        )
 
-    def _parts(self, one: Ready, track_id: int) -> tuple[list[tuple[int, str, int, int, str]], list[tuple[int, int, int]]]:
+    def _parts(
+        self, one: Ready, track_id: int
+    ) -> tuple[list[tuple[int, str, int, int, str]], list[tuple[int, int, int]]]:
         credits: list[tuple[int, str, int, int, str]] = []
         positions: defaultdict[str, int] = defaultdict(int)
         for credit in one.identity.credits:
@@ -400,22 +575,33 @@ class Intake:
         genre_ids = dict.fromkeys(self._names.genre(genre) for genre in one.metadata.genres)
         return credits, [(track_id, i, genre_id) for i, genre_id in enumerate(genre_ids)]
 
-    def _write_parts(self, credits: list[tuple[Any, ...]], genres: list[tuple[Any, ...]], lyrics: list[tuple[Any, ...]]) -> None:
+    def _write_parts(
+        self, credits: list[tuple[Any, ...]], genres: list[tuple[Any, ...]], lyrics: list[tuple[Any, ...]]
+    ) -> None:
         cursor = self._cursor
-        cursor.executemany("INSERT INTO credits (track_id, role, position, artist_id, name) VALUES (?, ?, ?, ?, ?)", credits)
+        cursor.executemany(
+            "INSERT INTO credits (track_id, role, position, artist_id, name) VALUES (?, ?, ?, ?, ?)", credits
+        )
         cursor.executemany("INSERT INTO track_genres (track_id, position, genre_id) VALUES (?, ?, ?)", genres)
-        cursor.executemany("INSERT INTO lyrics (track_id, position, source, synced, language, text) VALUES (?, ?, ?, ?, ?, ?)",
-                           lyrics)
+        cursor.executemany(
+            "INSERT INTO lyrics (track_id, position, source, synced, language, text) VALUES (?, ?, ?, ?, ?, ?)", lyrics
+        )
 
     def _known(self, file_ids: Iterable[int]) -> list[_KnownTrack]:
         found: list[_KnownTrack] = []
         for marks, part in chunks(file_ids):
-            some = [_KnownTrack(row[0], row[1], row[2], row[3], row[4], {}) for row in self._cursor.execute(
-                "SELECT f.id, t.id, t.album_id, t.edited, t.trashed_at FROM files f JOIN tracks t ON t.id = f.track_id "
-                f"WHERE f.id IN ({marks})", part)]
+            some = [
+                _KnownTrack(row[0], row[1], row[2], row[3], row[4], {})
+                for row in self._cursor.execute(
+                    "SELECT f.id, t.id, t.album_id, t.edited, t.trashed_at FROM files f "
+                    f"JOIN tracks t ON t.id = f.track_id WHERE f.id IN ({marks})",
+                    part,
+                )
+            ]
             by_track = {one.track_id: one for one in some}
             for track_id, role, place, artist_id in self._pairs(
-                    "SELECT track_id, role, position, artist_id FROM credits WHERE track_id IN ({})", by_track):
+                "SELECT track_id, role, position, artist_id FROM credits WHERE track_id IN ({})", by_track
+            ):
                 by_track[track_id].credits[(role, place)] = artist_id
             found.extend(some)
         return found

@@ -16,7 +16,8 @@ from shared.records import revisions
 from shared.records.albums import album_id_of
 from shared.records.artists import artist_id_of
 from shared.records.moments import shown
-from shared.records.tables import credits, plays, queues, tracks
+from shared.records.tables import credits as track_credits
+from shared.records.tables import plays, queues, tracks
 from shared.records.tracks import track_id_of, track_ids_of
 
 MOST_QUEUED = 10_000
@@ -29,28 +30,33 @@ class Queue:
     track_ids: list[str]
     index: int
     position_ms: int
-    updated_at: str | None      # None: nothing was ever saved
+    updated_at: str | None  # None: nothing was ever saved
 
 
 def _favour(kind: str) -> tuple[str, str]:
     return (
-        f"INSERT INTO {kind}_listening (user_id, {kind}_id, favourite_at, changed_rev) VALUES (:user, :thing, :at, :rev) "
-        f"ON CONFLICT (user_id, {kind}_id) DO UPDATE SET favourite_at = excluded.favourite_at, "
-        "changed_rev = excluded.changed_rev",
+        f"INSERT INTO {kind}_listening (user_id, {kind}_id, favourite_at, changed_rev) "
+        f"VALUES (:user, :thing, :at, :rev) ON CONFLICT (user_id, {kind}_id) "
+        "DO UPDATE SET favourite_at = excluded.favourite_at, changed_rev = excluded.changed_rev",
         f"SELECT favourite_at FROM {kind}_listening WHERE user_id = :user AND {kind}_id = :thing",
     )
 
 
-_RATE = text("INSERT INTO track_listening (user_id, track_id, rating, changed_rev) VALUES (:user, :thing, :rating, :rev) "
-             "ON CONFLICT (user_id, track_id) DO UPDATE SET rating = excluded.rating, changed_rev = excluded.changed_rev")
+_RATE = text(
+    "INSERT INTO track_listening (user_id, track_id, rating, changed_rev) VALUES (:user, :thing, :rating, :rev) "
+    "ON CONFLICT (user_id, track_id) DO UPDATE SET rating = excluded.rating, changed_rev = excluded.changed_rev"
+)
 
 
 def _count_play(kind: str) -> str:
-    return (f"INSERT INTO {kind}_listening (user_id, {kind}_id, play_count, last_played_at, changed_rev) "
-            f"VALUES (:user, :thing, 1, :at, :rev) ON CONFLICT (user_id, {kind}_id) DO UPDATE SET "
-            f"play_count = {kind}_listening.play_count + 1, last_played_at = CASE WHEN {kind}_listening.last_played_at IS NULL "
-            f"OR {kind}_listening.last_played_at < excluded.last_played_at THEN excluded.last_played_at "
-            f"ELSE {kind}_listening.last_played_at END, changed_rev = excluded.changed_rev")
+    return (
+        f"INSERT INTO {kind}_listening (user_id, {kind}_id, play_count, last_played_at, changed_rev) "
+        f"VALUES (:user, :thing, 1, :at, :rev) ON CONFLICT (user_id, {kind}_id) DO UPDATE SET "
+        f"play_count = {kind}_listening.play_count + 1, last_played_at = "
+        f"CASE WHEN {kind}_listening.last_played_at IS NULL "
+        f"OR {kind}_listening.last_played_at < excluded.last_played_at THEN excluded.last_played_at "
+        f"ELSE {kind}_listening.last_played_at END, changed_rev = excluded.changed_rev"
+    )
 
 
 class Listening:
@@ -87,8 +93,14 @@ class Listening:
             revision = revisions.bump(conn, library_too=False)
             conn.execute(_RATE, {"user": person.user_id, "thing": track_id, "rating": rating, "rev": revision})
 
-    def play(self, person: Person, track_uid: str, played_at: float | None = None, played_ms: int | None = None,
-             client: str | None = None) -> None:
+    def play(
+        self,
+        person: Person,
+        track_uid: str,
+        played_at: float | None = None,
+        played_ms: int | None = None,
+        client: str | None = None,
+    ) -> None:
         """A track was heard (`played_at`: Unix seconds, None: now): it counts for the track, its album and its artists.
 
         Raises NotFound.
@@ -97,17 +109,27 @@ class Listening:
         with self._database.transaction() as conn:
             track_id = track_id_of(conn, track_uid)
             revision = revisions.bump(conn, library_too=False)
-            conn.execute(insert(plays).values(user_id=person.user_id, track_id=track_id, played_at=at, played_ms=played_ms,
-                                              client=client))
+            conn.execute(
+                insert(plays).values(
+                    user_id=person.user_id, track_id=track_id, played_at=at, played_ms=played_ms, client=client
+                )
+            )
             heard: list[tuple[str, int]] = [("track", track_id)]
             album_id = conn.execute(select(tracks.c.album_id).where(tracks.c.id == track_id)).scalar_one()
             if album_id is not None:
                 heard.append(("album", album_id))
-            heard.extend(("artist", artist_id) for artist_id in conn.execute(
-                select(credits.c.artist_id).distinct()
-                .where(credits.c.track_id == track_id, credits.c.role == "artist")).scalars())
+            heard.extend(
+                ("artist", artist_id)
+                for artist_id in conn.execute(
+                    select(track_credits.c.artist_id)
+                    .distinct()
+                    .where(track_credits.c.track_id == track_id, track_credits.c.role == "artist")
+                ).scalars()
+            )
             for kind, thing in heard:
-                conn.execute(text(_count_play(kind)), {"user": person.user_id, "thing": thing, "at": at, "rev": revision})
+                conn.execute(
+                    text(_count_play(kind)), {"user": person.user_id, "thing": thing, "at": at, "rev": revision}
+                )
 
     # ---- the queue
 
@@ -123,8 +145,12 @@ class Listening:
         kept = [uid for uid in saved if uid in there]
         before = sum(uid in there for uid in saved[:index])
         same_track = index < len(saved) and saved[index] in there
-        return Queue(track_ids=kept, index=min(before, max(len(kept) - 1, 0)),
-                     position_ms=row.position_ms if same_track else 0, updated_at=shown(row.updated_at))
+        return Queue(
+            track_ids=kept,
+            index=min(before, max(len(kept) - 1, 0)),
+            position_ms=row.position_ms if same_track else 0,
+            updated_at=shown(row.updated_at),
+        )
 
     def save_queue(self, person: Person, track_ids: Sequence[str], index: int, position_ms: int) -> None:
         """Keep the queue for other devices. Raises BadInput."""
@@ -132,8 +158,16 @@ class Listening:
             raise BadInput("The queue is too long, or its index lies outside of it.", field="index")
         with self._database.transaction(durable=False) as conn:
             conn.execute(
-                text("INSERT INTO queues (user_id, track_uids, \"index\", position_ms, updated_at) VALUES (:user, :uids, "
-                     ":index, :position, :at) ON CONFLICT (user_id) DO UPDATE SET track_uids = excluded.track_uids, "
-                     "\"index\" = excluded.\"index\", position_ms = excluded.position_ms, updated_at = excluded.updated_at"),
-                {"user": person.user_id, "uids": json.dumps(list(track_ids)), "index": index, "position": position_ms,
-                 "at": time.time()})
+                text(
+                    'INSERT INTO queues (user_id, track_uids, "index", position_ms, updated_at) VALUES (:user, :uids, '
+                    ":index, :position, :at) ON CONFLICT (user_id) DO UPDATE SET track_uids = excluded.track_uids, "
+                    '"index" = excluded."index", position_ms = excluded.position_ms, updated_at = excluded.updated_at'
+                ),
+                {
+                    "user": person.user_id,
+                    "uids": json.dumps(list(track_ids)),
+                    "index": index,
+                    "position": position_ms,
+                    "at": time.time(),
+                },
+            )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import time
 from datetime import UTC, datetime
 
 
@@ -12,10 +13,20 @@ def shown(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
+_DIGITS = "abcdefghijklmnopqrstuvwxyz234567"
+_SINCE = 1_700_000_000  # Unix seconds
+
+
 def make_uids(count: int) -> list[str]:
-    """`count` public ids: 16 lower-case base32 characters each, from the system's randomness."""
-    text = base64.b32encode(secrets.token_bytes(10 * count)).decode("ascii").lower()
-    return [text[i:i + 16] for i in range(0, 16 * count, 16)]
+    """`count` public ids of 16 lower-case base32 characters: the second they were made in (6), and randomness (10).
+
+    Opaque to everybody. Ids made together lie together in an index: wholly random ones would have a scan write
+    hundreds of pages for every batch.
+    """
+    second = max(int(time.time()) - _SINCE, 0)
+    prefix = "".join(_DIGITS[second >> shift & 31] for shift in (25, 20, 15, 10, 5, 0))
+    text = base64.b32encode(secrets.token_bytes(25 * ((count + 3) // 4))).decode("ascii").lower()
+    return sorted(prefix + text[i : i + 10] for i in range(0, 10 * count, 10))
 
 
 def make_uid() -> str:

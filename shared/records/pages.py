@@ -45,7 +45,7 @@ class Heard:
     table: Table
     thing: ColumnElement[int]
     value: ColumnElement[Any]
-    there: ColumnElement[bool]      # whether the value says anything
+    there: ColumnElement[bool]  # whether the value says anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ class Listed:
     id: ColumnElement[int]
     where: tuple[ColumnElement[bool], ...]
     user_id: int
-    scope: tuple[Any, ...]      # what tells this list from others of its kind: for cursors and counts
-    counted_by: int             # the revision that its count holds for
+    scope: tuple[Any, ...]  # what tells this list from others of its kind: for cursors and counts
+    counted_by: int  # the revision that its count holds for
 
 
 class Counts:
@@ -99,8 +99,18 @@ def parse_sort(sort: str, sorts: dict[str, Sort]) -> tuple[Sort, str, bool]:
     return sorts[name], name, sort.startswith("-")
 
 
-def page_ids(conn: Connection, listed: Listed, *, sort: Sort, name: str, descending: bool, limit: int,
-             cursor: str | None, offset: int | None, seed: int | None) -> tuple[list[int], str | None]:
+def page_ids(
+    conn: Connection,
+    listed: Listed,
+    *,
+    sort: Sort,
+    name: str,
+    descending: bool,
+    limit: int,
+    cursor: str | None,
+    offset: int | None,
+    seed: int | None,
+) -> tuple[list[int], str | None]:
     """The ids on a page, and the cursor of the next one (None: this is the last). Raises BadInput."""
     limit = clamp(limit)
     if offset is not None and not 0 <= offset <= _MOST_OFFSET:
@@ -127,8 +137,15 @@ def page_ids(conn: Connection, listed: Listed, *, sort: Sort, name: str, descend
     return [row[0] for row in rows], following
 
 
-def _ordered_page(conn: Connection, listed: Listed, columns: Sequence[ColumnElement[Any]], descending: bool,
-                  limit: int, place: list[Any] | None, offset: int) -> list[tuple[Any, ...]]:
+def _ordered_page(
+    conn: Connection,
+    listed: Listed,
+    columns: Sequence[ColumnElement[Any]],
+    descending: bool,
+    limit: int,
+    place: list[Any] | None,
+    offset: int,
+) -> list[tuple[Any, ...]]:
     query: Select[Any] = select(listed.id, *columns).where(*listed.where)
     keys = (*columns, listed.id)
     if place is not None:
@@ -156,18 +173,28 @@ def _beyond(keys: Sequence[ColumnElement[Any]], place: list[Any], descending: bo
     return and_(first, left < right if descending else left > right)
 
 
-def _heard_page(conn: Connection, listed: Listed, sort: Heard, descending: bool, limit: int, place: list[Any] | None,
-                offset: int) -> list[tuple[Any, ...]]:
+def _heard_page(
+    conn: Connection, listed: Listed, sort: Heard, descending: bool, limit: int, place: list[Any] | None, offset: int
+) -> list[tuple[Any, ...]]:
     """Two parts: what the person has something to say about, and the rest. A place is (part, value, id)."""
     mine = and_(sort.table.c.user_id == bindparam("heard_by", listed.user_id), sort.there)
-    heard = (select(listed.id, literal(1), sort.value)
-             .join_from(listed.id.table, sort.table, sort.thing == listed.id).where(mine, *listed.where))
-    rest = (select(listed.id, literal(0), literal(0))
-            .where(not_(listed.id.in_(select(sort.thing).where(mine))), *listed.where))
+    heard = (
+        select(listed.id, literal(1), sort.value)
+        .join_from(listed.id.table, sort.table, sort.thing == listed.id)
+        .where(mine, *listed.where)
+    )
+    rest = select(listed.id, literal(0), literal(0)).where(
+        not_(listed.id.in_(select(sort.thing).where(mine))), *listed.where
+    )
     part, value, last = 1 if descending else 0, None, None
     if place is not None:
-        if len(place) != 3 or place[0] not in (0, 1) or not all(
-                isinstance(one, (int, float)) and not isinstance(one, bool) and abs(one) < 2**63 for one in place):
+        if (
+            len(place) != 3
+            or place[0] not in (0, 1)
+            or not all(
+                isinstance(one, (int, float)) and not isinstance(one, bool) and abs(one) < 2**63 for one in place
+            )
+        ):
             raise _bad_cursor()
         part, value, last = place
     rows: list[tuple[Any, ...]] = []
@@ -176,8 +203,11 @@ def _heard_page(conn: Connection, listed: Listed, sort: Heard, descending: bool,
         keys: tuple[ColumnElement[Any], ...] = (sort.value, listed.id) if part else (listed.id,)
         if last is not None:
             query = query.where(_beyond(keys, [value, last] if part else [last], descending))
-        found = conn.execute(query.order_by(*(key.desc() if descending else key.asc() for key in keys))
-                             .limit(limit - len(rows)).offset(offset)).all()
+        found = conn.execute(
+            query.order_by(*(key.desc() if descending else key.asc() for key in keys))
+            .limit(limit - len(rows))
+            .offset(offset)
+        ).all()
         rows.extend(tuple(row) for row in found)
         if len(rows) >= limit or part == (0 if descending else 1):
             break
@@ -192,7 +222,7 @@ def _heard_page(conn: Connection, listed: Listed, sort: Heard, descending: bool,
 def _shuffle(thing: ColumnElement[int], seed: int) -> ColumnElement[int]:
     """A number for each id that looks random; the same for the same seed. Integer arithmetic only, no overflow."""
     digest = hashlib.blake2s(str(seed).encode()).digest()
-    a, b, c, d = (int.from_bytes(digest[i:i + 4], "big") % 2**30 + 1 for i in (0, 4, 8, 12))
+    a, b, c, d = (int.from_bytes(digest[i : i + 4], "big") % 2**30 + 1 for i in (0, 4, 8, 12))
     one = (thing % (2**31) * a + b) % 2147483647
     two = (thing % (2**31) * c + d) % 2147483629
     return ((one * two) % 2305843009213693951 % 2147483587).label("shuffled").element

@@ -26,7 +26,7 @@ class UserRow:
     username: str
     password_hash: str
     role: str
-    created_at: float       # Unix seconds
+    created_at: float  # Unix seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class TokenRow:
     id: int
     uid: str
     user_id: int
-    kind: str               # session | device
+    kind: str  # session | device
     name: str
     scope: str
     created_at: float
@@ -44,10 +44,21 @@ class TokenRow:
 
 
 _USER = (users.c.id, users.c.uid, users.c.username, users.c.password_hash, users.c.role, users.c.created_at)
-_TOKEN = (tokens.c.id, tokens.c.uid, tokens.c.user_id, tokens.c.kind, tokens.c.name, tokens.c.scope,
-          tokens.c.created_at, tokens.c.expires_at, tokens.c.last_used_at, tokens.c.last_address)
-_FIND_TOKEN = (select(*_TOKEN, *_USER).join(users, users.c.id == tokens.c.user_id)
-               .where(tokens.c.hash == bindparam("hash")))
+_TOKEN = (
+    tokens.c.id,
+    tokens.c.uid,
+    tokens.c.user_id,
+    tokens.c.kind,
+    tokens.c.name,
+    tokens.c.scope,
+    tokens.c.created_at,
+    tokens.c.expires_at,
+    tokens.c.last_used_at,
+    tokens.c.last_address,
+)
+_FIND_TOKEN = (
+    select(*_TOKEN, *_USER).join(users, users.c.id == tokens.c.user_id).where(tokens.c.hash == bindparam("hash"))
+)
 _ROLES_THAT_OWN = "owner"
 
 
@@ -91,8 +102,15 @@ class People:
                 raise Conflict("This station has an owner already.")
             return _make(conn, username, password_hash, _ROLES_THAT_OWN)
 
-    def change_user(self, uid: str, *, username: str | None = None, password_hash: str | None = None,
-                    role: str | None = None, only_if_hash: str | None = None) -> UserRow:
+    def change_user(
+        self,
+        uid: str,
+        *,
+        username: str | None = None,
+        password_hash: str | None = None,
+        role: str | None = None,
+        only_if_hash: str | None = None,
+    ) -> UserRow:
         """Change what is given; nothing when the password's hash is no longer `only_if_hash`. The user as it is then.
 
         Raises NotFound; Conflict when the name is taken or the last owner would be one no more.
@@ -123,26 +141,54 @@ class People:
             user = _get(conn, uid)
             if user.role == _ROLES_THAT_OWN and _owners(conn) == 1:
                 raise Conflict("The last owner stays: make another owner first.")
-            seen = conn.execute(select(playlists.c.uid).where(
-                playlists.c.user_id == user.id, playlists.c.visibility != "private")).scalars().all()
+            seen = (
+                conn.execute(
+                    select(playlists.c.uid).where(playlists.c.user_id == user.id, playlists.c.visibility != "private")
+                )
+                .scalars()
+                .all()
+            )
             if seen:
                 remember_removed(driver_cursor(conn), "playlist", seen, revisions.bump(conn, library_too=False))
             conn.execute(delete(users).where(users.c.id == user.id))
 
     # ---- tokens
 
-    def add_token(self, *, user_id: int, kind: str, hash: bytes, name: str = "", scope: str = "own",  # noqa: A002
-                  expires_at: float | None = None, last_address: str | None = None) -> int:
+    def add_token(
+        self,
+        *,
+        user_id: int,
+        kind: str,
+        hash: bytes,
+        name: str = "",
+        scope: str = "own",
+        expires_at: float | None = None,
+        last_address: str | None = None,
+    ) -> int:
         """The new token's inner id. Raises NotFound when the user is gone."""
         with self._database.transaction() as conn:
             try:
-                return int(conn.execute(insert(tokens).values(
-                    uid=make_uid(), user_id=user_id, kind=kind, hash=hash, name=name, scope=scope, created_at=time.time(),
-                    expires_at=expires_at, last_address=last_address).returning(tokens.c.id)).scalar_one())
+                return int(
+                    conn.execute(
+                        insert(tokens)
+                        .values(
+                            uid=make_uid(),
+                            user_id=user_id,
+                            kind=kind,
+                            hash=hash,
+                            name=name,
+                            scope=scope,
+                            created_at=time.time(),
+                            expires_at=expires_at,
+                            last_address=last_address,
+                        )
+                        .returning(tokens.c.id)
+                    ).scalar_one()
+                )
             except IntegrityError as error:
                 raise NotFound("There is no such user.") from error
 
-    def find_token(self, hash: bytes) -> tuple[TokenRow, UserRow] | None:  # noqa: A002
+    def find_token(self, hash: bytes) -> tuple[TokenRow, UserRow] | None:
         """The token with this hash and whose it is; also one that has expired."""
         with self._database.read() as conn:
             row: Any = conn.execute(_FIND_TOKEN, {"hash": hash}).first()
@@ -162,30 +208,52 @@ class People:
         """Those of `token_ids` that are there and have not expired."""
         with self._database.read() as conn:
             cursor = driver_cursor(conn)
-            return {row[0] for marks, part in chunks(token_ids) for row in cursor.execute(
-                f"SELECT id FROM tokens WHERE id IN ({marks}) AND (expires_at IS NULL OR expires_at > ?)", (*part, now))}
+            return {
+                row[0]
+                for marks, part in chunks(token_ids)
+                for row in cursor.execute(
+                    f"SELECT id FROM tokens WHERE id IN ({marks}) AND (expires_at IS NULL OR expires_at > ?)",
+                    (*part, now),
+                )
+            }
 
-    def touch_token(self, token_id: int, at: float, address: str | None = None, expires_at: float | None = None) -> None:
+    def touch_token(
+        self, token_id: int, at: float, address: str | None = None, expires_at: float | None = None
+    ) -> None:
         self.touch_tokens([(token_id, at, address, expires_at)])
 
     def touch_tokens(self, uses: Iterable[tuple[int, float, str | None, float | None]]) -> None:
-        """Keep when and from where tokens were last used: (token id, Unix time, address, new expiry or None: as it is)."""
+        """Keep when and from where tokens were last used: (token id, Unix time, address, new expiry or None)."""
         with self._database.transaction(durable=False) as conn:
             driver_cursor(conn).executemany(
                 "UPDATE tokens SET last_used_at = ?, last_address = coalesce(nullif(?, ''), last_address), "
                 "expires_at = coalesce(?, expires_at) WHERE id = ?",
-                [(at, address, expires_at, token_id) for token_id, at, address, expires_at in uses])
+                [(at, address, expires_at, token_id) for token_id, at, address, expires_at in uses],
+            )
 
     def trim_tokens(self, user_id: int, *, kind: str, keep: int, now: float) -> list[int]:
         """Remove a person's expired tokens of `kind`, and beyond `keep` the least recently used. Which."""
         with self._database.transaction() as conn:
             recent = func.coalesce(tokens.c.last_used_at, tokens.c.created_at)
-            kept = (select(tokens.c.id)
-                    .where(tokens.c.user_id == user_id, tokens.c.kind == kind,
-                           or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > now))
-                    .order_by(recent.desc(), tokens.c.id.desc()).limit(keep))
-            gone = conn.execute(select(tokens.c.id).where(
-                tokens.c.user_id == user_id, tokens.c.kind == kind, tokens.c.id.not_in(kept))).scalars().all()
+            kept = (
+                select(tokens.c.id)
+                .where(
+                    tokens.c.user_id == user_id,
+                    tokens.c.kind == kind,
+                    or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > now),
+                )
+                .order_by(recent.desc(), tokens.c.id.desc())
+                .limit(keep)
+            )
+            gone = (
+                conn.execute(
+                    select(tokens.c.id).where(
+                        tokens.c.user_id == user_id, tokens.c.kind == kind, tokens.c.id.not_in(kept)
+                    )
+                )
+                .scalars()
+                .all()
+            )
             if gone:
                 conn.execute(delete(tokens).where(tokens.c.id.in_(gone)))
             return list(gone)
@@ -199,7 +267,9 @@ class People:
 
 
 def _owners(conn: Connection) -> int:
-    return int(conn.execute(select(func.count()).select_from(users).where(users.c.role == _ROLES_THAT_OWN)).scalar_one())
+    return int(
+        conn.execute(select(func.count()).select_from(users).where(users.c.role == _ROLES_THAT_OWN)).scalar_one()
+    )
 
 
 def _get(conn: Connection, uid: str) -> UserRow:
@@ -212,8 +282,16 @@ def _get(conn: Connection, uid: str) -> UserRow:
 def _make(conn: Connection, username: str, password_hash: str, role: str) -> UserRow:
     uid = make_uid()
     try:
-        conn.execute(insert(users).values(uid=uid, username=username, folded=same(username), password_hash=password_hash,
-                                          role=role, created_at=time.time()))
+        conn.execute(
+            insert(users).values(
+                uid=uid,
+                username=username,
+                folded=same(username),
+                password_hash=password_hash,
+                role=role,
+                created_at=time.time(),
+            )
+        )
     except IntegrityError as error:
         raise _taken(username) from error
     return _get(conn, uid)

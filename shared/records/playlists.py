@@ -31,10 +31,18 @@ MOST_ENTRIES = 100_000
 
 SORTS: dict[str, Sort] = {"name": Order((playlists.c.sort_key,)), "updated": Order((playlists.c.updated_at,))}
 
-_SHOWN = (select(playlists.c.uid, playlists.c.name, playlists.c.visibility, users.c.username, playlists.c.track_count,
-                 playlists.c.duration_ms, playlists.c.created_at, playlists.c.updated_at, playlists.c.id,
-                 playlists.c.user_id)
-          .join(users, users.c.id == playlists.c.user_id))
+_SHOWN = select(
+    playlists.c.uid,
+    playlists.c.name,
+    playlists.c.visibility,
+    users.c.username,
+    playlists.c.track_count,
+    playlists.c.duration_ms,
+    playlists.c.created_at,
+    playlists.c.updated_at,
+    playlists.c.id,
+    playlists.c.user_id,
+).join(users, users.c.id == playlists.c.user_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,31 +64,59 @@ class Playlists:
 
     # ---- looking
 
-    def list(self, person: Person, *, sort: str = "name", limit: int = 100, cursor: str | None = None,
-             offset: int | None = None) -> Page[Playlist]:
+    def list(
+        self,
+        person: Person,
+        *,
+        sort: str = "name",
+        limit: int = 100,
+        cursor: str | None = None,
+        offset: int | None = None,
+    ) -> Page[Playlist]:
         """A page of the playlists that `person` may read. Raises BadInput."""
         order, name, descending = parse_sort(sort, SORTS)
         with self._database.read() as conn:
             revision = revisions.current(conn)
             readable = or_(playlists.c.user_id == person.user_id, playlists.c.visibility != "private")
             listed = Listed("playlists", playlists.c.id, (readable,), person.user_id, (person.user_id,), revision)
-            found, following = page_ids(conn, listed, sort=order, name=name, descending=descending, limit=limit,
-                                        cursor=cursor, offset=offset, seed=None)
+            found, following = page_ids(
+                conn,
+                listed,
+                sort=order,
+                name=name,
+                descending=descending,
+                limit=limit,
+                cursor=cursor,
+                offset=offset,
+                seed=None,
+            )
             rows = {row.id: _playlist(row) for row in conn.execute(_SHOWN.where(playlists.c.id.in_(found)))}
-            return Page(items=[rows[one] for one in found], next_cursor=following,
-                        total=self._counts.total(conn, listed), revision=revision)
+            return Page(
+                items=[rows[one] for one in found],
+                next_cursor=following,
+                total=self._counts.total(conn, listed),
+                revision=revision,
+            )
 
     def get(self, person: Person, uid: str) -> PlaylistWhole:
         """One playlist with its tracks; what is in the trash is left out. Raises NotFound."""
         with self._database.read() as conn:
             held = _readable(conn, person, uid)
             playlist = _shown(conn, held.id)
-            ids = conn.execute(
-                select(playlist_entries.c.track_id).join(tracks, tracks.c.id == playlist_entries.c.track_id)
-                .where(playlist_entries.c.playlist_id == held.id, tracks.c.trashed_at.is_(None))
-                .order_by(playlist_entries.c.position)).scalars().all()
-            return PlaylistWhole(**{one.name: getattr(playlist, one.name) for one in fields(Playlist)},
-                                 tracks=show_tracks(conn, person, ids))
+            ids = (
+                conn.execute(
+                    select(playlist_entries.c.track_id)
+                    .join(tracks, tracks.c.id == playlist_entries.c.track_id)
+                    .where(playlist_entries.c.playlist_id == held.id, tracks.c.trashed_at.is_(None))
+                    .order_by(playlist_entries.c.position)
+                )
+                .scalars()
+                .all()
+            )
+            return PlaylistWhole(
+                **{one.name: getattr(playlist, one.name) for one in fields(Playlist)},
+                tracks=show_tracks(conn, person, ids),
+            )
 
     # ---- changing
 
@@ -91,16 +127,34 @@ class Playlists:
         with self._database.transaction() as conn:
             ids = _tracks(conn, track_uids)
             revision = revisions.bump(conn, library_too=False)
-            playlist_id = conn.execute(insert(playlists).values(
-                uid=make_uid(), user_id=person.user_id, name=name, sort_key=folding.sort_key(name), visibility=visibility,
-                created_at=now, updated_at=now, added_rev=revision, changed_rev=revision,
-            ).returning(playlists.c.id)).scalar_one()
+            playlist_id = conn.execute(
+                insert(playlists)
+                .values(
+                    uid=make_uid(),
+                    user_id=person.user_id,
+                    name=name,
+                    sort_key=folding.sort_key(name),
+                    visibility=visibility,
+                    created_at=now,
+                    updated_at=now,
+                    added_rev=revision,
+                    changed_rev=revision,
+                )
+                .returning(playlists.c.id)
+            ).scalar_one()
             _append(conn, playlist_id, ids, 0)
             recount_playlists(conn, [playlist_id], revision)
             return _shown(conn, playlist_id)
 
-    def edit(self, person: Person, uid: str, *, name: str | None = None, visibility: str | None = None,
-             track_uids: Sequence[str] | None = None) -> Playlist:
+    def edit(
+        self,
+        person: Person,
+        uid: str,
+        *,
+        name: str | None = None,
+        visibility: str | None = None,
+        track_uids: Sequence[str] | None = None,
+    ) -> Playlist:
         """Change what is given; `track_uids` is the whole new order. Others change only the tracks, and only of a
         collaborative one. Raises NotFound, Forbidden, BadInput."""
         _check(name, visibility)
@@ -118,7 +172,7 @@ class Playlists:
                 changes.update(name=name, sort_key=folding.sort_key(name))
             if visibility is not None and visibility != held.visibility:
                 changes["visibility"] = visibility
-                if visibility == "private":     # for everybody else it is gone
+                if visibility == "private":  # for everybody else it is gone
                     remember_removed(driver_cursor(conn), "playlist", [uid], revision)
                 elif held.visibility == "private":
                     driver_cursor(conn).execute("DELETE FROM removed WHERE kind = 'playlist' AND uid = ?", (uid,))
@@ -141,12 +195,15 @@ class Playlists:
             if held.track_count + len(ids) > MOST_ENTRIES:
                 raise Unprocessable(f"A playlist holds at most {MOST_ENTRIES} tracks.")
             revision = revisions.bump(conn, library_too=False)
-            last = conn.execute(select(func.max(playlist_entries.c.position))
-                                .where(playlist_entries.c.playlist_id == held.id)).scalar_one()
+            last = conn.execute(
+                select(func.max(playlist_entries.c.position)).where(playlist_entries.c.playlist_id == held.id)
+            ).scalar_one()
             _append(conn, held.id, ids, 0 if last is None else last + 1)
             driver_cursor(conn).execute(
                 "UPDATE playlists SET track_count = track_count + ?, duration_ms = duration_ms + ?, updated_at = ?, "
-                "changed_rev = ? WHERE id = ?", (len(ids), _duration(conn, ids), time.time(), revision, held.id))
+                "changed_rev = ? WHERE id = ?",
+                (len(ids), _duration(conn, ids), time.time(), revision, held.id),
+            )
             return _shown(conn, held.id)
 
     def delete(self, person: Person, uid: str) -> None:
@@ -160,7 +217,7 @@ class Playlists:
             known_to = held.user_id if held.visibility == "private" else None
             cursor = driver_cursor(conn)
             if cursor.execute("SELECT 1 FROM removed WHERE kind = 'playlist' AND uid = ?", (uid,)).fetchone():
-                known_to = None     # it was shared once: others may still wait to hear that it is gone
+                known_to = None  # it was shared once: others may still wait to hear that it is gone
             remember_removed(cursor, "playlist", [uid], revision, known_to)
 
 
@@ -172,8 +229,11 @@ def _check(name: str | None, visibility: str | None) -> None:
 
 
 def _readable(conn: Connection, person: Person, uid: str) -> _Held:
-    row = conn.execute(select(playlists.c.id, playlists.c.user_id, playlists.c.visibility, playlists.c.track_count)
-                       .where(playlists.c.uid == uid)).first()
+    row = conn.execute(
+        select(playlists.c.id, playlists.c.user_id, playlists.c.visibility, playlists.c.track_count).where(
+            playlists.c.uid == uid
+        )
+    ).first()
     if row is None or (row.user_id != person.user_id and row.visibility == "private"):
         raise NotFound("There is no such playlist.")
     return _Held(*row)
@@ -195,16 +255,22 @@ def _tracks(conn: Connection, uids: Sequence[str]) -> list[int]:
 
 
 def _append(conn: Connection, playlist_id: int, track_ids: Sequence[int], position: int) -> None:
-    driver_cursor(conn).executemany("INSERT INTO playlist_entries (playlist_id, position, track_id) VALUES (?, ?, ?)",
-                                    [(playlist_id, i, track_id) for i, track_id in enumerate(track_ids, position)])
+    driver_cursor(conn).executemany(
+        "INSERT INTO playlist_entries (playlist_id, position, track_id) VALUES (?, ?, ?)",
+        [(playlist_id, i, track_id) for i, track_id in enumerate(track_ids, position)],
+    )
 
 
 def _duration(conn: Connection, track_ids: Sequence[int]) -> int:
     durations: dict[int, int] = {}
     every = list(dict.fromkeys(track_ids))
     for start in range(0, len(every), 500):
-        durations.update((one, duration) for one, duration in conn.execute(
-            select(tracks.c.id, tracks.c.duration_ms).where(tracks.c.id.in_(every[start:start + 500]))))
+        durations.update(
+            (one, duration)
+            for one, duration in conn.execute(
+                select(tracks.c.id, tracks.c.duration_ms).where(tracks.c.id.in_(every[start : start + 500]))
+            )
+        )
     return sum(durations[one] for one in track_ids)
 
 
@@ -214,5 +280,13 @@ def _shown(conn: Connection, playlist_id: int) -> Playlist:
 
 def _playlist(row: Any) -> Playlist:
     uid, name, visibility, owner, track_count, duration_ms, created_at, updated_at = row[:8]
-    return Playlist(id=uid, name=name, visibility=visibility, owner=owner, track_count=track_count,
-                    duration_ms=duration_ms, created_at=shown(created_at), updated_at=shown(updated_at))
+    return Playlist(
+        id=uid,
+        name=name,
+        visibility=visibility,
+        owner=owner,
+        track_count=track_count,
+        duration_ms=duration_ms,
+        created_at=shown(created_at),
+        updated_at=shown(updated_at),
+    )

@@ -20,8 +20,8 @@ from shared.records.search_index import Indexing
 from shared.records.settling import chunks
 from shared.records.tables import bad_files, files, roots, scans, state, tracks
 
-_MOST_BAD = 5_000           # entries shown in a report
-_MOST_REMOVED = 50_000      # things remembered as gone; who was away for longer loads the library anew
+_MOST_BAD = 5_000  # entries shown in a report
+_MOST_REMOVED = 50_000  # things remembered as gone; who was away for longer loads the library anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,10 @@ class BatchResult:
     revision: int
 
 
-_KNOWN = ("SELECT id, track_id, path, size_bytes, mtime_ns, device, inode, missing_since IS NOT NULL, "
-          "trashed_from IS NOT NULL FROM files")
+_KNOWN = (
+    "SELECT id, track_id, path, size_bytes, mtime_ns, device, inode, missing_since IS NOT NULL, "
+    "trashed_from IS NOT NULL FROM files"
+)
 
 
 class Scans:
@@ -56,44 +58,57 @@ class Scans:
 
     def roots(self) -> list[Root]:
         with self._database.read() as conn:
-            rows = conn.execute(select(roots.c.id, roots.c.path, roots.c.position)
-                                .where(roots.c.forgotten_at.is_(None)).order_by(roots.c.position, roots.c.id))
+            rows = conn.execute(
+                select(roots.c.id, roots.c.path, roots.c.position)
+                .where(roots.c.forgotten_at.is_(None))
+                .order_by(roots.c.position, roots.c.id)
+            )
             return [Root(*row) for row in rows]
 
     def add_root(self, path: str) -> Root:
         """Remember the music folder `path`; one that is known (or was forgotten) keeps its id and its tracks."""
         with self._database.transaction() as conn:
-            known = conn.execute(select(roots.c.id, roots.c.position, roots.c.forgotten_at)
-                                 .where(roots.c.path == path)).first()
+            known = conn.execute(
+                select(roots.c.id, roots.c.position, roots.c.forgotten_at).where(roots.c.path == path)
+            ).first()
             if known is not None:
                 if known.forgotten_at is not None:
                     conn.execute(update(roots).where(roots.c.id == known.id).values(forgotten_at=None))
                 return Root(known.id, path, known.position)
             position = conn.execute(select(func.coalesce(func.max(roots.c.position) + 1, 0))).scalar_one()
-            root_id = conn.execute(insert(roots).values(path=path, position=position, added_at=time.time())
-                                   .returning(roots.c.id)).scalar_one()
+            root_id = conn.execute(
+                insert(roots).values(path=path, position=position, added_at=time.time()).returning(roots.c.id)
+            ).scalar_one()
             return Root(root_id, path, position)
 
     def forget_root(self, path: str) -> None:
         """Take `path` out of the library: its tracks are missing from now on, nothing is deleted. Raises NotFound."""
         now = time.time()
         with self._database.transaction() as conn:
-            root_id = conn.execute(update(roots).where(roots.c.path == path, roots.c.forgotten_at.is_(None))
-                                   .values(forgotten_at=now).returning(roots.c.id)).scalar_one_or_none()
+            root_id = conn.execute(
+                update(roots)
+                .where(roots.c.path == path, roots.c.forgotten_at.is_(None))
+                .values(forgotten_at=now)
+                .returning(roots.c.id)
+            ).scalar_one_or_none()
             if root_id is None:
                 raise NotFound(f"{path} is not one of the music folders.")
             revision = revisions.bump(conn)
             there = select(files.c.track_id).where(files.c.root_id == root_id, files.c.missing_since.is_(None))
             conn.execute(update(tracks).where(tracks.c.id.in_(there)).values(changed_rev=revision))
-            conn.execute(update(files).where(files.c.root_id == root_id, files.c.missing_since.is_(None))
-                         .values(missing_since=now))
+            conn.execute(
+                update(files)
+                .where(files.c.root_id == root_id, files.c.missing_since.is_(None))
+                .values(missing_since=now)
+            )
             conn.execute(delete(bad_files).where(bad_files.c.root_id == root_id))
 
     def track_counts(self) -> dict[int, int]:
         """Files of each root, by its id; those in the trash are not counted."""
         with self._database.read() as conn:
-            rows = conn.execute(select(files.c.root_id, func.count()).where(files.c.trashed_from.is_(None))
-                                .group_by(files.c.root_id))
+            rows = conn.execute(
+                select(files.c.root_id, func.count()).where(files.c.trashed_from.is_(None)).group_by(files.c.root_id)
+            )
             return {root_id: count for root_id, count in rows}
 
     # ---- what is known
@@ -101,19 +116,30 @@ class Scans:
     def known(self, root_id: int) -> dict[str, tuple[int, int, int, int]]:
         """path → (file id, size_bytes, mtime_ns, flags: 1 missing, 2 in the trash). One query, for the whole root."""
         with self._database.read() as conn:
-            return {path: (file_id, size, mtime, flags) for path, file_id, size, mtime, flags in driver_cursor(conn).execute(
-                "SELECT path, id, size_bytes, mtime_ns, (missing_since IS NOT NULL) + 2 * (trashed_from IS NOT NULL) "
-                "FROM files WHERE +root_id = ?", (root_id,))}   # the plus: through the table, not its index by path
+            return {
+                path: (file_id, size, mtime, flags)
+                for path, file_id, size, mtime, flags in driver_cursor(conn).execute(
+                    "SELECT path, id, size_bytes, mtime_ns, "
+                    "(missing_since IS NOT NULL) + 2 * (trashed_from IS NOT NULL) FROM files WHERE +root_id = ?",
+                    (root_id,),
+                )
+            }  # the plus: through the table, not its index by path
 
     def known_file(self, file_ids: Iterable[int]) -> list[Known]:
         """The whole of some known files; ids that are gone are left out."""
         with self._database.read() as conn:
             cursor = driver_cursor(conn)
-            return [_known(row) for marks, part in chunks(file_ids)
-                    for row in cursor.execute(f"{_KNOWN} WHERE id IN ({marks})", part)]
+            return [
+                _known(row)
+                for marks, part in chunks(file_ids)
+                for row in cursor.execute(f"{_KNOWN} WHERE id IN ({marks})", part)
+            ]
 
     def vanished_candidates(
-        self, *, inodes: Sequence[tuple[str, str]] = (), stats: Sequence[tuple[int, int]] = (),
+        self,
+        *,
+        inodes: Sequence[tuple[str, str]] = (),
+        stats: Sequence[tuple[int, int]] = (),
         tags: Sequence[tuple[str, str, int]] = (),
     ) -> list[Known]:
         """Files marked missing (in any root, none in the trash) that one of the new files may be, told by (device,
@@ -122,13 +148,17 @@ class Scans:
             missing = driver_cursor(conn).execute(f"{_KNOWN} WHERE missing_since IS NOT NULL AND trashed_from IS NULL")
             by_inode, by_stat = set(inodes), set(stats)
             every = [_known(row) for row in missing]
-            found = {one.file_id: one for one in every
-                     if (one.device, one.inode) in by_inode or (one.size_bytes, one.mtime_ns) in by_stat}
+            found = {
+                one.file_id: one
+                for one in every
+                if (one.device, one.inode) in by_inode or (one.size_bytes, one.mtime_ns) in by_stat
+            }
             if tags:
                 wanted, by_track = set(tags), {one.track_id: one for one in every}
                 for marks, part in chunks(by_track):
                     for track_id, title, artist, duration_ms in driver_cursor(conn).execute(
-                            f"SELECT id, title, artist, duration_ms FROM tracks WHERE id IN ({marks})", part):
+                        f"SELECT id, title, artist, duration_ms FROM tracks WHERE id IN ({marks})", part
+                    ):
                         if (title, artist, duration_ms) in wanted:
                             found[by_track[track_id].file_id] = by_track[track_id]
             return list(found.values())
@@ -136,8 +166,11 @@ class Scans:
     def bad(self, root_id: int) -> dict[str, tuple[int, int]]:
         """path → (size_bytes, mtime_ns) of files that could not be read as they were then."""
         with self._database.read() as conn:
-            rows = conn.execute(select(bad_files.c.path, bad_files.c.size_bytes, bad_files.c.mtime_ns)
-                                .where(bad_files.c.root_id == root_id))
+            rows = conn.execute(
+                select(bad_files.c.path, bad_files.c.size_bytes, bad_files.c.mtime_ns).where(
+                    bad_files.c.root_id == root_id
+                )
+            )
             return {path: (size, mtime) for path, size, mtime in rows}
 
     def bad_entries(self, limit: int = _MOST_BAD) -> list[BadEntry]:
@@ -148,8 +181,13 @@ class Scans:
     def pictures(self, root_id: int) -> dict[str, tuple[str, int, int]]:
         """folder → (path, size_bytes, mtime_ns) of the picture lying in it."""
         with self._database.read() as conn:
-            return {folder: (path, size, mtime) for folder, path, size, mtime in driver_cursor(conn).execute(
-                "SELECT folder, path, size_bytes, mtime_ns FROM artwork WHERE root_id = ? AND kind = 'sidecar'", (root_id,))}
+            return {
+                folder: (path, size, mtime)
+                for folder, path, size, mtime in driver_cursor(conn).execute(
+                    "SELECT folder, path, size_bytes, mtime_ns FROM artwork WHERE root_id = ? AND kind = 'sidecar'",
+                    (root_id,),
+                )
+            }
 
     # ---- writing
 
@@ -163,7 +201,7 @@ class Scans:
             with self._database.read() as conn:
                 return BatchResult(0, 0, 0, 0, revisions.current(conn))
         new = [make_ready(batch.root_id, one.found, one.reading, one.sha256) for one in batch.new]
-        with self._database.transaction(durable=False) as conn:
+        with self._database.transaction(durable=False, bulk=True) as conn:
             revision = revisions.bump(conn)
             intake = Intake(driver_cursor(conn), root_id=batch.root_id, revision=revision, now=time.time())
             intake.take(batch, new)
@@ -172,18 +210,20 @@ class Scans:
     def set_sha256(self, hashes: dict[int, str]) -> None:
         """Keep content hashes: file id → lower-case hex. Nothing that is shown moves."""
         with self._database.transaction(durable=False) as conn:
-            driver_cursor(conn).executemany("UPDATE files SET sha256 = ? WHERE id = ?",
-                                            [(sha256, file_id) for file_id, sha256 in hashes.items()])
+            driver_cursor(conn).executemany(
+                "UPDATE files SET sha256 = ? WHERE id = ?", [(sha256, file_id) for file_id, sha256 in hashes.items()]
+            )
 
     def duplicates(self) -> list[list[str]]:
         """Public ids of tracks with the same content, as far as their hashes are known; grouped."""
         with self._database.read() as conn:
             groups: dict[str, list[str]] = {}
             for sha256, uid in driver_cursor(conn).execute(
-                    "SELECT f.sha256, t.uid FROM files f JOIN tracks t ON t.id = f.track_id WHERE f.sha256 IN (SELECT "
-                    "sha256 FROM files WHERE sha256 IS NOT NULL AND missing_since IS NULL AND trashed_from IS NULL "
-                    "GROUP BY sha256 HAVING count(*) > 1) AND f.missing_since IS NULL AND f.trashed_from IS NULL "
-                    "ORDER BY f.sha256, t.id"):
+                "SELECT f.sha256, t.uid FROM files f JOIN tracks t ON t.id = f.track_id WHERE f.sha256 IN (SELECT "
+                "sha256 FROM files WHERE sha256 IS NOT NULL AND missing_since IS NULL AND trashed_from IS NULL "
+                "GROUP BY sha256 HAVING count(*) > 1) AND f.missing_since IS NULL AND f.trashed_from IS NULL "
+                "ORDER BY f.sha256, t.id"
+            ):
                 groups.setdefault(sha256, []).append(uid)
             return list(groups.values())
 
@@ -205,14 +245,24 @@ class Scans:
         report = ScanReport(id=uid or make_uid(), state="running", phase="walk", started_at=shown(time.time()))
         with self._database.transaction(durable=False) as conn:
             for row in conn.execute(select(scans.c.id, scans.c.report).where(scans.c.state == "running")).all():
-                cut_off = {**json.loads(row.report), "state": "failed", "phase": None,
-                           "message": "The scan was cut off; the next one goes on where it was."}
-                conn.execute(update(scans).where(scans.c.id == row.id)
-                             .values(state="failed", report=json.dumps(cut_off), finished_at=time.time()))
+                cut_off = {
+                    **json.loads(row.report),
+                    "state": "failed",
+                    "phase": None,
+                    "message": "The scan was cut off; the next one goes on where it was.",
+                }
+                conn.execute(
+                    update(scans)
+                    .where(scans.c.id == row.id)
+                    .values(state="failed", report=json.dumps(cut_off), finished_at=time.time())
+                )
             if conn.execute(select(scans.c.id).where(scans.c.uid == report.id)).first():
                 raise Conflict("A scan with this id has been.")
-            conn.execute(insert(scans).values(uid=report.id, state="running", deep=int(deep),
-                                              report=_as_json(report), started_at=time.time()))
+            conn.execute(
+                insert(scans).values(
+                    uid=report.id, state="running", deep=int(deep), report=_as_json(report), started_at=time.time()
+                )
+            )
             # The last hundred are history enough.
             conn.execute(delete(scans).where(scans.c.id <= select(func.max(scans.c.id) - 100).scalar_subquery()))
         return report
@@ -221,8 +271,11 @@ class Scans:
         """Keep how far a scan is, or (state done or failed) how it ended."""
         ended = report.state in ("done", "failed")
         with self._database.transaction(durable=False) as conn:
-            conn.execute(update(scans).where(scans.c.uid == report.id).values(
-                state=report.state, report=_as_json(report), finished_at=time.time() if ended else None))
+            conn.execute(
+                update(scans)
+                .where(scans.c.uid == report.id)
+                .values(state=report.state, report=_as_json(report), finished_at=time.time() if ended else None)
+            )
 
     def last(self) -> ScanReport | None:
         """The newest scan's report; `bad` lists all files that cannot be read now, whichever scan met them."""
@@ -240,22 +293,31 @@ def clear(conn: Connection) -> None:
     the oldest removals beyond a bound."""
     cursor = driver_cursor(conn)
     indexing = Indexing(cursor)
-    empty = cursor.execute("SELECT id FROM albums a WHERE track_count = 0 AND NOT EXISTS "
-                           "(SELECT 1 FROM tracks t WHERE t.album_id = a.id)").fetchall()
+    empty = cursor.execute(
+        "SELECT id FROM albums a WHERE track_count = 0 AND NOT EXISTS (SELECT 1 FROM tracks t WHERE t.album_id = a.id)"
+    ).fetchall()
     cursor.executemany("DELETE FROM albums WHERE id = ?", empty)
     indexing.forget("album_words", (row[0] for row in empty))
     forsaken = cursor.execute(
-        "SELECT id FROM artists a WHERE track_count = 0 AND album_count = 0 AND NOT EXISTS (SELECT 1 FROM credits c WHERE "
-        "c.artist_id = a.id) AND NOT EXISTS (SELECT 1 FROM album_credits c WHERE c.artist_id = a.id)").fetchall()
+        "SELECT id FROM artists a WHERE track_count = 0 AND album_count = 0 AND NOT EXISTS "
+        "(SELECT 1 FROM credits c WHERE c.artist_id = a.id) AND NOT EXISTS "
+        "(SELECT 1 FROM album_credits c WHERE c.artist_id = a.id)"
+    ).fetchall()
     cursor.executemany("DELETE FROM artists WHERE id = ?", forsaken)
     indexing.forget("artist_words", (row[0] for row in forsaken))
-    cursor.execute("DELETE FROM genres WHERE track_count = 0 AND NOT EXISTS "
-                   "(SELECT 1 FROM track_genres g WHERE g.genre_id = genres.id)")
-    cursor.execute("DELETE FROM artwork WHERE kind = 'embedded' AND NOT EXISTS (SELECT 1 FROM albums a WHERE "
-                   "a.artwork_id = artwork.id) AND NOT EXISTS (SELECT 1 FROM tracks t WHERE t.artwork_id = artwork.id)")
+    cursor.execute(
+        "DELETE FROM genres WHERE track_count = 0 AND NOT EXISTS "
+        "(SELECT 1 FROM track_genres g WHERE g.genre_id = genres.id)"
+    )
+    cursor.execute(
+        "DELETE FROM artwork WHERE kind = 'embedded' AND NOT EXISTS (SELECT 1 FROM albums a WHERE "
+        "a.artwork_id = artwork.id) AND NOT EXISTS (SELECT 1 FROM tracks t WHERE t.artwork_id = artwork.id)"
+    )
     for table in ("albums", "artists"):
-        cursor.execute(f"UPDATE {table} SET predecessor_id = NULL WHERE predecessor_id IS NOT NULL "
-                       f"AND predecessor_id NOT IN (SELECT id FROM {table})")
+        cursor.execute(
+            f"UPDATE {table} SET predecessor_id = NULL WHERE predecessor_id IS NOT NULL "
+            f"AND predecessor_id NOT IN (SELECT id FROM {table})"
+        )
     indexing.write()
     prune_removed(conn)
 
@@ -274,13 +336,16 @@ def _known(row: tuple[Any, ...]) -> Known:
 
 
 def _bad_entries(conn: Connection, limit: int) -> list[BadEntry]:
-    rows = conn.execute(select(bad_files.c.path, bad_files.c.reason)
-                        .join(roots, roots.c.id == bad_files.c.root_id).where(roots.c.forgotten_at.is_(None))
-                        .order_by(roots.c.position, bad_files.c.path).limit(limit))
+    rows = conn.execute(
+        select(bad_files.c.path, bad_files.c.reason)
+        .join(roots, roots.c.id == bad_files.c.root_id)
+        .where(roots.c.forgotten_at.is_(None))
+        .order_by(roots.c.position, bad_files.c.path)
+        .limit(limit)
+    )
     return [BadEntry(path=path, reason=reason) for path, reason in rows]
 
 
 def _as_json(report: ScanReport) -> str:
     # The bad files have a table of their own.
     return json.dumps({**asdict(report), "bad": []})
-

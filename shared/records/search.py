@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,15 +30,15 @@ from shared.records.search_index import beginning, match_of
 from shared.records.settling import chunks
 from shared.records.showing import show_albums, show_artists, show_tracks
 
-_LONGEST_QUESTION = 200     # characters; what comes after is not looked at
-_CANDIDATES = 120           # of one step
+_LONGEST_QUESTION = 200  # characters; what comes after is not looked at
+_CANDIDATES = 120  # of one step
 _NAMES = 60
-_ENOUGH = 8                 # found so far: parts of words are not looked for
-_DOUBTFUL = 3               # found so far, and less than that: slips are looked for
-_WORDS = 12                 # that one typed word may stand for
-_LOOKED_AT = 300            # words of the vocabulary, for one typed word
+_ENOUGH = 8  # found so far: parts of words are not looked for
+_DOUBTFUL = 3  # found so far, and less than that: slips are looked for
+_WORDS = 12  # that one typed word may stand for
+_LOOKED_AT = 300  # words of the vocabulary, for one typed word
 
-Word = tuple[str, bool]     # a token, and whether it may be the beginning of a longer one
+Word = tuple[str, bool]  # a token, and whether it may be the beginning of a longer one
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +46,18 @@ class _Kind:
     """How things of one kind are found. All SQL of it; `?` stand for what is typed."""
 
     name: str
-    table: str              # the FTS5 table
-    columns: str            # its columns, the name first
-    key: str                # the column of folded names
+    table: str  # the FTS5 table
+    columns: str  # its columns, the name first
+    key: str  # the column of folded names
     visible: str
     listening: str
 
     @property
     def by_name(self) -> str:
-        return (f"SELECT id, {self.key} FROM {self.name}s WHERE {self.key} >= ? AND {self.key} < ? AND {self.visible} "
-                f"ORDER BY {self.key} LIMIT {_NAMES}")
+        return (
+            f"SELECT id, {self.key} FROM {self.name}s WHERE {self.key} >= ? AND {self.key} < ? AND {self.visible} "
+            f"ORDER BY {self.key} LIMIT {_NAMES}"
+        )
 
     @property
     def by_words(self) -> str:
@@ -68,13 +70,17 @@ class _Kind:
         return f"SELECT id FROM {self.name}s WHERE id IN ({marks}) AND {self.visible}"
 
     def heard(self, marks: str) -> str:
-        return (f"SELECT {self.name}_id, play_count, favourite_at IS NOT NULL, rating FROM {self.listening} "
-                f"WHERE user_id = ? AND {self.name}_id IN ({marks})")
+        return (
+            f"SELECT {self.name}_id, play_count, favourite_at IS NOT NULL, rating FROM {self.listening} "
+            f"WHERE user_id = ? AND {self.name}_id IN ({marks})"
+        )
 
 
 _TRACK = _Kind("track", "track_words", "title, artist, album", "sort_key", "trashed_at IS NULL", "track_listening")
 _ALBUM = _Kind("album", "album_words", "title, artist", "search_key", "track_count > 0", "album_listening")
-_ARTIST = _Kind("artist", "artist_words", "name", "search_key", "(track_count > 0 OR album_count > 0)", "artist_listening")
+_ARTIST = _Kind(
+    "artist", "artist_words", "name", "search_key", "(track_count > 0 OR album_count > 0)", "artist_listening"
+)
 
 
 class Search:
@@ -109,11 +115,19 @@ class Search:
             if _found(searches) < (_DOUBTFUL if len(words) == 1 else 1):
                 self._widen(cursor, searches, words, _resembling)
             tracks, albums, artists = (search.best(limit) for search in searches)
-            return SearchResult(tracks=show_tracks(conn, person, tracks), albums=show_albums(conn, person, albums),
-                                artists=show_artists(conn, person, artists))
+            return SearchResult(
+                tracks=show_tracks(conn, person, tracks),
+                albums=show_albums(conn, person, albums),
+                artists=show_artists(conn, person, artists),
+            )
 
-    def _widen(self, cursor: sqlite3.Cursor, searches: Sequence[_Finding], words: Sequence[Word],
-               others: Callable[[sqlite3.Cursor, str], list[str]]) -> None:
+    def _widen(
+        self,
+        cursor: sqlite3.Cursor,
+        searches: Sequence[_Finding],
+        words: Sequence[Word],
+        others: Callable[[sqlite3.Cursor, str], list[str]],
+    ) -> None:
         """Look again, each typed word standing for others of the vocabulary as well."""
         groups: list[str] = []
         meant: list[list[str]] = []
@@ -181,7 +195,7 @@ class _Finding:
         """The first `limit` of `ids` that are shown: what is in the trash is still in the index."""
         best: list[int] = []
         for start in range(0, len(ids), limit + 10):
-            part = list(ids[start:start + limit + 10])
+            part = list(ids[start : start + limit + 10])
             marks = ", ".join("?" * len(part))
             shown = {row[0] for row in self._cursor.execute(self._kind.shown(marks), part)}
             best.extend(one for one in part if one in shown)
@@ -195,10 +209,10 @@ class _Finding:
         if name == folded:
             return 100
         if name.startswith(folded):
-            return 90 if name[len(folded):len(folded) + 1] == " " else 80
+            return 90 if name[len(folded) : len(folded) + 1] == " " else 80
         own = texts[0].split() if texts else []
         elsewhere = [word for text in texts[1:] for word in text.split()]
-        if len(self._words) > 1 and folded == " ".join(texts[0].split()[:len(folded.split())]):
+        if len(self._words) > 1 and folded == " ".join(texts[0].split()[: len(folded.split())]):
             return 85
         total = 0
         for i, (word, _) in enumerate(self._words):
@@ -229,7 +243,9 @@ def _containing(cursor: sqlite3.Cursor, part: str) -> list[str]:
     """Words that have `part` inside or at their end, the shorter first."""
     rows = cursor.execute(
         "SELECT w.word FROM (SELECT DISTINCT word_id FROM word_tails WHERE tail >= ? AND tail < ? LIMIT ?) t "
-        "JOIN words w ON w.id = t.word_id", (part, part + "\U0010ffff", _LOOKED_AT))
+        "JOIN words w ON w.id = t.word_id",
+        (part, part + "\U0010ffff", _LOOKED_AT),
+    )
     return sorted((row[0] for row in rows), key=lambda word: (len(word), word))[:_WORDS]
 
 
@@ -243,14 +259,20 @@ def _resembling(cursor: sqlite3.Cursor, word: str) -> list[str]:
     marks = ", ".join("?" * len(slips))
     rows: list[Any] = cursor.execute(
         f"SELECT w.word FROM (SELECT DISTINCT word_id FROM word_slips WHERE slip IN ({marks}) LIMIT ?) s "
-        "JOIN words w ON w.id = s.word_id", (*slips, _LOOKED_AT)).fetchall()
-    rows += cursor.execute("SELECT word FROM words WHERE sound = ? LIMIT ?", (folding.sound(word), _LOOKED_AT)).fetchall()
+        "JOIN words w ON w.id = s.word_id",
+        (*slips, _LOOKED_AT),
+    ).fetchall()
+    rows += cursor.execute(
+        "SELECT word FROM words WHERE sound = ? LIMIT ?", (folding.sound(word), _LOOKED_AT)
+    ).fetchall()
     near: dict[str, int] = {}
     for (other,) in rows:
         if other != word and other not in near:
             distance = OSA.distance(word, other, score_cutoff=allowed)
-            if distance > allowed and len(other) > len(word):   # still typing: a slip in a beginning
-                distance = OSA.distance(word, other[:len(word)], score_cutoff=1) + 1
+            if distance > allowed and len(other) > len(word):  # still typing: a slip in a beginning
+                distance = OSA.distance(word, other[: len(word)], score_cutoff=1) + 1
             if distance <= allowed:
                 near[other] = distance
-    return sorted(near, key=lambda other: (near[other], other[0] != word[0], abs(len(other) - len(word)), other))[:_WORDS]
+    return sorted(near, key=lambda other: (near[other], other[0] != word[0], abs(len(other) - len(word)), other))[
+        :_WORDS
+    ]

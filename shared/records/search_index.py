@@ -24,7 +24,8 @@ TABLES = (
     "CREATE TABLE words (id INTEGER NOT NULL PRIMARY KEY, word TEXT NOT NULL UNIQUE, sound TEXT NOT NULL)",
     "CREATE INDEX ix_words_sound ON words (sound)",
     "CREATE TABLE word_tails (tail TEXT NOT NULL, word_id INTEGER NOT NULL, PRIMARY KEY (tail, word_id)) WITHOUT ROWID",
-    "CREATE TABLE word_slips (slip INTEGER NOT NULL, word_id INTEGER NOT NULL, PRIMARY KEY (slip, word_id)) WITHOUT ROWID",
+    "CREATE TABLE word_slips (slip INTEGER NOT NULL, word_id INTEGER NOT NULL, "
+    "PRIMARY KEY (slip, word_id)) WITHOUT ROWID",
 )
 NAMES = ("track_words", "album_words", "artist_words", "words", "word_tails", "word_slips")
 
@@ -71,7 +72,11 @@ class Indexing:
                 # An id met twice keeps what was said last.
                 last = list({row[0]: row for row in new}.values())
                 marks = "?, " * (len(last[0]) - 1) + "?"
-                columns = {"track_words": "title, artist, album", "album_words": "title, artist", "artist_words": "name"}
+                columns = {
+                    "track_words": "title, artist, album",
+                    "album_words": "title, artist",
+                    "artist_words": "name",
+                }
                 self._cursor.executemany(f"INSERT INTO {table} (rowid, {columns[table]}) VALUES ({marks})", last)
         self._learn()
 
@@ -79,17 +84,23 @@ class Indexing:
         words = sorted(word for word in self._words if folding.in_vocabulary(word))
         unknown: list[str] = []
         for start in range(0, len(words), 500):
-            unknown.extend(self._unknown(words[start:start + 500]))
+            unknown.extend(self._unknown(words[start : start + 500]))
         if not unknown:
             return
         first = self._cursor.execute("SELECT coalesce(max(id), 0) + 1 FROM words").fetchone()[0]
         numbered = list(enumerate(unknown, first))
-        self._cursor.executemany("INSERT INTO words (id, word, sound) VALUES (?, ?, ?)",
-                                 [(number, word, folding.sound(word)) for number, word in numbered])
-        self._cursor.executemany("INSERT OR IGNORE INTO word_tails (tail, word_id) VALUES (?, ?)",
-                                 sorted((tail, number) for number, word in numbered for tail in folding.tails(word)))
-        self._cursor.executemany("INSERT OR IGNORE INTO word_slips (slip, word_id) VALUES (?, ?)",
-                                 sorted((slip, number) for number, word in numbered for slip in folding.slips(word)))
+        self._cursor.executemany(
+            "INSERT INTO words (id, word, sound) VALUES (?, ?, ?)",
+            [(number, word, folding.sound(word)) for number, word in numbered],
+        )
+        self._cursor.executemany(
+            "INSERT OR IGNORE INTO word_tails (tail, word_id) VALUES (?, ?)",
+            sorted((tail, number) for number, word in numbered for tail in folding.tails(word)),
+        )
+        self._cursor.executemany(
+            "INSERT OR IGNORE INTO word_slips (slip, word_id) VALUES (?, ?)",
+            sorted((slip, number) for number, word in numbered for slip in folding.slips(word)),
+        )
 
     def _unknown(self, words: Sequence[str]) -> list[str]:
         marks = ", ".join("?" * len(words))
@@ -97,8 +108,8 @@ class Indexing:
         return [word for word in words if word not in known]
 
 
-_BEGINNINGS = 300       # words of the vocabulary looked at for one beginning
-_INSTEAD = 60           # of them asked for, the shorter first
+_BEGINNINGS = 300  # words of the vocabulary looked at for one beginning
+_INSTEAD = 60  # of them asked for, the shorter first
 
 
 def match_of(cursor: sqlite3.Cursor, words: Sequence[tuple[str, bool]], *, every_beginning: bool = True) -> str:
@@ -107,8 +118,10 @@ def match_of(cursor: sqlite3.Cursor, words: Sequence[tuple[str, bool]], *, every
     `every_beginning`: each may be the beginning of a longer word, not only the last.
     """
     last = len(words) - 1
-    return " AND ".join(beginning(cursor, word) if begins and (every_beginning or i == last) else f'"{word}"'
-                        for i, (word, begins) in enumerate(words))
+    return " AND ".join(
+        beginning(cursor, word) if begins and (every_beginning or i == last) else f'"{word}"'
+        for i, (word, begins) in enumerate(words)
+    )
 
 
 def beginning(cursor: sqlite3.Cursor, word: str) -> str:
@@ -119,13 +132,14 @@ def beginning(cursor: sqlite3.Cursor, word: str) -> str:
         return f'"{word}"'
     if len(word) < 4 or not folding.in_vocabulary(word):
         return f'"{word}"*'
-    rows = cursor.execute("SELECT word FROM words WHERE word >= ? AND word < ? LIMIT ?",
-                          (word, word + "\U0010ffff", _BEGINNINGS))
+    rows = cursor.execute(
+        "SELECT word FROM words WHERE word >= ? AND word < ? LIMIT ?", (word, word + "\U0010ffff", _BEGINNINGS)
+    )
     longer = sorted((row[0] for row in rows if row[0] != word), key=len)[:_INSTEAD]
     return f'("{" OR ".join((word, *longer))}")'.replace(" OR ", '" OR "') if longer else f'"{word}"'
 
 
-MOST_MATCHES = 5_000    # of a filtered list
+MOST_MATCHES = 5_000  # of a filtered list
 
 
 def matching(cursor: sqlite3.Cursor, table: str, q: str) -> Select[Any] | None:
@@ -134,5 +148,10 @@ def matching(cursor: sqlite3.Cursor, table: str, q: str) -> Select[Any] | None:
     if not words:
         return None
     found = column("rowid", Integer)
-    return (select(found).select_from(text(table)).where(text(f"{table} MATCH :words"))
-            .params(words=match_of(cursor, words)).limit(MOST_MATCHES))
+    return (
+        select(found)
+        .select_from(text(table))
+        .where(text(f"{table} MATCH :words"))
+        .params(words=match_of(cursor, words))
+        .limit(MOST_MATCHES)
+    )

@@ -18,18 +18,18 @@ from shared.records import folding, identity
 from shared.records.moments import make_uids
 from shared.records.search_index import Indexing, tokens
 
-_AT_ONCE = 500          # values in one IN (…)
-_MOST_GENRES = 10       # of an album
-_COUNTED = ("artist", "albumartist")    # the roles by which a track counts as an artist's
+_AT_ONCE = 500  # values in one IN (…)
+_MOST_GENRES = 10  # of an album
+_COUNTED = ("artist", "albumartist")  # the roles by which a track counts as an artist's
 
-Contribution = tuple[int | None, frozenset[int], frozenset[int]]   # album, counted artists, genres
+Contribution = tuple[int | None, frozenset[int], frozenset[int]]  # album, counted artists, genres
 
 
 def chunks(values: Iterable[Any]) -> Iterator[tuple[str, list[Any]]]:
     """`values` in parts, each with its marks for IN (…)."""
     every = list(values)
     for start in range(0, len(every), _AT_ONCE):
-        part = every[start:start + _AT_ONCE]
+        part = every[start : start + _AT_ONCE]
         yield ", ".join("?" * len(part)), part
 
 
@@ -109,7 +109,7 @@ class Names:
         self._artists[folded] = (artist_id, credit.mbid)
         self._new_artists.append((artist_id, folded, credit.name, sort_name, sort_key, name.search_key, credit.mbid))
         words = name.tokens
-        if credit.sort_name:    # 東京事変 is found as Tokyo Jihen
+        if credit.sort_name:  # 東京事変 is found as Tokyo Jihen
             words = " ".join(dict.fromkeys((*words.split(), *folding.index_words(credit.sort_name))))
         self._indexing.artist(artist_id, words)
         return artist_id
@@ -138,8 +138,11 @@ class Names:
             self._cursor.executemany(
                 "INSERT INTO artists (id, folded, name, sort_name, sort_key, search_key, mbid, uid, added_at, "
                 "predecessor_id, added_rev, changed_rev) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [(*row, uid, self._now, self._predecessors.get(row[0]), self._revision, self._revision)
-                 for row, uid in zip(self._new_artists, uids, strict=True)])
+                [
+                    (*row, uid, self._now, self._predecessors.get(row[0]), self._revision, self._revision)
+                    for row, uid in zip(self._new_artists, uids, strict=True)
+                ],
+            )
             self._new_artists = []
         if self._new_genres:
             self._cursor.executemany("INSERT INTO genres (id, folded, name) VALUES (?, ?, ?)", self._new_genres)
@@ -155,8 +158,8 @@ class Hint:
 
     title: str
     sort_key: str
-    artist: str | None                      # as shown; None: loose
-    credits: list[tuple[int, str]]          # album artists; [] when loose
+    artist: str | None  # as shown; None: loose
+    credits: list[tuple[int, str]]  # album artists; [] when loose
     compilation: bool
     mbid: str | None
     release_group_mbid: str | None
@@ -185,8 +188,24 @@ class _Album:
     key: str
 
 
-_ALBUM = ("title", "sort_key", "artist", "artist_sort_key", "year", "date", "original_date", "mbid",
-          "release_group_mbid", "compilation", "track_count", "disc_count", "duration_ms", "artwork_id", "added_at", "key")
+_ALBUM = (
+    "title",
+    "sort_key",
+    "artist",
+    "artist_sort_key",
+    "year",
+    "date",
+    "original_date",
+    "mbid",
+    "release_group_mbid",
+    "compilation",
+    "track_count",
+    "disc_count",
+    "duration_ms",
+    "artwork_id",
+    "added_at",
+    "key",
+)
 
 
 class Settling:
@@ -237,12 +256,16 @@ class Settling:
             genres: defaultdict[int, set[int]] = defaultdict(set)
             roles = ", ".join(f"'{role}'" for role in _COUNTED)
             for track_id, artist_id in self._cursor.execute(
-                    f"SELECT track_id, artist_id FROM credits WHERE track_id IN ({marks}) AND role IN ({roles})", part):
+                f"SELECT track_id, artist_id FROM credits WHERE track_id IN ({marks}) AND role IN ({roles})", part
+            ):
                 artists[track_id].add(artist_id)
             for track_id, genre_id in self._cursor.execute(
-                    f"SELECT track_id, genre_id FROM track_genres WHERE track_id IN ({marks})", part):
+                f"SELECT track_id, genre_id FROM track_genres WHERE track_id IN ({marks})", part
+            ):
                 genres[track_id].add(genre_id)
-            rows = self._cursor.execute(f"SELECT id, album_id, trashed_at FROM tracks WHERE id IN ({marks})", part).fetchall()
+            rows = self._cursor.execute(
+                f"SELECT id, album_id, trashed_at FROM tracks WHERE id IN ({marks})", part
+            ).fetchall()
             for track_id, album_id, trashed_at in rows:
                 if trashed_at is None:
                     yield album_id, frozenset(artists[track_id]), frozenset(genres[track_id])
@@ -260,8 +283,11 @@ class Settling:
         empty = self._without_tracks(self.albums)
         if empty:
             self._hand_on("album", empty)
-        poor = [artist_id for artist_id in {*self._artist_tracks, *self._artist_albums}
-                if self._artist_tracks[artist_id] < 0 or self._artist_albums[artist_id] < 0]
+        poor = [
+            artist_id
+            for artist_id in {*self._artist_tracks, *self._artist_albums}
+            if self._artist_tracks[artist_id] < 0 or self._artist_albums[artist_id] < 0
+        ]
         if poor:
             forsaken = self._without_credits(poor)
             if forsaken:
@@ -273,7 +299,8 @@ class Settling:
         uids: dict[int, str] = {}
         loose: set[int] = set()
         for row in cursor.execute(
-                f"SELECT id, uid, loose, {', '.join(_ALBUM)} FROM albums WHERE id IN ({marks})", album_ids):
+            f"SELECT id, uid, loose, {', '.join(_ALBUM)} FROM albums WHERE id IN ({marks})", album_ids
+        ):
             old[row[0]] = _Album(*row[3:])
             uids[row[0]] = row[1]
             if row[2]:
@@ -282,20 +309,24 @@ class Settling:
         genres: defaultdict[int, list[int]] = defaultdict(list)
         if len(self.new_albums) < len(self.albums):
             for album_id, artist_id, name in cursor.execute(
-                    "SELECT album_id, artist_id, name FROM album_credits "
-                    f"WHERE album_id IN ({marks}) ORDER BY album_id, position", album_ids):
+                "SELECT album_id, artist_id, name FROM album_credits "
+                f"WHERE album_id IN ({marks}) ORDER BY album_id, position",
+                album_ids,
+            ):
                 credits[album_id].append((artist_id, name))
             for album_id, genre_id in cursor.execute(
-                    f"SELECT album_id, genre_id FROM album_genres WHERE album_id IN ({marks}) "
-                    "ORDER BY album_id, position", album_ids):
+                f"SELECT album_id, genre_id FROM album_genres WHERE album_id IN ({marks}) ORDER BY album_id, position",
+                album_ids,
+            ):
                 genres[album_id].append(genre_id)
         tracks: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
         for row in cursor.execute(
-                "SELECT t.album_id, t.disc_number, t.year, t.date, t.original_date, t.duration_ms, t.added_at, "
-                "f.root_id, f.path, f.picture_bytes, f.size_bytes, f.mtime_ns "
-                "FROM tracks t LEFT JOIN files f ON f.track_id = t.id "
-                f"WHERE t.album_id IN ({marks}) AND t.trashed_at IS NULL ORDER BY t.album_id, t.album_position, t.id",
-                album_ids):
+            "SELECT t.album_id, t.disc_number, t.year, t.date, t.original_date, t.duration_ms, t.added_at, "
+            "f.root_id, f.path, f.picture_bytes, f.size_bytes, f.mtime_ns "
+            "FROM tracks t LEFT JOIN files f ON f.track_id = t.id "
+            f"WHERE t.album_id IN ({marks}) AND t.trashed_at IS NULL ORDER BY t.album_id, t.album_position, t.id",
+            album_ids,
+        ):
             tracks[row[0]].append(row)
         new_genres = self._genres_of(marks, album_ids)
         told = self._told_artists([one for one in album_ids if one in loose])
@@ -306,8 +337,14 @@ class Settling:
             was = old.get(album_id)
             if was is None:
                 continue
-            now, its_credits = self._album(album_id, was, tracks[album_id], credits[album_id],
-                                           told.get(album_id) if album_id in loose else None, album_id in loose)
+            now, its_credits = self._album(
+                album_id,
+                was,
+                tracks[album_id],
+                credits[album_id],
+                told.get(album_id) if album_id in loose else None,
+                album_id in loose,
+            )
             now.artwork_id = artwork.get(album_id)
             its_genres = new_genres[album_id] if now.track_count else []
             is_new = album_id in self.new_albums
@@ -327,20 +364,35 @@ class Settling:
             if its_genres != genres[album_id]:
                 if genres[album_id]:
                     cursor.execute("DELETE FROM album_genres WHERE album_id = ?", (album_id,))
-                cursor.executemany("INSERT INTO album_genres (album_id, position, genre_id) VALUES (?, ?, ?)",
-                                   [(album_id, i, genre_id) for i, genre_id in enumerate(its_genres)])
+                cursor.executemany(
+                    "INSERT INTO album_genres (album_id, position, genre_id) VALUES (?, ?, ?)",
+                    [(album_id, i, genre_id) for i, genre_id in enumerate(its_genres)],
+                )
             if (now.title, now.artist) != (was.title, was.artist) or is_new:
                 self._indexing.album(album_id, name_of(now.title).tokens, name_of(now.artist).tokens, known=not is_new)
-            if now.sort_key != was.sort_key or now.artist_sort_key != was.artist_sort_key or not now.key.startswith("by:"):
+            if (
+                now.sort_key != was.sort_key
+                or now.artist_sort_key != was.artist_sort_key
+                or not now.key.startswith("by:")
+            ):
                 key = f"{now.sort_key}\x1f{now.artist_sort_key}"
-                cursor.execute("UPDATE tracks SET album_sort_key = ? WHERE album_id = ? AND album_sort_key <> ?",
-                               (key, album_id, key))
+                cursor.execute(
+                    "UPDATE tracks SET album_sort_key = ? WHERE album_id = ? AND album_sort_key <> ?",
+                    (key, album_id, key),
+                )
             if now != was or its_credits != credits[album_id] or its_genres != genres[album_id]:
                 if (now.title, now.artist, now.artwork_id) != (was.title, was.artist, was.artwork_id) and not is_new:
                     # Its tracks show them too.
                     cursor.execute("UPDATE tracks SET changed_rev = ? WHERE album_id = ?", (self._revision, album_id))
-                writes.append((*(getattr(now, name) for name in _ALBUM), name_of(now.title).search_key, now.year or 0,
-                               self._revision, album_id))
+                writes.append(
+                    (
+                        *(getattr(now, name) for name in _ALBUM),
+                        name_of(now.title).search_key,
+                        now.year or 0,
+                        self._revision,
+                        album_id,
+                    )
+                )
             if visible != was_visible:
                 self._shown("album", album_id, uids[album_id], visible, fresh=is_new)
         if new_credits:
@@ -348,15 +400,30 @@ class Settling:
             old_ones = [album_id for album_id in new_credits if credits[album_id]]
             for few, part in chunks(old_ones):
                 cursor.execute(f"DELETE FROM album_credits WHERE album_id IN ({few})", part)
-            cursor.executemany("INSERT INTO album_credits (album_id, position, artist_id, name) VALUES (?, ?, ?, ?)",
-                               [(album_id, i, artist_id, name) for album_id, them in new_credits.items()
-                                for i, (artist_id, name) in enumerate(them)])
+            cursor.executemany(
+                "INSERT INTO album_credits (album_id, position, artist_id, name) VALUES (?, ?, ?, ?)",
+                [
+                    (album_id, i, artist_id, name)
+                    for album_id, them in new_credits.items()
+                    for i, (artist_id, name) in enumerate(them)
+                ],
+            )
         if writes:
-            cursor.executemany(f"UPDATE albums SET {', '.join(f'{name} = ?' for name in _ALBUM)}, search_key = ?, "
-                               "year_key = ?, changed_rev = ? WHERE id = ?", writes)
+            cursor.executemany(
+                f"UPDATE albums SET {', '.join(f'{name} = ?' for name in _ALBUM)}, search_key = ?, "
+                "year_key = ?, changed_rev = ? WHERE id = ?",
+                writes,
+            )
 
-    def _album(self, album_id: int, was: _Album, tracks: list[tuple[Any, ...]], credits: list[tuple[int, str]],
-               told: tuple[bool, int, str] | None, loose: bool) -> tuple[_Album, list[tuple[int, str]]]:
+    def _album(
+        self,
+        album_id: int,
+        was: _Album,
+        tracks: list[tuple[Any, ...]],
+        credits: list[tuple[int, str]],
+        told: tuple[bool, int, str] | None,
+        loose: bool,
+    ) -> tuple[_Album, list[tuple[int, str]]]:
         """What the album shall be: names from the latest reading, the rest from its tracks.
 
         Year and date are those most of its tracks have (the earlier when equal), the original date the earliest.
@@ -397,16 +464,32 @@ class Settling:
             moved = identity.loose_key(tracks[0][7], tracks[0][8], title)
             if moved != key and not self._cursor.execute("SELECT 1 FROM albums WHERE key = ?", (moved,)).fetchone():
                 key = moved
-        now = _Album(title, sort_key, artist, name_of(artist).sort_key, year, date, original,
-                     hint.mbid if hint else was.mbid, hint.release_group_mbid if hint else was.release_group_mbid,
-                     int(compilation), len(tracks), len(discs), duration_ms, None,
-                     added_at if tracks else was.added_at, key)
+        now = _Album(
+            title,
+            sort_key,
+            artist,
+            name_of(artist).sort_key,
+            year,
+            date,
+            original,
+            hint.mbid if hint else was.mbid,
+            hint.release_group_mbid if hint else was.release_group_mbid,
+            int(compilation),
+            len(tracks),
+            len(discs),
+            duration_ms,
+            None,
+            added_at if tracks else was.added_at,
+            key,
+        )
         if hint:
             for number, disc_title in hint.disc_titles.items():
                 if disc_title:
-                    self._cursor.execute("INSERT INTO discs (album_id, number, title) VALUES (?, ?, ?) ON CONFLICT "
-                                         "(album_id, number) DO UPDATE SET title = excluded.title",
-                                         (album_id, number, disc_title))
+                    self._cursor.execute(
+                        "INSERT INTO discs (album_id, number, title) VALUES (?, ?, ?) ON CONFLICT "
+                        "(album_id, number) DO UPDATE SET title = excluded.title",
+                        (album_id, number, disc_title),
+                    )
                 elif album_id not in self.new_albums:
                     self._cursor.execute("DELETE FROM discs WHERE album_id = ? AND number = ?", (album_id, number))
         return now, its_credits
@@ -420,9 +503,11 @@ class Settling:
         """Each album's genres, those of most tracks first."""
         genres: defaultdict[int, list[int]] = defaultdict(list)
         for album_id, genre_id in self._cursor.execute(
-                "SELECT t.album_id, g.genre_id FROM tracks t JOIN track_genres g ON g.track_id = t.id "
-                f"WHERE t.album_id IN ({marks}) AND t.trashed_at IS NULL GROUP BY t.album_id, g.genre_id "
-                "ORDER BY t.album_id, count(*) DESC, min(g.position), g.genre_id", album_ids):
+            "SELECT t.album_id, g.genre_id FROM tracks t JOIN track_genres g ON g.track_id = t.id "
+            f"WHERE t.album_id IN ({marks}) AND t.trashed_at IS NULL GROUP BY t.album_id, g.genre_id "
+            "ORDER BY t.album_id, count(*) DESC, min(g.position), g.genre_id",
+            album_ids,
+        ):
             if len(genres[album_id]) < _MOST_GENRES:
                 genres[album_id].append(genre_id)
         return genres
@@ -432,9 +517,11 @@ class Settling:
         told: dict[int, tuple[bool, int, str]] = {}
         for marks, part in chunks(album_ids):
             for album_id, artist_id, name in self._cursor.execute(
-                    "SELECT t.album_id, c.artist_id, min(c.name) FROM tracks t JOIN credits c ON c.track_id = t.id "
-                    f"WHERE t.album_id IN ({marks}) AND t.trashed_at IS NULL AND c.role = 'artist' AND c.position = 0 "
-                    "GROUP BY t.album_id, c.artist_id", part):
+                "SELECT t.album_id, c.artist_id, min(c.name) FROM tracks t JOIN credits c ON c.track_id = t.id "
+                f"WHERE t.album_id IN ({marks}) AND t.trashed_at IS NULL AND c.role = 'artist' AND c.position = 0 "
+                "GROUP BY t.album_id, c.artist_id",
+                part,
+            ):
                 told[album_id] = (album_id in told, artist_id, name)
         return told
 
@@ -450,14 +537,18 @@ class Settling:
                 if row[8] is not None:
                     ordered[(row[7], identity.folder_of(row[8]))] = None
             own = list(ordered)
-            above = [(root_id, identity.folder_of(folder)) for root_id, folder in own if identity.is_disc_folder(folder)]
+            above = [
+                (root_id, identity.folder_of(folder)) for root_id, folder in own if identity.is_disc_folder(folder)
+            ]
             folders[album_id] = own[:1] + above[:1] + own[1:]
         wanted = {folder for them in folders.values() for _, folder in them}
         lying: dict[tuple[int, str], int] = {}
         for marks, part in chunks(wanted):
             for artwork_id, root_id, folder in self._cursor.execute(
-                    "SELECT id, root_id, folder FROM artwork WHERE kind = 'sidecar' AND root_id IN "
-                    f"(SELECT id FROM roots) AND folder IN ({marks})", part):
+                "SELECT id, root_id, folder FROM artwork WHERE kind = 'sidecar' AND root_id IN "
+                f"(SELECT id FROM roots) AND folder IN ({marks})",
+                part,
+            ):
                 lying[(root_id, folder)] = artwork_id
         chosen: dict[int, int] = {}
         embedded: dict[int, tuple[int, str, int, int]] = {}
@@ -477,26 +568,39 @@ class Settling:
 
     def embedded_artwork(self, wanted: dict[int, tuple[int, str, int, int]]) -> dict[int, int]:
         """Artwork rows for pictures inside audio files: {owner: (root, path, size, mtime_ns)} → {owner: artwork id}."""
-        return keep_artwork(self._cursor, self._revision, "embedded", {
-            owner: (root_id, identity.folder_of(path), path, size, mtime)
-            for owner, (root_id, path, size, mtime) in wanted.items()})
+        return keep_artwork(
+            self._cursor,
+            self._revision,
+            "embedded",
+            {
+                owner: (root_id, identity.folder_of(path), path, size, mtime)
+                for owner, (root_id, path, size, mtime) in wanted.items()
+            },
+        )
 
     # ---- counts and who is shown
 
     def _settle_genres(self) -> None:
-        moved = [(self._genre_tracks[genre_id], self._genre_albums[genre_id], genre_id)
-                 for genre_id in {*self._genre_tracks, *self._genre_albums}
-                 if self._genre_tracks[genre_id] or self._genre_albums[genre_id]]
-        self._cursor.executemany("UPDATE genres SET track_count = track_count + ?, album_count = album_count + ? "
-                                 "WHERE id = ?", moved)
+        moved = [
+            (self._genre_tracks[genre_id], self._genre_albums[genre_id], genre_id)
+            for genre_id in {*self._genre_tracks, *self._genre_albums}
+            if self._genre_tracks[genre_id] or self._genre_albums[genre_id]
+        ]
+        self._cursor.executemany(
+            "UPDATE genres SET track_count = track_count + ?, album_count = album_count + ? WHERE id = ?", moved
+        )
 
     def _settle_artists(self) -> None:
-        moved = [artist_id for artist_id in {*self._artist_tracks, *self._artist_albums}
-                 if self._artist_tracks[artist_id] or self._artist_albums[artist_id]]
+        moved = [
+            artist_id
+            for artist_id in {*self._artist_tracks, *self._artist_albums}
+            if self._artist_tracks[artist_id] or self._artist_albums[artist_id]
+        ]
         writes = []
         for marks, part in chunks(sorted(moved)):
             rows = self._cursor.execute(
-                f"SELECT id, uid, track_count, album_count FROM artists WHERE id IN ({marks})", part).fetchall()
+                f"SELECT id, uid, track_count, album_count FROM artists WHERE id IN ({marks})", part
+            ).fetchall()
             for artist_id, uid, tracks, albums in rows:
                 now_tracks = tracks + self._artist_tracks[artist_id]
                 now_albums = albums + self._artist_albums[artist_id]
@@ -504,7 +608,9 @@ class Settling:
                 was_visible, visible = tracks + albums > 0, now_tracks + now_albums > 0
                 if visible != was_visible:
                     self._shown("artist", artist_id, uid, visible, fresh=self._names.is_new(artist_id))
-        self._cursor.executemany("UPDATE artists SET track_count = ?, album_count = ?, changed_rev = ? WHERE id = ?", writes)
+        self._cursor.executemany(
+            "UPDATE artists SET track_count = ?, album_count = ?, changed_rev = ? WHERE id = ?", writes
+        )
 
     def _shown(self, kind: Literal["album", "artist"], thing_id: int, uid: str, visible: bool, *, fresh: bool) -> None:
         if not visible:
@@ -519,18 +625,28 @@ class Settling:
         suspects = set(album_ids) - self.new_albums
         held: set[int] = set()
         for marks, part in chunks(suspects):
-            held.update(row[0] for row in self._cursor.execute(
-                f"SELECT id FROM albums a WHERE id IN ({marks}) AND EXISTS "
-                "(SELECT 1 FROM tracks t WHERE t.album_id = a.id)", part))
+            held.update(
+                row[0]
+                for row in self._cursor.execute(
+                    f"SELECT id FROM albums a WHERE id IN ({marks}) AND EXISTS "
+                    "(SELECT 1 FROM tracks t WHERE t.album_id = a.id)",
+                    part,
+                )
+            )
         return sorted(suspects - held)
 
     def _without_credits(self, artist_ids: Iterable[int]) -> list[int]:
         held: set[int] = set()
         suspects = {one for one in artist_ids if not self._names.is_new(one)}
         for marks, part in chunks(suspects):
-            held.update(row[0] for row in self._cursor.execute(
-                f"SELECT id FROM artists a WHERE id IN ({marks}) AND (EXISTS (SELECT 1 FROM credits c WHERE "
-                "c.artist_id = a.id) OR EXISTS (SELECT 1 FROM album_credits c WHERE c.artist_id = a.id))", part))
+            held.update(
+                row[0]
+                for row in self._cursor.execute(
+                    f"SELECT id FROM artists a WHERE id IN ({marks}) AND (EXISTS (SELECT 1 FROM credits c WHERE "
+                    "c.artist_id = a.id) OR EXISTS (SELECT 1 FROM album_credits c WHERE c.artist_id = a.id))",
+                    part,
+                )
+            )
         return sorted(suspects - held)
 
     def _hand_on(self, kind: Literal["album", "artist"], empty: list[int]) -> None:
@@ -539,52 +655,68 @@ class Settling:
         for marks, part in chunks(empty):
             heirs: dict[int, int] = {}
             for heir, old in cursor.execute(
-                    f"SELECT id, predecessor_id FROM {table} WHERE predecessor_id IN ({marks}) AND track_count > 0 "
-                    "ORDER BY track_count, id", part):
+                f"SELECT id, predecessor_id FROM {table} WHERE predecessor_id IN ({marks}) AND track_count > 0 "
+                "ORDER BY track_count, id",
+                part,
+            ):
                 heirs[old] = heir
             for old, heir in heirs.items():
                 old_uid, old_added_at, old_added_rev = cursor.execute(
-                    f"SELECT uid, added_at, added_rev FROM {table} WHERE id = ?", (old,)).fetchone()
+                    f"SELECT uid, added_at, added_rev FROM {table} WHERE id = ?", (old,)
+                ).fetchone()
                 heir_uid, heir_added_rev = cursor.execute(
-                    f"SELECT uid, added_rev FROM {table} WHERE id = ?", (heir,)).fetchone()
+                    f"SELECT uid, added_rev FROM {table} WHERE id = ?", (heir,)
+                ).fetchone()
                 move_listening(cursor, kind, old, heir, self._revision)
                 cursor.execute(f"DELETE FROM {table} WHERE id = ?", (old,))
                 cursor.execute("DELETE FROM removed WHERE kind = ? AND uid = ?", (kind, old_uid))
-                if heir_added_rev != self._revision:    # it was seen under its own id
+                if heir_added_rev != self._revision:  # it was seen under its own id
                     remember_removed(cursor, kind, [heir_uid], self._revision)
-                cursor.execute(f"UPDATE {table} SET uid = ?, added_at = ?, added_rev = ?, changed_rev = ?, "
-                               "predecessor_id = NULL WHERE id = ?",
-                               (old_uid, old_added_at, old_added_rev, self._revision, heir))
+                cursor.execute(
+                    f"UPDATE {table} SET uid = ?, added_at = ?, added_rev = ?, changed_rev = ?, "
+                    "predecessor_id = NULL WHERE id = ?",
+                    (old_uid, old_added_at, old_added_rev, self._revision, heir),
+                )
                 cursor.execute(f"UPDATE {table} SET predecessor_id = NULL WHERE predecessor_id = ?", (old,))
-                if kind == "album":     # its tracks name it by the public id
+                if kind == "album":  # its tracks name it by the public id
                     cursor.execute("UPDATE tracks SET changed_rev = ? WHERE album_id = ?", (self._revision, heir))
             self._indexing.forget(f"{kind}_words", heirs)
 
 
-def remember_removed(cursor: sqlite3.Cursor, kind: str, uids: Iterable[str], revision: int,
-                     user_id: int | None = None) -> None:
-    cursor.executemany("INSERT OR REPLACE INTO removed (kind, uid, rev, user_id) VALUES (?, ?, ?, ?)",
-                       [(kind, uid, revision, user_id) for uid in uids])
+def remember_removed(
+    cursor: sqlite3.Cursor, kind: str, uids: Iterable[str], revision: int, user_id: int | None = None
+) -> None:
+    cursor.executemany(
+        "INSERT OR REPLACE INTO removed (kind, uid, rev, user_id) VALUES (?, ?, ?, ?)",
+        [(kind, uid, revision, user_id) for uid in uids],
+    )
 
 
 def move_listening(cursor: sqlite3.Cursor, kind: str, old: int, heir: int, revision: int) -> None:
     cursor.execute(
-        f"INSERT INTO {kind}_listening (user_id, {kind}_id, favourite_at, rating, play_count, last_played_at, changed_rev) "
-        f"SELECT user_id, ?, favourite_at, rating, play_count, last_played_at, ? FROM {kind}_listening WHERE {kind}_id = ? "
+        f"INSERT INTO {kind}_listening (user_id, {kind}_id, favourite_at, rating, play_count, last_played_at, "
+        "changed_rev) SELECT user_id, ?, favourite_at, rating, play_count, last_played_at, ? "
+        f"FROM {kind}_listening WHERE {kind}_id = ? "
         f"ON CONFLICT (user_id, {kind}_id) DO UPDATE SET favourite_at = coalesce(favourite_at, excluded.favourite_at), "
         "rating = max(rating, excluded.rating), play_count = play_count + excluded.play_count, "
         "last_played_at = max(coalesce(last_played_at, 0), coalesce(excluded.last_played_at, 0)), "
-        "changed_rev = excluded.changed_rev", (heir, revision, old))
+        "changed_rev = excluded.changed_rev",
+        (heir, revision, old),
+    )
 
 
-def keep_artwork(cursor: sqlite3.Cursor, revision: int, kind: str,
-                 wanted: dict[Any, tuple[int, str, str, int, int]]) -> dict[Any, int]:
+def keep_artwork(
+    cursor: sqlite3.Cursor, revision: int, kind: str, wanted: dict[Any, tuple[int, str, str, int, int]]
+) -> dict[Any, int]:
     """Rows for pictures: {owner: (root, folder, path, size, mtime_ns)} → {owner: artwork id}. A picture that changed
     gets a new version and loses its colour."""
     known: dict[tuple[int, str], tuple[int, str, int, int, str]] = {}
     for marks, part in chunks({path for _, _, path, _, _ in wanted.values()}):
-        for row in cursor.execute("SELECT root_id, path, id, kind, size_bytes, mtime_ns, folder FROM artwork "
-                                  f"WHERE root_id IN (SELECT id FROM roots) AND path IN ({marks})", part):
+        for row in cursor.execute(
+            "SELECT root_id, path, id, kind, size_bytes, mtime_ns, folder FROM artwork "
+            f"WHERE root_id IN (SELECT id FROM roots) AND path IN ({marks})",
+            part,
+        ):
             known[(row[0], row[1])] = (row[2], row[3], row[4], row[5], row[6])
     fresh: list[tuple[Any, ...]] = []
     changed: list[tuple[Any, ...]] = []
@@ -599,12 +731,20 @@ def keep_artwork(cursor: sqlite3.Cursor, revision: int, kind: str,
         elif row[1:] != (kind, size, mtime, folder):
             changed.append((kind, folder, size, mtime, picture_version(size, mtime), row[0]))
         chosen[owner] = row[0]
-    cursor.executemany("INSERT INTO artwork (id, kind, root_id, folder, path, size_bytes, mtime_ns, version) "
-                       "VALUES (?, ?, ?, ?, ?, ?, ?, ?)", fresh)
-    cursor.executemany("UPDATE artwork SET kind = ?, folder = ?, size_bytes = ?, mtime_ns = ?, version = ?, color = NULL "
-                       "WHERE id = ?", changed)
+    cursor.executemany(
+        "INSERT INTO artwork (id, kind, root_id, folder, path, size_bytes, mtime_ns, version) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        fresh,
+    )
+    cursor.executemany(
+        "UPDATE artwork SET kind = ?, folder = ?, size_bytes = ?, mtime_ns = ?, version = ?, color = NULL WHERE id = ?",
+        changed,
+    )
     for row in changed:
         cursor.execute("UPDATE albums SET changed_rev = ? WHERE artwork_id = ?", (revision, row[-1]))
-        cursor.execute("UPDATE tracks SET changed_rev = ? WHERE artwork_id = ? OR album_id IN "
-                       "(SELECT id FROM albums WHERE artwork_id = ?)", (revision, row[-1], row[-1]))
+        cursor.execute(
+            "UPDATE tracks SET changed_rev = ? WHERE artwork_id = ? OR album_id IN "
+            "(SELECT id FROM albums WHERE artwork_id = ?)",
+            (revision, row[-1], row[-1]),
+        )
     return chosen

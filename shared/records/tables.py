@@ -22,12 +22,14 @@ from sqlalchemy import (
     text,
 )
 
-metadata = MetaData(naming_convention={
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-    "pk": "pk_%(table_name)s",
-})
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
 
 
 def _key() -> Column[int]:
@@ -49,56 +51,66 @@ def _to(column: str, **options: object) -> ForeignKey:
 # ---- the station itself ------------------------------------------------------------------------------------------
 
 state = Table(  # revision, library_revision, oldest_revision (see records.revisions), station_id
-    "state", metadata,
+    "state",
+    metadata,
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
 
 removed = Table(
-    "removed", metadata,
-    Column("kind", Text, primary_key=True),         # track album artist playlist
+    "removed",
+    metadata,
+    Column("kind", Text, primary_key=True),  # track album artist playlist
     Column("uid", Text, primary_key=True),
     Column("rev", Integer, nullable=False, index=True),
-    Column("user_id", Integer),                     # playlists: whose it was; NULL: everybody's business
+    Column("user_id", Integer),  # playlists: whose it was; NULL: everybody's business
 )
 
 roots = Table(
-    "roots", metadata, _key(),
+    "roots",
+    metadata,
+    _key(),
     Column("path", Text, nullable=False, unique=True),  # absolute, see model.filepath
     Column("position", Integer, nullable=False),
     Column("added_at", Float, nullable=False),
-    Column("forgotten_at", Float),                      # taken out of the library by a person; its tracks are missing
+    Column("forgotten_at", Float),  # taken out of the library by a person; its tracks are missing
 )
 
 # ---- the library -------------------------------------------------------------------------------------------------
 
 artists = Table(
-    "artists", metadata, _key(), _uid(),
+    "artists",
+    metadata,
+    _key(),
+    _uid(),
     Column("folded", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("sort_name", Text, nullable=False),
     Column("sort_key", Text, nullable=False),
     Column("search_key", Text, nullable=False),
     Column("mbid", Text),
-    Column("album_count", Integer, nullable=False, server_default="0"),     # with a visible track, credited on the album
-    Column("track_count", Integer, nullable=False, server_default="0"),     # visible, as artist or album artist
+    Column("album_count", Integer, nullable=False, server_default="0"),  # with a visible track, credited on the album
+    Column("track_count", Integer, nullable=False, server_default="0"),  # visible, as artist or album artist
     Column("added_at", Float, nullable=False),
-    Column("predecessor_id", Integer),      # the artist this one was called before a retag, until that is settled
+    Column("predecessor_id", Integer),  # the artist this one was called before a retag, until that is settled
     *_revisions(),
-    Index(None, "sort_key"), Index(None, "search_key"),
+    Index(None, "sort_key"),
+    Index(None, "search_key"),
     Index("ix_artists_predecessor_id", "predecessor_id", sqlite_where=text("predecessor_id IS NOT NULL")),
 )
 
 artwork = Table(  # a picture as it lies in the music folder; rendered sizes live in the cache
-    "artwork", metadata, _key(),
-    Column("kind", Text, nullable=False),           # embedded | sidecar
+    "artwork",
+    metadata,
+    _key(),
+    Column("kind", Text, nullable=False),  # embedded | sidecar
     Column("root_id", Integer, _to("roots.id"), nullable=False),
-    Column("folder", Text, nullable=False),         # whose picture it is; "" is the root itself
-    Column("path", Text, nullable=False),           # of the picture, or of the audio file that embeds it
+    Column("folder", Text, nullable=False),  # whose picture it is; "" is the root itself
+    Column("path", Text, nullable=False),  # of the picture, or of the audio file that embeds it
     Column("size_bytes", Integer, nullable=False),
     Column("mtime_ns", Integer, nullable=False),
-    Column("version", Text, nullable=False),        # of size and mtime
-    Column("color", Text),                          # #rrggbb, once rendered
+    Column("version", Text, nullable=False),  # of size and mtime
+    Column("color", Text),  # #rrggbb, once rendered
     UniqueConstraint("root_id", "path"),
     Index(None, "root_id", "folder"),
 )
@@ -106,22 +118,25 @@ artwork = Table(  # a picture as it lies in the music folder; rendered sizes liv
 _VISIBLE_ALBUM = text("track_count > 0")
 
 albums = Table(
-    "albums", metadata, _key(), _uid(),
-    Column("key", Text, nullable=False, unique=True),   # identity, see records.identity
-    Column("loose", Integer, nullable=False),           # no album artist in the tags: told from the tracks' artists
+    "albums",
+    metadata,
+    _key(),
+    _uid(),
+    Column("key", Text, nullable=False, unique=True),  # identity, see records.identity
+    Column("loose", Integer, nullable=False),  # no album artist in the tags: told from the tracks' artists
     Column("title", Text, nullable=False),
     Column("sort_key", Text, nullable=False),
     Column("search_key", Text, nullable=False),
-    Column("artist", Text, nullable=False),             # as shown
+    Column("artist", Text, nullable=False),  # as shown
     Column("artist_sort_key", Text, nullable=False),
     Column("year", Integer),
-    Column("year_key", Integer, nullable=False, server_default="0"),    # 0: unknown
+    Column("year_key", Integer, nullable=False, server_default="0"),  # 0: unknown
     Column("date", Text),
     Column("original_date", Text),
     Column("mbid", Text),
     Column("release_group_mbid", Text),
     Column("compilation", Integer, nullable=False, server_default="0"),
-    Column("track_count", Integer, nullable=False, server_default="0"), # visible; 0: the album is not shown
+    Column("track_count", Integer, nullable=False, server_default="0"),  # visible; 0: the album is not shown
     Column("disc_count", Integer, nullable=False, server_default="0"),
     Column("duration_ms", Integer, nullable=False, server_default="0"),
     Column("artwork_id", Integer, ForeignKey("artwork.id", ondelete="SET NULL")),
@@ -138,7 +153,8 @@ albums = Table(
 )
 
 discs = Table(
-    "discs", metadata,
+    "discs",
+    metadata,
     Column("album_id", Integer, _to("albums.id"), primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("title", Text),
@@ -153,20 +169,23 @@ def _list_index(name: str, *columns: str) -> Index:
 
 
 tracks = Table(
-    "tracks", metadata, _key(), _uid(),
+    "tracks",
+    metadata,
+    _key(),
+    _uid(),
     Column("title", Text, nullable=False),
-    Column("sort_key", Text, nullable=False),           # folded whole: search begins here too
-    Column("artist", Text, nullable=False),             # as shown
+    Column("sort_key", Text, nullable=False),  # folded whole: search begins here too
+    Column("artist", Text, nullable=False),  # as shown
     Column("artist_sort_key", Text, nullable=False),
     Column("album_id", Integer, ForeignKey("albums.id", ondelete="SET NULL")),
-    Column("album_sort_key", Text, nullable=False),     # of its album and album artist
+    Column("album_sort_key", Text, nullable=False),  # of its album and album artist
     Column("album_position", Integer, nullable=False),  # disc × 100,000 + number
     Column("track_number", Integer),
     Column("track_total", Integer),
     Column("disc_number", Integer),
     Column("disc_total", Integer),
     Column("year", Integer),
-    Column("year_key", Integer, nullable=False, server_default="0"),    # 0: unknown
+    Column("year_key", Integer, nullable=False, server_default="0"),  # 0: unknown
     Column("date", Text),
     Column("original_date", Text),
     Column("duration_ms", Integer, nullable=False),
@@ -179,7 +198,7 @@ tracks = Table(
     Column("album_gain_db", Float),
     Column("album_peak", Float),
     Column("has_lyrics", Integer, nullable=False, server_default="0"),
-    Column("artwork_id", Integer, ForeignKey("artwork.id", ondelete="SET NULL")),   # only where there is no album
+    Column("artwork_id", Integer, ForeignKey("artwork.id", ondelete="SET NULL")),  # only where there is no album
     Column("added_at", Float, nullable=False),
     Column("trashed_at", Float),
     Column("edited", Text, nullable=False, server_default="{}"),  # JSON: fields a person set without writing the file
@@ -198,13 +217,15 @@ tracks = Table(
 )
 
 files = Table(  # one a track; the track may outlive it
-    "files", metadata, _key(),
+    "files",
+    metadata,
+    _key(),
     Column("track_id", Integer, _to("tracks.id"), nullable=False, unique=True),
     Column("root_id", Integer, _to("roots.id"), nullable=False),
-    Column("path", Text, nullable=False),               # relative to its root, see model.filepath
+    Column("path", Text, nullable=False),  # relative to its root, see model.filepath
     Column("size_bytes", Integer, nullable=False),
     Column("mtime_ns", Integer, nullable=False),
-    Column("device", Text),                             # st_dev and st_ino, to know a moved file again (text: 64 bits unsigned)
+    Column("device", Text),  # st_dev and st_ino, to know a moved file again (text: 64 bits unsigned)
     Column("inode", Text),
     Column("format", Text, nullable=False),
     Column("mime_type", Text, nullable=False),
@@ -214,28 +235,30 @@ files = Table(  # one a track; the track may outlive it
     Column("channels", Integer),
     Column("picture_bytes", Integer, nullable=False, server_default="0"),
     Column("audio_md5", Text),
-    Column("sha256", Text),                             # deep scans and downloads only
-    Column("sidecar_lyrics", Text),                     # "size-mtime_ns" of the .lrc beside it when it was read
+    Column("sha256", Text),  # deep scans and downloads only
+    Column("sidecar_lyrics", Text),  # "size-mtime_ns" of the .lrc beside it when it was read
     Column("missing_since", Float),
-    Column("trashed_from", Text),                       # where it lay before it went to the trash; else NULL
+    Column("trashed_from", Text),  # where it lay before it went to the trash; else NULL
     UniqueConstraint("root_id", "path"),
     Index("ix_files_sha256", "sha256", sqlite_where=text("sha256 IS NOT NULL")),
     Index("ix_files_missing", "missing_since", sqlite_where=text("missing_since IS NOT NULL")),
 )
 
 credits = Table(
-    "credits", metadata,
+    "credits",
+    metadata,
     Column("track_id", Integer, _to("tracks.id"), primary_key=True),
     Column("role", Text, primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("artist_id", Integer, _to("artists.id"), nullable=False),
-    Column("name", Text, nullable=False),               # as credited here
+    Column("name", Text, nullable=False),  # as credited here
     Index(None, "artist_id", "role"),
     sqlite_with_rowid=False,
 )
 
 album_credits = Table(
-    "album_credits", metadata,
+    "album_credits",
+    metadata,
     Column("album_id", Integer, _to("albums.id"), primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("artist_id", Integer, _to("artists.id"), nullable=False, index=True),
@@ -244,7 +267,9 @@ album_credits = Table(
 )
 
 genres = Table(
-    "genres", metadata, _key(),
+    "genres",
+    metadata,
+    _key(),
     Column("folded", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("track_count", Integer, nullable=False, server_default="0"),
@@ -252,7 +277,8 @@ genres = Table(
 )
 
 track_genres = Table(
-    "track_genres", metadata,
+    "track_genres",
+    metadata,
     Column("track_id", Integer, _to("tracks.id"), primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("genre_id", Integer, _to("genres.id"), nullable=False, index=True),
@@ -260,7 +286,8 @@ track_genres = Table(
 )
 
 album_genres = Table(
-    "album_genres", metadata,
+    "album_genres",
+    metadata,
     Column("album_id", Integer, _to("albums.id"), primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("genre_id", Integer, _to("genres.id"), nullable=False, index=True),
@@ -268,19 +295,22 @@ album_genres = Table(
 )
 
 lyrics = Table(
-    "lyrics", metadata,
+    "lyrics",
+    metadata,
     Column("track_id", Integer, _to("tracks.id"), primary_key=True),
     Column("position", Integer, primary_key=True),
-    Column("source", Text, nullable=False),             # embedded | sidecar
+    Column("source", Text, nullable=False),  # embedded | sidecar
     Column("synced", Integer, nullable=False),
     Column("language", Text),
     Column("text", Text, nullable=False),
 )
 
 places = Table(  # copies elsewhere: the cache, cloud objects
-    "places", metadata, _key(),
+    "places",
+    metadata,
+    _key(),
     Column("track_id", Integer, _to("tracks.id"), nullable=False, index=True),
-    Column("kind", Text, nullable=False),               # cache | cloud
+    Column("kind", Text, nullable=False),  # cache | cloud
     Column("provider", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("size_bytes", Integer, nullable=False),
@@ -292,21 +322,25 @@ places = Table(  # copies elsewhere: the cache, cloud objects
 )
 
 bad_files = Table(
-    "bad_files", metadata,
+    "bad_files",
+    metadata,
     Column("root_id", Integer, _to("roots.id"), primary_key=True),
     Column("path", Text, primary_key=True),
     Column("size_bytes", Integer, nullable=False),
     Column("mtime_ns", Integer, nullable=False),
-    Column("reason", Text, nullable=False),             # a word of UnreadableFile.REASONS
+    Column("reason", Text, nullable=False),  # a word of UnreadableFile.REASONS
     Column("message", Text, nullable=False),
     Column("seen_at", Float, nullable=False),
 )
 
 scans = Table(
-    "scans", metadata, _key(), _uid(),
-    Column("state", Text, nullable=False),              # running done failed
+    "scans",
+    metadata,
+    _key(),
+    _uid(),
+    Column("state", Text, nullable=False),  # running done failed
     Column("deep", Integer, nullable=False),
-    Column("report", Text, nullable=False),             # JSON, the public scan's fields
+    Column("report", Text, nullable=False),  # JSON, the public scan's fields
     Column("started_at", Float, nullable=False),
     Column("finished_at", Float),
 )
@@ -314,21 +348,27 @@ scans = Table(
 # ---- people and their listening ----------------------------------------------------------------------------------
 
 users = Table(
-    "users", metadata, _key(), _uid(),
+    "users",
+    metadata,
+    _key(),
+    _uid(),
     Column("username", Text, nullable=False),
     Column("folded", Text, nullable=False, unique=True),
-    Column("password_hash", Text, nullable=False),      # argon2id
-    Column("role", Text, nullable=False),               # owner adult child guest
+    Column("password_hash", Text, nullable=False),  # argon2id
+    Column("role", Text, nullable=False),  # owner adult child guest
     Column("created_at", Float, nullable=False),
 )
 
 tokens = Table(  # sessions, devices, bearer tokens: only their hashes
-    "tokens", metadata, _key(), _uid(),
+    "tokens",
+    metadata,
+    _key(),
+    _uid(),
     Column("user_id", Integer, _to("users.id"), nullable=False, index=True),
-    Column("kind", Text, nullable=False),               # session | device
+    Column("kind", Text, nullable=False),  # session | device
     Column("hash", LargeBinary, nullable=False, unique=True),
     Column("name", Text, nullable=False, server_default=""),
-    Column("scope", Text, nullable=False, server_default="own"),    # listen | add | own
+    Column("scope", Text, nullable=False, server_default="own"),  # listen | add | own
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float),
     Column("last_used_at", Float),
@@ -338,7 +378,8 @@ tokens = Table(  # sessions, devices, bearer tokens: only their hashes
 
 def _listening(name: str, thing: str) -> Table:
     return Table(
-        name, metadata,
+        name,
+        metadata,
         Column("user_id", Integer, _to("users.id"), primary_key=True),
         Column(f"{thing}_id", Integer, _to(f"{thing}s.id"), primary_key=True, index=True),
         Column("favourite_at", Float),
@@ -359,7 +400,9 @@ album_listening = _listening("album_listening", "album")
 artist_listening = _listening("artist_listening", "artist")
 
 plays = Table(
-    "plays", metadata, _key(),
+    "plays",
+    metadata,
+    _key(),
     Column("user_id", Integer, _to("users.id"), nullable=False),
     Column("track_id", Integer, _to("tracks.id"), nullable=False, index=True),
     Column("played_at", Float, nullable=False),
@@ -369,11 +412,14 @@ plays = Table(
 )
 
 playlists = Table(
-    "playlists", metadata, _key(), _uid(),
+    "playlists",
+    metadata,
+    _key(),
+    _uid(),
     Column("user_id", Integer, _to("users.id"), nullable=False, index=True),
     Column("name", Text, nullable=False),
     Column("sort_key", Text, nullable=False),
-    Column("visibility", Text, nullable=False),         # private shared collaborative
+    Column("visibility", Text, nullable=False),  # private shared collaborative
     Column("track_count", Integer, nullable=False, server_default="0"),
     Column("duration_ms", Integer, nullable=False, server_default="0"),
     Column("created_at", Float, nullable=False),
@@ -382,7 +428,8 @@ playlists = Table(
 )
 
 playlist_entries = Table(
-    "playlist_entries", metadata,
+    "playlist_entries",
+    metadata,
     Column("playlist_id", Integer, _to("playlists.id"), primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("track_id", Integer, _to("tracks.id"), nullable=False, index=True),
@@ -390,9 +437,10 @@ playlist_entries = Table(
 )
 
 queues = Table(
-    "queues", metadata,
+    "queues",
+    metadata,
     Column("user_id", Integer, _to("users.id"), primary_key=True),
-    Column("track_uids", Text, nullable=False),         # JSON list
+    Column("track_uids", Text, nullable=False),  # JSON list
     Column("index", Integer, nullable=False),
     Column("position_ms", Integer, nullable=False),
     Column("updated_at", Float, nullable=False),

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, bindparam, select
 
 from shared.database import Database, driver_cursor
 from shared.model.errors import BadInput, Conflict, NotFound
@@ -28,7 +28,6 @@ from shared.records.showing import show_tracks
 from shared.records.tables import (
     albums,
     artists,
-    credits,
     files,
     genres,
     lyrics,
@@ -37,8 +36,12 @@ from shared.records.tables import (
     track_listening,
     tracks,
 )
+from shared.records.tables import (
+    credits as track_credits,
+)
 
-ARTIST_ROLES = ("artist", "albumartist")    # by which a track is in an artist's list
+EVERYTHING = Filters()
+ARTIST_ROLES = ("artist", "albumartist")  # by which a track is in an artist's list
 
 _VISIBLE = tracks.c.trashed_at.is_(None)
 
@@ -66,7 +69,7 @@ SORTS: dict[str, Sort] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrashedTrack(Track):
-    trashed_at: str     # RFC 3339 UTC
+    trashed_at: str  # RFC 3339 UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +104,25 @@ class TrashPlace:
 _GET = select(tracks.c.id).where(tracks.c.uid == bindparam("uid"), _VISIBLE)
 _BY_UID = select(tracks.c.uid, tracks.c.id).where(tracks.c.uid.in_(bindparam("uids", expanding=True)), _VISIBLE)
 _FILE = (
-    select(tracks.c.uid, roots.c.path, files.c.path, files.c.size_bytes, files.c.mtime_ns, files.c.mime_type,
-           files.c.format, tracks.c.duration_ms, files.c.sha256, files.c.missing_since)
+    select(
+        tracks.c.uid,
+        roots.c.path,
+        files.c.path,
+        files.c.size_bytes,
+        files.c.mtime_ns,
+        files.c.mime_type,
+        files.c.format,
+        tracks.c.duration_ms,
+        files.c.sha256,
+        files.c.missing_since,
+    )
     .select_from(tracks.join(files, files.c.track_id == tracks.c.id).join(roots, roots.c.id == files.c.root_id))
     .where(tracks.c.uid == bindparam("uid"), _VISIBLE)
 )
 _LYRICS = (
     select(lyrics.c.text, lyrics.c.synced, lyrics.c.language, lyrics.c.source)
-    .where(lyrics.c.track_id == bindparam("track_id")).order_by(lyrics.c.position)
+    .where(lyrics.c.track_id == bindparam("track_id"))
+    .order_by(lyrics.c.position)
 )
 
 
@@ -129,7 +143,7 @@ def track_ids_of(conn: Connection, uids: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     every = list(dict.fromkeys(uids))
     for start in range(0, len(every), 500):
-        found.update((uid, track_id) for uid, track_id in conn.execute(_BY_UID, {"uids": every[start:start + 500]}))
+        found.update((uid, track_id) for uid, track_id in conn.execute(_BY_UID, {"uids": every[start : start + 500]}))
     return found
 
 
@@ -139,18 +153,27 @@ def conditions(conn: Connection, person: Person, filters: Filters) -> list[Colum
     if filters.album_id is not None:
         where.append(tracks.c.album_id == select(albums.c.id).where(albums.c.uid == filters.album_id).scalar_subquery())
     if filters.artist_id is not None:
-        where.append(tracks.c.id.in_(
-            select(credits.c.track_id).join(artists, artists.c.id == credits.c.artist_id)
-            .where(artists.c.uid == filters.artist_id, credits.c.role.in_(ARTIST_ROLES))))
+        where.append(
+            tracks.c.id.in_(
+                select(track_credits.c.track_id)
+                .join(artists, artists.c.id == track_credits.c.artist_id)
+                .where(artists.c.uid == filters.artist_id, track_credits.c.role.in_(ARTIST_ROLES))
+            )
+        )
     if filters.genre is not None:
-        where.append(tracks.c.id.in_(
-            select(track_genres.c.track_id).join(genres, genres.c.id == track_genres.c.genre_id)
-            .where(genres.c.folded == (folding.same(filters.genre) or filters.genre))))
+        where.append(
+            tracks.c.id.in_(
+                select(track_genres.c.track_id)
+                .join(genres, genres.c.id == track_genres.c.genre_id)
+                .where(genres.c.folded == (folding.same(filters.genre) or filters.genre))
+            )
+        )
     if filters.year is not None:
         where.append(tracks.c.year_key == filters.year)
     if filters.favourite is not None:
-        mine = select(track_listening.c.track_id).where(track_listening.c.user_id == person.user_id,
-                                                        track_listening.c.favourite_at.is_not(None))
+        mine = select(track_listening.c.track_id).where(
+            track_listening.c.user_id == person.user_id, track_listening.c.favourite_at.is_not(None)
+        )
         where.append(tracks.c.id.in_(mine) if filters.favourite else tracks.c.id.not_in(mine))
     if filters.place is not None:
         missing = select(files.c.track_id).where(files.c.missing_since.is_not(None))
@@ -159,7 +182,7 @@ def conditions(conn: Connection, person: Person, filters: Filters) -> list[Colum
         elif filters.place == "local":
             where.append(tracks.c.id.not_in(missing))
         elif filters.place in ("cache", "cloud"):
-            return None     # their copies come with the storage room
+            return None  # their copies come with the storage room
         else:
             raise BadInput("place is local, cache, cloud or missing.", field="place")
     if filters.q is not None:
@@ -172,8 +195,9 @@ def conditions(conn: Connection, person: Person, filters: Filters) -> list[Colum
 
 def scope_of(person: Person, filters: Filters) -> tuple[Any, ...]:
     """What tells one filtered list from another; a person only where it matters."""
-    given = tuple((one.name, getattr(filters, one.name)) for one in fields(filters)
-                  if getattr(filters, one.name) is not None)
+    given = tuple(
+        (one.name, getattr(filters, one.name)) for one in fields(filters) if getattr(filters, one.name) is not None
+    )
     return (*given, ("person", person.user_id)) if filters.favourite is not None else given
 
 
@@ -189,9 +213,18 @@ class Tracks:
 
     # ---- looking
 
-    def list(self, person: Person, *, filters: Filters = Filters(), sort: str = "title", limit: int = 100,  # noqa: B008
-             cursor: str | None = None, offset: int | None = None, ids: Sequence[str] | None = None,
-             seed: int | None = None) -> Page[Track]:
+    def list(
+        self,
+        person: Person,
+        *,
+        filters: Filters = EVERYTHING,
+        sort: str = "title",
+        limit: int = 100,
+        cursor: str | None = None,
+        offset: int | None = None,
+        ids: Sequence[str] | None = None,
+        seed: int | None = None,
+    ) -> Page[Track]:
         """A page of tracks; `ids` asks for these, in that order, and nothing else. Raises BadInput."""
         order, name, descending = parse_sort(sort, SORTS)
         with self._database.read() as conn:
@@ -205,8 +238,17 @@ class Tracks:
                 return Page(items=[], next_cursor=None, total=0, revision=revision)
             counted_by = revision if filters.favourite is not None else revisions.library(conn)
             listed = Listed("tracks", tracks.c.id, tuple(where), person.user_id, scope_of(person, filters), counted_by)
-            found, following = page_ids(conn, listed, sort=order, name=name, descending=descending, limit=limit,
-                                        cursor=cursor, offset=offset, seed=seed)
+            found, following = page_ids(
+                conn,
+                listed,
+                sort=order,
+                name=name,
+                descending=descending,
+                limit=limit,
+                cursor=cursor,
+                offset=offset,
+                seed=seed,
+            )
             total = self._counts.total(conn, listed)
             return Page(items=show_tracks(conn, person, found), next_cursor=following, total=total, revision=revision)
 
@@ -221,8 +263,9 @@ class Tracks:
             row = conn.execute(_FILE, {"uid": uid}).first()
         if row is None:
             raise no_such_track()
-        return TrackFile(row[0], to_path(row[1]), to_path(row[2]), row[3], row[4], row[5], row[6], row[7], row[8],
-                         row[9] is not None)
+        return TrackFile(
+            row[0], to_path(row[1]), to_path(row[2]), row[3], row[4], row[5], row[6], row[7], row[8], row[9] is not None
+        )
 
     def lyrics(self, uid: str) -> Sequence[Lyrics]:
         """The words of a track, as its file and the one beside it have them. Raises NotFound."""
@@ -251,8 +294,9 @@ class Tracks:
             met: set[str] = set()
             offset = 0
             for first, count in driver_cursor(conn).execute(
-                    f"SELECT substr({column}, 1, 1) AS first, count(*) FROM {table} WHERE {visible} "
-                    "GROUP BY first ORDER BY first"):
+                f"SELECT substr({column}, 1, 1) AS first, count(*) FROM {table} WHERE {visible} "
+                "GROUP BY first ORDER BY first"
+            ):
                 letter = folding.letter(first)
                 if letter not in met:
                     met.add(letter)
@@ -270,22 +314,29 @@ class Tracks:
             if kept is None or kept[0] != library:
                 cursor = driver_cursor(conn)
                 count, duration = cursor.execute(
-                    "SELECT count(*), coalesce(sum(duration_ms), 0) FROM tracks WHERE trashed_at IS NULL").fetchone()
+                    "SELECT count(*), coalesce(sum(duration_ms), 0) FROM tracks WHERE trashed_at IS NULL"
+                ).fetchone()
                 size, missing = cursor.execute(
-                    "SELECT coalesce(sum(size_bytes), 0), count(missing_since) FROM files WHERE trashed_from IS NULL").fetchone()
-                albums_, = cursor.execute("SELECT count(*) FROM albums WHERE track_count > 0").fetchone()
-                artists_, = cursor.execute("SELECT count(*) FROM artists WHERE track_count > 0 OR album_count > 0").fetchone()
+                    "SELECT coalesce(sum(size_bytes), 0), count(missing_since) FROM files WHERE trashed_from IS NULL"
+                ).fetchone()
+                (albums_,) = cursor.execute("SELECT count(*) FROM albums WHERE track_count > 0").fetchone()
+                (artists_,) = cursor.execute(
+                    "SELECT count(*) FROM artists WHERE track_count > 0 OR album_count > 0"
+                ).fetchone()
                 kept = (library, LibraryStats(count, albums_, artists_, duration, size, missing, revision))
                 self._stats = kept
             one = kept[1]
-            return LibraryStats(one.tracks, one.albums, one.artists, one.duration_ms, one.size_bytes, one.missing, revision)
+            return LibraryStats(
+                one.tracks, one.albums, one.artists, one.duration_ms, one.size_bytes, one.missing, revision
+            )
 
     # ---- editing
 
     def override(self, uid: str, fields: dict[str, Any]) -> None:
         """Edit a track without its file: kept, and laid over every later reading until the file itself is written.
 
-        `fields`: some of title artist album album_artist track_number disc_number year genres. Raises NotFound, BadInput.
+        `fields`: some of title artist album album_artist track_number disc_number year genres.
+        Raises NotFound, BadInput.
         """
         unknown = set(fields) - set(EDITABLE)
         if unknown:
@@ -293,7 +344,7 @@ class Tracks:
         with self._database.transaction() as conn:
             track_id = track_id_of(conn, uid)
             cursor = driver_cursor(conn)
-            edits, = cursor.execute("SELECT edited FROM tracks WHERE id = ?", (track_id,)).fetchone()
+            (edits,) = cursor.execute("SELECT edited FROM tracks WHERE id = ?", (track_id,)).fetchone()
             edits = {**json.loads(edits), **fields}
             root_id, found, reading, sha256 = _as_read(conn, track_id)
             revision = revisions.bump(conn)
@@ -303,8 +354,9 @@ class Tracks:
             metadata = edited(reading.metadata, fields)
             intake.rewrite([(known, make_ready(root_id, found, reading, sha256, metadata))])
             intake.finish()
-            cursor.execute("UPDATE tracks SET edited = ? WHERE id = ?",
-                           (json.dumps(edits, ensure_ascii=False), track_id))
+            cursor.execute(
+                "UPDATE tracks SET edited = ? WHERE id = ?", (json.dumps(edits, ensure_ascii=False), track_id)
+            )
 
     def edits(self, uid: str) -> dict[str, Any]:
         """What a person set without writing the file. Raises NotFound."""
@@ -313,7 +365,9 @@ class Tracks:
             kept: dict[str, Any] = json.loads(row)
             return kept
 
-    def apply_reading(self, uid: str, found: Found, reading: Reading, *, written: Collection[str] | None = None) -> None:
+    def apply_reading(
+        self, uid: str, found: Found, reading: Reading, *, written: Collection[str] | None = None
+    ) -> None:
         """Take over what a track's file says after tags were written to it; edits kept until now no longer count.
 
         `written`: only edits of these fields are dropped, the others stay laid over. Raises NotFound.
@@ -321,19 +375,25 @@ class Tracks:
         with self._database.transaction() as conn:
             track_id = track_id_of(conn, uid)
             cursor = driver_cursor(conn)
-            root_id, edits = cursor.execute("SELECT f.root_id, t.edited FROM tracks t JOIN files f ON f.track_id = t.id "
-                                            "WHERE t.id = ?", (track_id,)).fetchone() or (None, "{}")
+            root_id, edits = cursor.execute(
+                "SELECT f.root_id, t.edited FROM tracks t JOIN files f ON f.track_id = t.id WHERE t.id = ?", (track_id,)
+            ).fetchone() or (None, "{}")
             if root_id is None:
                 raise no_such_track()
-            kept = {} if written is None else {
-                name: value for name, value in json.loads(edits).items() if name not in written}
+            kept = (
+                {}
+                if written is None
+                else {name: value for name, value in json.loads(edits).items() if name not in written}
+            )
             revision = revisions.bump(conn)
             intake = Intake(cursor, root_id=root_id, revision=revision, now=time.time())
             known = intake.known_track(track_id)
             assert known is not None
             intake.rewrite([(known, make_ready(root_id, found, reading, None, edited(reading.metadata, kept)))])
             intake.finish()
-            cursor.execute("UPDATE tracks SET edited = ? WHERE id = ?", (json.dumps(kept, ensure_ascii=False), track_id))
+            cursor.execute(
+                "UPDATE tracks SET edited = ? WHERE id = ?", (json.dumps(kept, ensure_ascii=False), track_id)
+            )
             cursor.execute("UPDATE files SET missing_since = NULL WHERE track_id = ?", (track_id,))
 
     # ---- the trash
@@ -347,8 +407,12 @@ class Tracks:
             revision = revisions.bump(conn)
             settling, indexing = _settling(cursor, revision)
             settling.before([track_id])
-            cursor.execute("UPDATE tracks SET trashed_at = ?, changed_rev = ? WHERE id = ?", (time.time(), revision, track_id))
-            cursor.execute("UPDATE files SET path = ?, trashed_from = ? WHERE track_id = ?", (path, trashed_from, track_id))
+            cursor.execute(
+                "UPDATE tracks SET trashed_at = ?, changed_rev = ? WHERE id = ?", (time.time(), revision, track_id)
+            )
+            cursor.execute(
+                "UPDATE files SET path = ?, trashed_from = ? WHERE track_id = ?", (path, trashed_from, track_id)
+            )
             remember_removed(cursor, "track", [uid], revision)
             settling.after([track_id])
             settling.settle()
@@ -360,16 +424,23 @@ class Tracks:
         with self._database.transaction() as conn:
             track_id = _trashed_id(conn, uid)
             cursor = driver_cursor(conn)
-            if cursor.execute("SELECT 1 FROM files WHERE path = ? AND track_id <> ? AND root_id = (SELECT root_id FROM "
-                              "files WHERE track_id = ?)", (path, track_id, track_id)).fetchone():
+            if cursor.execute(
+                "SELECT 1 FROM files WHERE path = ? AND track_id <> ? AND root_id = (SELECT root_id FROM "
+                "files WHERE track_id = ?)",
+                (path, track_id, track_id),
+            ).fetchone():
                 raise Conflict("Another track's file lies where this one would go.")
             revision = revisions.bump(conn)
             settling, indexing = _settling(cursor, revision)
             settling.before([track_id])
-            cursor.execute("UPDATE tracks SET trashed_at = NULL, added_rev = ?, changed_rev = ? WHERE id = ?",
-                           (revision, revision, track_id))
-            cursor.execute("UPDATE files SET path = ?, trashed_from = NULL, missing_since = NULL WHERE track_id = ?",
-                           (path, track_id))
+            cursor.execute(
+                "UPDATE tracks SET trashed_at = NULL, added_rev = ?, changed_rev = ? WHERE id = ?",
+                (revision, revision, track_id),
+            )
+            cursor.execute(
+                "UPDATE files SET path = ?, trashed_from = NULL, missing_since = NULL WHERE track_id = ?",
+                (path, track_id),
+            )
             cursor.execute("DELETE FROM removed WHERE kind = 'track' AND uid = ?", (uid,))
             settling.after([track_id])
             settling.settle()
@@ -387,22 +458,40 @@ class Tracks:
             track_id = _trashed_id(conn, uid)
             row = conn.execute(
                 select(roots.c.path, files.c.path, files.c.trashed_from, tracks.c.trashed_at)
-                .select_from(tracks.join(files, files.c.track_id == tracks.c.id).join(roots, roots.c.id == files.c.root_id))
-                .where(tracks.c.id == track_id)).one()
+                .select_from(
+                    tracks.join(files, files.c.track_id == tracks.c.id).join(roots, roots.c.id == files.c.root_id)
+                )
+                .where(tracks.c.id == track_id)
+            ).one()
             return TrashPlace(row[0], row[1], row[2] or row[1], row[3])
 
-    def trashed(self, limit: int = 100, cursor: str | None = None, *, person: Person | None = None) -> Page[TrashedTrack]:
+    def trashed(
+        self, limit: int = 100, cursor: str | None = None, *, person: Person | None = None
+    ) -> Page[TrashedTrack]:
         """What is in the trash, the latest first."""
         viewer = person or Person(user_id=0, id="", username="", role="owner")
         where = (tracks.c.trashed_at.is_not(None),)
         with self._database.read() as conn:
             listed = Listed("trash", tracks.c.id, where, 0, (), revisions.library(conn))
-            found, following = page_ids(conn, listed, sort=Order((tracks.c.trashed_at,)), name="trashed", descending=True,
-                                        limit=clamp(limit), cursor=cursor, offset=None, seed=None)
-            times = {row[0]: (row[1], row[2]) for row in conn.execute(
-                select(tracks.c.uid, tracks.c.trashed_at, files.c.trashed_from)
-                .outerjoin(files, files.c.track_id == tracks.c.id)
-                .where(tracks.c.id.in_(found)))}
+            found, following = page_ids(
+                conn,
+                listed,
+                sort=Order((tracks.c.trashed_at,)),
+                name="trashed",
+                descending=True,
+                limit=clamp(limit),
+                cursor=cursor,
+                offset=None,
+                seed=None,
+            )
+            times = {
+                row[0]: (row[1], row[2])
+                for row in conn.execute(
+                    select(tracks.c.uid, tracks.c.trashed_at, files.c.trashed_from)
+                    .outerjoin(files, files.c.track_id == tracks.c.id)
+                    .where(tracks.c.id.in_(found))
+                )
+            }
             names = [one.name for one in fields(Track)]
             items = []
             for one in show_tracks(conn, viewer, found):
@@ -410,17 +499,25 @@ class Tracks:
                 trashed_at, trashed_from = times[one.id]
                 values["path"] = trashed_from if viewer.sees_files else None
                 items.append(TrashedTrack(**values, trashed_at=shown(trashed_at)))
-            return Page(items=items, next_cursor=following, total=self._counts.total(conn, listed),
-                        revision=revisions.current(conn))
+            return Page(
+                items=items,
+                next_cursor=following,
+                total=self._counts.total(conn, listed),
+                revision=revisions.current(conn),
+            )
 
     # ---- the missing
 
     def missing_ids(self) -> Sequence[str]:
         """Public ids of tracks whose files were not found at the last scan."""
         with self._database.read() as conn:
-            return [uid for uid, in driver_cursor(conn).execute(
-                "SELECT t.uid FROM files f JOIN tracks t ON t.id = f.track_id WHERE f.missing_since IS NOT NULL "
-                "AND t.trashed_at IS NULL ORDER BY t.id")]
+            return [
+                uid
+                for (uid,) in driver_cursor(conn).execute(
+                    "SELECT t.uid FROM files f JOIN tracks t ON t.id = f.track_id WHERE f.missing_since IS NOT NULL "
+                    "AND t.trashed_at IS NULL ORDER BY t.id"
+                )
+            ]
 
     def purge_missing(self, uids: Collection[str] | None = None) -> int:
         """Forget missing tracks (all, or those named that are missing) for ever; how many. No file is touched."""
@@ -428,8 +525,10 @@ class Tracks:
             return 0
         with self._database.transaction() as conn:
             cursor = driver_cursor(conn)
-            missing = cursor.execute("SELECT t.uid, t.id FROM files f JOIN tracks t ON t.id = f.track_id WHERE "
-                                     "f.missing_since IS NOT NULL AND t.trashed_at IS NULL").fetchall()
+            missing = cursor.execute(
+                "SELECT t.uid, t.id FROM files f JOIN tracks t ON t.id = f.track_id WHERE "
+                "f.missing_since IS NOT NULL AND t.trashed_at IS NULL"
+            ).fetchall()
             wanted = None if uids is None else set(uids)
             gone = [track_id for uid, track_id in missing if wanted is None or uid in wanted]
             if gone:
@@ -467,8 +566,13 @@ def forget_in_playlists(conn: Connection, track_ids: Sequence[int], revision: in
 def playlists_with(conn: Connection, track_ids: Sequence[int]) -> set[int]:
     """The inner ids of playlists that hold any of these tracks."""
     cursor = driver_cursor(conn)
-    return {row[0] for marks, part in chunks(track_ids) for row in cursor.execute(
-        f"SELECT DISTINCT playlist_id FROM playlist_entries WHERE track_id IN ({marks})", part)}
+    return {
+        row[0]
+        for marks, part in chunks(track_ids)
+        for row in cursor.execute(
+            f"SELECT DISTINCT playlist_id FROM playlist_entries WHERE track_id IN ({marks})", part
+        )
+    }
 
 
 def recount_playlists(conn: Connection, playlist_ids: Collection[int], revision: int) -> None:
@@ -477,7 +581,8 @@ def recount_playlists(conn: Connection, playlist_ids: Collection[int], revision:
         "UPDATE playlists SET changed_rev = ?, (track_count, duration_ms) = (SELECT count(*), "
         "coalesce(sum(t.duration_ms), 0) FROM playlist_entries e JOIN tracks t ON t.id = e.track_id "
         "WHERE e.playlist_id = playlists.id AND t.trashed_at IS NULL) WHERE id = ?",
-        [(revision, playlist_id) for playlist_id in playlist_ids])
+        [(revision, playlist_id) for playlist_id in playlist_ids],
+    )
 
 
 def _settling(cursor: Any, revision: int) -> tuple[Settling, Indexing]:
@@ -486,7 +591,9 @@ def _settling(cursor: Any, revision: int) -> tuple[Settling, Indexing]:
 
 
 def _trashed_id(conn: Connection, uid: str) -> int:
-    found = conn.execute(select(tracks.c.id).where(tracks.c.uid == uid, tracks.c.trashed_at.is_not(None))).scalar_one_or_none()
+    found = conn.execute(
+        select(tracks.c.id).where(tracks.c.uid == uid, tracks.c.trashed_at.is_not(None))
+    ).scalar_one_or_none()
     if found is None:
         raise NotFound("There is no such track in the trash.")
     return int(found)
@@ -495,38 +602,84 @@ def _trashed_id(conn: Connection, uid: str) -> int:
 def _as_read(conn: Connection, track_id: int) -> tuple[int, Found, Reading, str | None]:
     """A track's reading, put together again from its rows: (root id, its file, the reading, the file's hash)."""
     row = conn.execute(
-        select(tracks, albums.c.title.label("album"), albums.c.artist.label("album_artist"), albums.c.key, albums.c.loose,
-               albums.c.mbid, albums.c.release_group_mbid, albums.c.compilation, files)
-        .select_from(tracks.join(files, files.c.track_id == tracks.c.id).outerjoin(albums, albums.c.id == tracks.c.album_id))
-        .where(tracks.c.id == track_id)).first()
+        select(
+            tracks,
+            albums.c.title.label("album"),
+            albums.c.artist.label("album_artist"),
+            albums.c.key,
+            albums.c.loose,
+            albums.c.mbid,
+            albums.c.release_group_mbid,
+            albums.c.compilation,
+            files,
+        )
+        .select_from(
+            tracks.join(files, files.c.track_id == tracks.c.id).outerjoin(albums, albums.c.id == tracks.c.album_id)
+        )
+        .where(tracks.c.id == track_id)
+    ).first()
     if row is None:
         raise no_such_track()
     its = row._mapping
     credited = conn.execute(
-        select(credits.c.name, credits.c.role, artists.c.mbid, artists.c.sort_name, artists.c.name)
-        .join(artists, artists.c.id == credits.c.artist_id).where(credits.c.track_id == track_id)
-        .order_by(credits.c.role, credits.c.position))
-    named = conn.execute(select(genres.c.name).join(track_genres, track_genres.c.genre_id == genres.c.id)
-                         .where(track_genres.c.track_id == track_id).order_by(track_genres.c.position)).scalars()
+        select(track_credits.c.name, track_credits.c.role, artists.c.mbid, artists.c.sort_name, artists.c.name)
+        .join(artists, artists.c.id == track_credits.c.artist_id)
+        .where(track_credits.c.track_id == track_id)
+        .order_by(track_credits.c.role, track_credits.c.position)
+    )
+    named = conn.execute(
+        select(genres.c.name)
+        .join(track_genres, track_genres.c.genre_id == genres.c.id)
+        .where(track_genres.c.track_id == track_id)
+        .order_by(track_genres.c.position)
+    ).scalars()
     words = conn.execute(_LYRICS, {"track_id": track_id})
     by_mbid = its[albums.c.key] is not None and its[albums.c.key].startswith("mbid:")
     metadata = Metadata(
-        title=its[tracks.c.title], artist=its[tracks.c.artist], album=its["album"],
+        title=its[tracks.c.title],
+        artist=its[tracks.c.artist],
+        album=its["album"],
         album_artist=None if its[albums.c.loose] else its["album_artist"],
-        credits=tuple(Credit(name, role, mbid, sort_name if sort_name != own else None)
-                      for name, role, mbid, sort_name, own in credited),
-        track_number=its[tracks.c.track_number], track_total=its[tracks.c.track_total],
-        disc_number=its[tracks.c.disc_number], disc_total=its[tracks.c.disc_total], year=its[tracks.c.year],
-        date=its[tracks.c.date], original_date=its[tracks.c.original_date], genres=tuple(named),
-        compilation=bool(its[albums.c.compilation]), isrc=its[tracks.c.isrc], recording_mbid=its[tracks.c.recording_mbid],
+        credits=tuple(
+            Credit(name, role, mbid, sort_name if sort_name != own else None)
+            for name, role, mbid, sort_name, own in credited
+        ),
+        track_number=its[tracks.c.track_number],
+        track_total=its[tracks.c.track_total],
+        disc_number=its[tracks.c.disc_number],
+        disc_total=its[tracks.c.disc_total],
+        year=its[tracks.c.year],
+        date=its[tracks.c.date],
+        original_date=its[tracks.c.original_date],
+        genres=tuple(named),
+        compilation=bool(its[albums.c.compilation]),
+        isrc=its[tracks.c.isrc],
+        recording_mbid=its[tracks.c.recording_mbid],
         release_mbid=its[albums.c.mbid] if by_mbid else None,
-        release_group_mbid=its[albums.c.release_group_mbid] if by_mbid else None, bpm=its[tracks.c.bpm],
-        replaygain=ReplayGain(its[tracks.c.track_gain_db], its[tracks.c.track_peak], its[tracks.c.album_gain_db],
-                              its[tracks.c.album_peak]), comment=its[tracks.c.comment])
-    facts = AudioFacts(its[files.c.format], its[files.c.mime_type], its[tracks.c.duration_ms], its[files.c.bitrate_kbps],
-                       its[files.c.sample_rate_hz], its[files.c.bit_depth], its[files.c.channels])
-    found = Found(its[files.c.path], its[files.c.size_bytes], its[files.c.mtime_ns], its[files.c.device], its[files.c.inode])
-    reading = Reading(metadata, facts, tuple(Lyrics(text, bool(synced), language, source)
-                                             for text, synced, language, source in words),
-                      its[files.c.picture_bytes], its[files.c.audio_md5])
+        release_group_mbid=its[albums.c.release_group_mbid] if by_mbid else None,
+        bpm=its[tracks.c.bpm],
+        replaygain=ReplayGain(
+            its[tracks.c.track_gain_db], its[tracks.c.track_peak], its[tracks.c.album_gain_db], its[tracks.c.album_peak]
+        ),
+        comment=its[tracks.c.comment],
+    )
+    facts = AudioFacts(
+        its[files.c.format],
+        its[files.c.mime_type],
+        its[tracks.c.duration_ms],
+        its[files.c.bitrate_kbps],
+        its[files.c.sample_rate_hz],
+        its[files.c.bit_depth],
+        its[files.c.channels],
+    )
+    found = Found(
+        its[files.c.path], its[files.c.size_bytes], its[files.c.mtime_ns], its[files.c.device], its[files.c.inode]
+    )
+    reading = Reading(
+        metadata,
+        facts,
+        tuple(Lyrics(text, bool(synced), language, source) for text, synced, language, source in words),
+        its[files.c.picture_bytes],
+        its[files.c.audio_md5],
+    )
     return its[files.c.root_id], found, reading, its[files.c.sha256]
