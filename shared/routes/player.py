@@ -86,10 +86,10 @@ class Files:
 def blueprint(*, folder: Path) -> Blueprint:
     """folder: the project's web/."""
     player = Blueprint("player", "shared.routes.player")
-    files = Files(folder)
+    pages, files = Files(folder), Files(folder / "static")
 
-    def send(name: str, **headers: str) -> Response:
-        kept = files.get(name)
+    def send(name: str, place: Files = pages, **headers: str) -> Response:
+        kept = place.get(name)
         told = {"ETag": kept.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding",
                 "Content-Security-Policy": POLICY, **headers}
         if precondition(request.method, request.headers, Validators(kept.etag)) == 304:
@@ -112,11 +112,11 @@ def blueprint(*, folder: Path) -> Blueprint:
 
     @player.get("/static/<path:name>")
     def static(name: str) -> Response:
-        return send(f"static/{name}")
+        return send(name, files)
 
     @player.get("/favicon.ico")
     def favicon() -> Response:
-        return send("static/icons/icon-192.png")
+        return send("icons/icon-192.png", files)
 
     @player.get("/download-manager")
     def download_manager() -> Response:

@@ -116,8 +116,10 @@ class Answer:
 class Front:
     """Asks the doors as one of the people."""
 
-    def __init__(self, folder: Path, *, people: bool = True, music: bool = True) -> None:
+    def __init__(self, folder: Path, *, people: bool = True, music: bool = True, **parts: Any) -> None:
         self.house = House(folder)
+        for name, part in parts.items():
+            setattr(self.house, name, part)
         self.app = Flask("soundsible", static_folder=None)
         self.operations = register(self.app, self.house)
         if people:

@@ -1,0 +1,63 @@
+"""The music folders over HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.routes.houses import Front
+
+
+class Shelf:
+    """Adds and forgets folders as the real one does, without its checks."""
+
+    def __init__(self) -> None:
+        self.front: Front
+
+    def add_root(self, path: str) -> object:
+        return self.front.house.scans.add_root(path)
+
+    def forget_root(self, path: str) -> None:
+        self.front.house.scans.forget_root(path)
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Front:
+    shelf = Shelf()
+    shelf.front = Front(tmp_path_factory.mktemp("house"), shelf=shelf)
+    return shelf.front
+
+
+def test_folders_tell_their_state_and_what_to_do(front: Front, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for name in ("gone", "empty"):
+        front.house.scans.add_root(str(tmp_path / name))
+    items = {one["path"]: one for one in front.get("/api/library/roots")["items"]}
+    online, empty, gone = (items[str(path)] for path in (front.house.music, tmp_path / "empty", tmp_path / "gone"))
+    assert (online["state"], online["track_count"], online["note"]) == ("online", 17, None)
+    assert (empty["state"], gone["state"]) == ("empty", "absent")
+    assert "Nothing is removed" in empty["note"] and "Nothing is removed" in gone["note"]
+    for name in ("gone", "empty"):
+        front.house.scans.forget_root(str(tmp_path / name))
+
+
+def test_a_folder_is_added_and_scanned_at_once_and_taken_out(front: Front, tmp_path: Path) -> None:
+    made = front.ask("POST", "/api/library/roots", {"path": str(tmp_path)})
+    assert (made.status, made.json["path"]) == (201, str(tmp_path))
+    assert front.house.scanning.asked[-1] == ("start", [str(tmp_path)], False)
+    assert front.ask("DELETE", "/api/library/roots", {"path": str(tmp_path)}).status == 204
+    assert front.ask("DELETE", "/api/library/roots", {"path": str(tmp_path)}).status == 404
+    assert [one["path"] for one in front.get("/api/library/roots")["items"]] == [str(front.house.music)]
+
+
+def test_adults_look_and_only_owners_change(front: Front) -> None:
+    assert front.ask("GET", "/api/library/roots", who="ben").status == 200
+    assert front.ask("GET", "/api/library/roots", who="kid").status == 403
+    for method in ("POST", "DELETE"):
+        assert front.ask(method, "/api/library/roots", {"path": "/"}, who="ben").status == 403
+
+
+@pytest.mark.parametrize("body", [{}, {"path": ""}, {"path": 5}, {"path": "x" * 5000}, {"paths": ["/"]}])
+def test_what_is_no_path_is_refused(front: Front, body: object) -> None:
+    assert front.ask("POST", "/api/library/roots", body).status == 400

@@ -1,0 +1,43 @@
+"""Health, addresses, settings."""
+
+from __future__ import annotations
+
+import json
+
+from shared import __version__
+from tests.routes.houses import PASSWORD, Front
+
+
+def test_strangers_learn_only_that_it_is_well(front: Front) -> None:
+    assert front.get("/api/health", who=None) == {"status": "ok", "version": __version__}
+    assert front.get("/api/health", who=None, Authorization="Bearer wrong") == {"status": "ok", "version": __version__}
+
+
+def test_who_is_logged_in_learns_more(front: Front) -> None:
+    health = front.get("/api/health")
+    assert health["library"]["tracks"] == 17
+    assert health["scan"]["state"] == "idle"
+    assert [(one["path"], one["state"], one["track_count"]) for one in health["storage"]] == [
+        (str(front.house.music), "online", 17)]
+    assert health["providers"] == []
+    child = front.get("/api/health", who="kid")
+    assert child["storage"] == [] and child["scan"]["bad"] == []
+
+
+def test_every_address_is_listed(front: Front) -> None:
+    items = front.get("/api/endpoints")["items"]
+    assert items
+    for one in items:
+        assert set(one) == {"url", "kind", "reachable"}
+        assert one["url"].startswith("http")
+        assert one["kind"] in ("this_machine", "home", "vpn", "public")
+
+
+def test_settings_are_for_owners_and_hide_secrets(front: Front) -> None:
+    answer = front.ask("GET", "/api/settings")
+    items = {one["name"]: one for one in answer.json["items"]}
+    assert items["port"] == {"name": "port", "env": "SOUNDSIBLE_PORT", "value": 5005, "default": 5005, "unit": None,
+                             "help": items["port"]["help"]}
+    assert items["owner"]["value"] == "***"
+    assert PASSWORD not in json.dumps(answer.json)
+    assert front.ask("GET", "/api/settings", who="ben").status == 403
