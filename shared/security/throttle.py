@@ -111,7 +111,7 @@ class Throttle:
                     self._under_way[pair] = self._under_way.get(pair, 0) + 1
                     return
                 if not self._changed.wait(max(0.0, deadline - time.monotonic())):
-                    raise Overloaded("Too many log-ins of this account at once; try again in a moment.", retry_after_s=2)
+                    raise Overloaded("Too many log-ins of one account at once; try again soon.", retry_after_s=2)
 
     def _wait_s(self, pair: Key, place: Key) -> Seconds:
         now = self._clock()
