@@ -73,6 +73,10 @@ class Id3Pen:
             self._tags.delall("SYLT")
             for value in values:
                 self._tags.add(id3.USLT(encoding=self._encoding(value), lang="und", desc="", text=value))
+        elif name == "COMMENT":
+            self._tags.delall("COMM:")
+            for value in values:
+                self._tags.add(id3.COMM(encoding=self._encoding(value), lang="eng", desc="", text=value))
         elif name == "MUSICBRAINZ_TRACKID":
             self._tags.delall("UFID:http://musicbrainz.org")
         frame_id = self._names.get(name)

@@ -578,7 +578,7 @@ def _remove_leftovers(folder: str) -> None:
 
 
 def _edit(path: str, before: Reading, changes: dict[str, Any]) -> None:
-    pen = _pen(path, before.facts)
+    pen = pen_for(path, before.facts)
     for name, value in changes.items():
         if name == "picture":
             data = bytes(value) if value else None
@@ -631,7 +631,8 @@ def _picture_type(data: bytes) -> str:
     return "image/png" if data.startswith(b"\x89PNG") else "image/webp" if data[8:12] == b"WEBP" else "image/jpeg"
 
 
-def _pen(path: str, facts: AudioFacts) -> pens.Pen:
+def pen_for(path: str, facts: AudioFacts) -> pens.Pen:
+    """What changes the tags of a file of that kind."""
     if facts.mime_type == "audio/mp4":
         return pens.Mp4Pen(path)
     if facts.format in ("flac", "vorbis", "opus"):
