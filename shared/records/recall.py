@@ -119,7 +119,7 @@ class Recall:
                 row[0]
                 for marks, part in chunks(file_ids)
                 for row in driver_cursor(conn).execute(
-                    f"SELECT t.uid FROM files f JOIN tracks t ON t.id = f.track_id WHERE f.id IN ({marks}) ORDER BY f.id",
+                    f"SELECT t.uid FROM files f JOIN tracks t ON t.id = f.track_id WHERE f.id IN ({marks})",
                     part,
                 )
             ]
