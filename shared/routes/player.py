@@ -6,8 +6,10 @@ import hashlib
 import mimetypes
 import os
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from flask import Blueprint, Response, redirect, request
 from werkzeug.security import safe_join
@@ -88,7 +90,7 @@ def blueprint(*, folder: Path) -> Blueprint:
     player = Blueprint("player", "shared.routes.player")
     pages, files = Files(folder), Files(folder / "static")
 
-    def send(name: str, place: Files = pages, **headers: str) -> Response:
+    def send(name: str, place: Files = pages, headers: Mapping[str, str] = MappingProxyType({})) -> Response:
         kept = place.get(name)
         told = {"ETag": kept.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding",
                 "Content-Security-Policy": POLICY, **headers}
@@ -100,11 +102,11 @@ def blueprint(*, folder: Path) -> Blueprint:
 
     @player.get("/")
     def page() -> Response:
-        return send("index.html", **{"Permissions-Policy": FEATURES})
+        return send("index.html", headers={"Permissions-Policy": FEATURES})
 
     @player.get("/sw.js")
     def service_worker() -> Response:
-        return send("sw.js", **{"Service-Worker-Allowed": "/"})
+        return send("sw.js", headers={"Service-Worker-Allowed": "/"})
 
     @player.get("/manifest.webmanifest")
     def manifest() -> Response:

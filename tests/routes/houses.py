@@ -92,7 +92,8 @@ class House:
         os.utime(path, (1_700_000_000, 1_700_000_000))
         facts = path.stat()
         return NewFile(
-            found=Found(f"{folder}/{path.name}", facts.st_size, facts.st_mtime_ns, str(facts.st_dev), str(facts.st_ino)),
+            found=Found(f"{folder}/{path.name}", facts.st_size, facts.st_mtime_ns, str(facts.st_dev),
+                        str(facts.st_ino)),
             reading=Reading(
                 metadata=Metadata(
                     title=title, artist=artist, album=album, album_artist=album_artist or artist,

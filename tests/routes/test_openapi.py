@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.routes.fakes import a_track
@@ -14,9 +15,10 @@ from tests.routes.houses import PASSWORD, Front
 PROMISED = [
     ("GET", "/api/health", 200), ("POST", "/api/session", 200), ("GET", "/api/session", 200),
     ("DELETE", "/api/session", 204), ("GET", "/api/library/tracks", 200), ("GET", "/api/library/albums", 200),
-    ("GET", "/api/library/artists", 200), ("GET", "/api/library/genres", 200), ("GET", "/api/library/playlists", 200),
-    ("GET", "/api/library/tracks/{id}", 200), ("GET", "/api/library/albums/{id}", 200),
-    ("GET", "/api/library/artists/{id}", 200), ("GET", "/api/library/search", 200), ("GET", "/api/library/changes", 200),
+    ("GET", "/api/library/artists", 200), ("GET", "/api/library/genres", 200),
+    ("GET", "/api/library/playlists", 200), ("GET", "/api/library/tracks/{id}", 200),
+    ("GET", "/api/library/albums/{id}", 200), ("GET", "/api/library/artists/{id}", 200),
+    ("GET", "/api/library/search", 200), ("GET", "/api/library/changes", 200),
     ("POST", "/api/library/scan", 202), ("GET", "/api/library/scan", 200), ("PATCH", "/api/library/tracks/{id}", 200),
     ("DELETE", "/api/library/tracks/{id}", 204), ("POST", "/api/library/playlists", 201),
     ("GET", "/api/library/playlists/{id}", 200), ("PATCH", "/api/library/playlists/{id}", 200),
@@ -30,8 +32,8 @@ PROMISED = [
 FIELDS = {
     "page": "items next_cursor total revision",
     "track": "id title artist artists album album_id album_artist track_number disc_number year genres duration_ms "
-             "size_bytes format mime_type bitrate_kbps sample_rate_hz bit_depth channels isrc recording_mbid replaygain "
-             "has_lyrics added_at favourite rating play_count place path",
+             "size_bytes format mime_type bitrate_kbps sample_rate_hz bit_depth channels isrc recording_mbid "
+             "replaygain has_lyrics added_at favourite rating play_count place path",
     "album": "id title artist artists year date genres track_count disc_count duration_ms compilation mbid added_at "
              "favourite",
     "artist": "id name sort_name album_count track_count mbid favourite",
@@ -97,14 +99,17 @@ def test_every_route_is_described_and_nothing_else(front: Front, told: Any) -> N
 @pytest.mark.parametrize(("kind", "method", "path", "status", "inner"), [
     ("page", "GET", "/api/library/tracks", 200, None), ("track", "GET", "/api/library/tracks", 200, "items"),
     ("page", "GET", "/api/library/albums", 200, None), ("album", "GET", "/api/library/albums", 200, "items"),
-    ("artist", "GET", "/api/library/artists", 200, "items"), ("playlist", "GET", "/api/library/playlists", 200, "items"),
+    ("artist", "GET", "/api/library/artists", 200, "items"),
+    ("playlist", "GET", "/api/library/playlists", 200, "items"),
     ("page", "GET", "/api/library/favourites", 200, None), ("page", "GET", "/api/users", 200, None),
-    ("track", "GET", "/api/library/albums/{id}", 200, "tracks"), ("album", "GET", "/api/library/albums/{id}", 200, None),
+    ("track", "GET", "/api/library/albums/{id}", 200, "tracks"),
+    ("album", "GET", "/api/library/albums/{id}", 200, None),
     ("artist", "GET", "/api/library/artists/{id}", 200, None),
     ("album", "GET", "/api/library/artists/{id}", 200, "albums"),
     ("search", "GET", "/api/library/search", 200, None), ("changes", "GET", "/api/library/changes", 200, None),
     ("session", "POST", "/api/session", 200, None), ("user", "POST", "/api/users", 201, None),
-    ("playlist", "POST", "/api/library/playlists", 201, None), ("track", "PATCH", "/api/library/tracks/{id}", 200, None),
+    ("playlist", "POST", "/api/library/playlists", 201, None),
+    ("track", "PATCH", "/api/library/tracks/{id}", 200, None),
     ("track", "GET", "/api/library/playlists/{id}", 200, "tracks"), ("scan", "GET", "/api/library/scan", 200, None),
     ("scan", "POST", "/api/library/scan", 202, "scan"), ("endpoint", "GET", "/api/endpoints", 200, "items"),
 ])
@@ -176,12 +181,11 @@ def complaints(told: Any, schema: Any, value: Any, where: str = "$") -> list[str
 
 
 def test_the_checker_itself_finds_what_is_wrong(told: Any) -> None:
-    schema = told["paths"]["/api/library/tracks/{id}"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
-    import msgspec
-
+    schema = answer_of(told, "GET", "/api/library/tracks/{id}", 200)
     track = msgspec.to_builtins(a_track())
     assert complaints(told, schema, track) == []
-    for change in ({"id": 5}, {"genres": None}, {"rating": True}, {"surplus": 1}, {"replaygain": {"track_gain_db": "x"}}):
+    for change in ({"id": 5}, {"genres": None}, {"rating": True}, {"surplus": 1},
+                   {"replaygain": {"track_gain_db": "x"}}):
         assert complaints(told, schema, {**track, **change})
     del track["title"]
     assert complaints(told, schema, track) == ["$: title is missing"]
@@ -199,7 +203,8 @@ def test_real_answers_are_as_described(front: Front, told: Any) -> None:
         ("GET", "/api/me", "/api/me", None), ("GET", "/api/setup", "/api/setup", None),
         ("POST", "/api/session", "/api/session", {"username": "ann", "password": PASSWORD}),
         *(("GET", f"/api/library/{kind}", f"/api/library/{kind}", None)
-          for kind in ("tracks", "albums", "artists", "genres", "playlists", "favourites", "trash", "stats", "roots", "scan")),
+          for kind in ("tracks", "albums", "artists", "genres", "playlists", "favourites", "trash", "stats", "roots",
+                       "scan")),
         ("GET", "/api/library/tracks/{id}", f"/api/library/tracks/{track}", None),
         ("GET", "/api/library/albums/{id}", f"/api/library/albums/{album}", None),
         ("GET", "/api/library/artists/{id}", f"/api/library/artists/{artist}", None),
@@ -210,7 +215,8 @@ def test_real_answers_are_as_described(front: Front, told: Any) -> None:
         ("GET", "/api/library/playlists/{id}", f"/api/library/playlists/{playlist}", None),
         ("PATCH", "/api/library/playlists/{id}", f"/api/library/playlists/{playlist}", {"name": "y"}),
         ("POST", "/api/library/plays", "/api/library/plays", {"track_id": track}),
-        ("PUT", "/api/me/queue", "/api/me/queue", {"track_ids": [track]}), ("GET", "/api/me/queue", "/api/me/queue", None),
+        ("PUT", "/api/me/queue", "/api/me/queue", {"track_ids": [track]}),
+        ("GET", "/api/me/queue", "/api/me/queue", None),
         ("POST", "/api/library/scan", "/api/library/scan", {}),
         ("POST", "/api/library/missing/purge", "/api/library/missing/purge", {}),
         ("GET", "/api/users", "/api/users", None), ("GET", "/api/users/{id}", f"/api/users/{user}", None),

@@ -40,7 +40,8 @@ def test_a_private_playlist_does_not_exist_for_others(front: Front) -> None:
         for method, tail, body in (("GET", "", None), ("PATCH", "", {"name": "x"}), ("DELETE", "", None),
                                    ("POST", "/tracks", {"track_ids": []})):
             assert front.ask(method, path + tail, body, who=who).status == 404
-        assert path.rpartition("/")[2] not in [one["id"] for one in front.get("/api/library/playlists", who=who)["items"]]
+        listed = [one["id"] for one in front.get("/api/library/playlists", who=who)["items"]]
+        assert path.rpartition("/")[2] not in listed
 
 
 def test_a_shared_playlist_is_read_and_a_collaborative_one_filled_by_others(front: Front) -> None:

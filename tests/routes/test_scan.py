@@ -10,7 +10,8 @@ FIELDS = {"id", "state", "phase", "found", "read", "added", "changed", "moved", 
 
 def test_a_scan_is_accepted_for_later(front: Front) -> None:
     asked = front.house.scanning.asked
-    for body, wish in ((None, ("start", None, False)), ({}, ("start", None, False)), ({"deep": True}, ("start", None, True)),
+    for body, wish in ((None, ("start", None, False)), ({}, ("start", None, False)),
+                       ({"deep": True}, ("start", None, True)),
                        ({"roots": []}, ("start", None, False)), ({"roots": ["/m"]}, ("start", ["/m"], False))):
         answer = front.ask("POST", "/api/library/scan", body)
         assert answer.status == 202

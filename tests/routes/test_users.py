@@ -27,8 +27,10 @@ def test_an_owner_makes_changes_and_removes_an_account(front: Front) -> None:
 @pytest.mark.parametrize("who", ["ben", "kid"])
 def test_nobody_else_may_even_look(front: Front, who: str) -> None:
     own = front.get("/api/session", who=who)["user"]["id"]
-    for method, path, body in (("GET", "/api/users", None), ("POST", "/api/users", NEW),
-                               ("PATCH", f"/api/users/{own}", {"role": "owner"}), ("DELETE", f"/api/users/{own}", None)):
+    for method, path, body in (
+        ("GET", "/api/users", None), ("POST", "/api/users", NEW), ("PATCH", f"/api/users/{own}", {"role": "owner"}),
+        ("DELETE", f"/api/users/{own}", None),
+    ):
         assert front.ask(method, path, body, who=who).status == 403
     assert front.get("/api/session", who=who)["user"]["role"] != "owner"
 
