@@ -11,6 +11,7 @@ import base64
 import binascii
 import functools
 import io
+import re
 import struct
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -380,6 +381,7 @@ def _streaminfo(data: bytes) -> Stream:
                   audio_md5=md5 if md5.strip("0") else None)
 
 
+_FLAC_SYNC = re.compile(b"\xff[\xf8\xf9]")
 _FLAC_BLOCKS = {1: 192, 2: 576, 3: 1152, 4: 2304, 5: 4608, **{i: 256 << (i - 8) for i in range(8, 16)}}
 
 
@@ -409,12 +411,9 @@ def _flac_ends_well(file: BinaryIO, start: int, size: int, info: bytes) -> bool:
     amount = max(65536, min(largest + 8192, MIB))
     file.seek(max(start, size - amount))
     tail = file.read(min(amount, size))
-    at, frames = len(tail), 0
-    for _ in range(2000):
-        at = tail.rfind(b"\xff", 0, at)
-        if at < 0:
-            break
-        frame = _flac_frame(tail[at:at + 16]) if tail[at + 1:at + 2] in (b"\xf8", b"\xf9") else None
+    frames = 0
+    for match in reversed(list(_FLAC_SYNC.finditer(tail))):
+        frame = _flac_frame(tail[match.start():match.start() + 16])
         if frame is not None:
             number, block, variable = frame
             # Frames of a fixed size are counted, those of a variable size say their first sample.

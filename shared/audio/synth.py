@@ -364,7 +364,8 @@ def _limited(mix: Wave) -> Wave:
     window = np.hanning(around + 2)[1:-1]
     smooth = np.convolve(np.pad(lowest, around, mode="edge"), window / window.sum(), "same")[around:-around]
     curve = np.interp(np.arange(size), np.arange(smooth.size) * block + block / 2, smooth)
-    return np.clip(mix * curve.astype(np.float32), -CEILING, CEILING)
+    level: Wave = np.clip(mix * curve.astype(np.float32), -CEILING, CEILING)
+    return level
 
 
 def loudness(mix: Wave) -> float:
