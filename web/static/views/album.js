@@ -39,7 +39,6 @@ class AlbumView extends View {
     this.named(album.title);
     const tracks = (whole?.ids ?? []).map((/** @type {string} */ one) => room.library.track(one)).filter(Boolean);
     const discs = discsOf(tracks);
-    const various = tracks.some((/** @type {any} */ t) => t.artist !== album.artist);
     const qualities = [...new Set(tracks.map(quality))];
     const main = (album.artists ?? [])[0];
     const titles = new Map((whole?.discs ?? []).map((/** @type {any} */ d) => [d.number, d.title]));
@@ -60,7 +59,7 @@ class AlbumView extends View {
       ${!whole && !this.failure ? html`<div class="rows">${Array.from({ length: Math.min(album.track_count || 8, 20) }, (_, i) => rowToCome(i))}</div>` : ''}
       ${discs.map((disc) => html`<section class="disc" data-key="disc-${disc.number}">
         ${discs.length > 1 ? html`<h2 class="disc-title">${icon('disc-3')} Disc ${disc.number}${titles.get(disc.number) ? html` · ${titles.get(disc.number)}` : ''}</h2>` : ''}
-        <div class="rows" role="list">${disc.tracks.map((track, i) => trackRow(track, { index: i, lead: 'number', album: false, artist: various }))}</div>
+        <div class="rows" role="list">${disc.tracks.map((track, i) => trackRow(track, { index: i, lead: 'number', album: false, artist: track.artist !== album.artist }))}</div>
       </section>`)}
       ${whole ? html`<footer class="thing-foot quiet">${(album.genres ?? []).map((/** @type {string} */ g) => html`<a class="chip" href="${to`/genre/${g}`}">${g}</a>`)}</footer>` : ''}
     </div>`;

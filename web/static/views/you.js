@@ -14,6 +14,13 @@ const ROOT_STATES = { online: 'There', offline: 'Does not answer', empty: 'Sudde
 /** @type {Record<string, string>} */
 const PHASES = { walk: 'Looking through the folders', read: 'Reading tags', settle: 'Putting it in order', hash: 'Checking every byte' };
 
+/** Why a file cannot be read, in words. @type {Record<string, string>} */
+const REASONS = {
+  empty: 'The file is empty', not_audio: 'There is no music in it', too_large: 'It claims more than any music file holds', truncated: 'It is cut off',
+  damaged: 'It is damaged', timed_out: 'Reading it took too long', reader_crashed: 'It could not be read safely', vanished: 'It was gone while reading',
+  no_permission: 'The station may not read it', unknown: 'It could not be read',
+};
+
 class You extends View {
   page = '';
   /** @type {any} */ data = null;
@@ -43,7 +50,7 @@ class You extends View {
     else if (this.page === 'trash') { const answer = await api.get('/library/trash', { limit: 200 }); this.data = answer.items; room.library.remember('tracks', []); }
     else if (this.page === 'missing') this.data = await api.get('/library/tracks', { place: 'missing', sort: 'artist', limit: 200 });
     else if (this.page === 'bad') this.data = (await api.get('/library/scan'));
-    else if (this.page === 'addresses') this.data = (await api.get('/endpoints')).items;
+    else if (this.page === 'addresses') this.data = (await api.get('/endpoints')).items.sort((/** @type {any} */ a, /** @type {any} */ b) => Number(b.reachable) - Number(a.reachable));
     else if (!this.page) {
       const [stats, scan, health] = await Promise.all([api.get('/library/stats'), api.get('/library/scan').catch(() => null), api.get('/health').catch(() => null)]);
       room.store.set({ stats, ...(scan ? { scan: scan.scan ?? scan } : {}) });
@@ -134,11 +141,11 @@ class You extends View {
     if (this.page === 'bad') {
       const bad = (this.data.scan ?? this.data).bad ?? [];
       if (!bad.length) return empty({ icon: 'check', title: 'Every file can be read', text: 'Damaged files would be named here, with the reason.' });
-      return html`<ul class="things">${bad.map((/** @type {any} */ b) => html`<li class="thing" data-key="${b.path}">${icon('file-question-mark')}<div class="thing-words"><p class="path" title="${b.path}">${b.path}</p><p class="quiet">${b.reason}</p></div></li>`)}</ul>`;
+      return html`<ul class="things">${bad.map((/** @type {any} */ b) => html`<li class="thing" data-key="${b.path}">${icon('file-question-mark')}<div class="thing-words"><p class="path" title="${b.path}">${b.path}</p><p class="quiet">${REASONS[b.reason] ?? b.reason}</p></div></li>`)}</ul>`;
     }
     if (this.page === 'addresses') {
       const kinds = /** @type {Record<string, string>} */ ({ this_machine: 'On the station itself', home: 'At home', vpn: 'Over your VPN', public: 'From anywhere' });
-      return html`<p class="lead">Open one of these on a phone or another computer and log in.</p><ul class="things">${this.data.map((/** @type {any} */ e) => html`<li class="thing" data-key="${e.url}">${icon('wifi')}<div class="thing-words"><p><a class="plain-link" href="${/^https?:/.test(e.url) ? e.url : '#/you/addresses'}">${e.url}</a></p><p class="quiet">${kinds[e.kind] ?? e.kind}</p></div></li>`)}</ul>`;
+      return html`<p class="lead">Open one of these on a phone or another computer and log in.</p><ul class="things">${this.data.map((/** @type {any} */ e) => html`<li class="thing" data-key="${e.url}">${icon('wifi')}<div class="thing-words"><p><a class="plain-link" href="${/^https?:/.test(e.url) ? e.url : '#/you/addresses'}">${e.url}</a></p><p class="quiet">${kinds[e.kind] ?? e.kind}${e.reachable ? '' : ' · not answering now'}</p></div></li>`)}</ul>`;
     }
     return empty({ icon: 'music', title: 'There is no such page', text: '' });
   }
