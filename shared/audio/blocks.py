@@ -410,7 +410,7 @@ def _flac_ends_well(file: BinaryIO, start: int, size: int, info: bytes) -> bool:
     samples = int.from_bytes(info[10:18], "big") & 0xFFFFFFFFF
     amount = max(65536, min(largest + 8192, MIB))
     file.seek(max(start, size - amount))
-    tail = file.read(min(amount, size))
+    tail = file.read(min(amount, size)) + bytes(16)     # a frame of silence has hardly more than its header
     frames = 0
     for match in reversed(list(_FLAC_SYNC.finditer(tail))):
         frame = _flac_frame(tail[match.start():match.start() + 16])
