@@ -14,8 +14,8 @@ from pathlib import Path
 
 _SYLLABLES = (
     "ka", "lo", "mi", "ra", "ten", "sol", "ve", "nor", "bri", "an", "da", "el", "fi", "gu", "ha", "is", "jo", "ke",
-    "lu", "mo", "na", "or", "pe", "qui", "ro", "su", "ti", "ul", "va", "wen", "ya", "zo", "ber", "chi", "dro", "fal", "gre",
-    "hin", "kal", "lor", "mar",
+    "lu", "mo", "na", "or", "pe", "qui", "ro", "su", "ti", "ul", "va", "wen", "ya", "zo", "ber", "chi", "dro", "fal",
+    "gre", "hin", "kal", "lor", "mar",
 )
 GENRES = ("Rock", "Pop", "Jazz", "Classical", "Electronic", "Folk", "Metal", "Hip-Hop", "Soul", "Ambient", "Blues",
           "Country", "Reggae", "Latin", "Punk")
