@@ -370,5 +370,9 @@ begin();
 if ('serviceWorker' in navigator) {
   const had = Boolean(navigator.serviceWorker.controller);
   navigator.serviceWorker.register('/sw.js').catch(() => {});
-  navigator.serviceWorker.addEventListener('controllerchange', () => { if (had) store.set({ updateReady: true }); });
+  navigator.serviceWorker.addEventListener('controllerchange', () => {
+    if (!had) return;
+    store.set({ updateReady: true });
+    ui.toast({ message: 'A newer player is ready.', action: { words: 'Use it', deed: 'reload' } });
+  });
 }

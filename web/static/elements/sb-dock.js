@@ -11,6 +11,13 @@ export class Dock extends Element {
   connected() {
     this.follow(room.store, 'status', 'waiting', 'queue', 'panel', 'overlay', 'lyricsOpen');
     this.until(room.library.watch(() => this.update()));
+    // On the phone the small player is one thing to press.
+    this.on(this, 'click', (event) => {
+      if (innerWidth >= 768 || !event.target.closest('.dock-words')) return;
+      event.preventDefault();
+      event.stopPropagation();
+      this.intend('open-now');
+    }, { capture: true });
     let start = null;
     this.on(this, 'touchstart', (event) => { start = event.touches.length === 1 ? { x: event.touches[0].clientX, y: event.touches[0].clientY } : null; }, { passive: true });
     this.on(this, 'touchend', (event) => {
@@ -18,8 +25,8 @@ export class Dock extends Element {
       const dx = event.changedTouches[0].clientX - start.x;
       const dy = event.changedTouches[0].clientY - start.y;
       start = null;
-      if (dy < -36 && Math.abs(dy) > Math.abs(dx)) { event.preventDefault(); this.intend('open-now'); }
-      else if (Math.abs(dx) > 72 && Math.abs(dx) > 2 * Math.abs(dy)) { event.preventDefault(); this.intend(dx < 0 ? 'next' : 'previous'); }
+      if (dy < -36 && Math.abs(dy) > Math.abs(dx)) { if (event.cancelable) event.preventDefault(); this.intend('open-now'); }
+      else if (Math.abs(dx) > 72 && Math.abs(dx) > 2 * Math.abs(dy)) { if (event.cancelable) event.preventDefault(); this.intend(dx < 0 ? 'next' : 'previous'); }
     });
   }
 

@@ -23,7 +23,7 @@ export const cover = (thing, { size = 300, round = false, eager = false, cls = '
   const has = thing && id && thing.cover !== null;
   return html`<span class="cover ${round ? 'cover-round' : ''} ${cls}" data-css="--tint:${tintOf(thing)}">
     <span class="cover-initial" aria-hidden="true">${initial(words)}</span>
-    ${has ? html`<img src="${coverUrl(id, size, thing.cover?.version)}" alt="" ${flag('data-eager', eager)} loading="${eager ? 'eager' : 'lazy'}" decoding="async" draggable="false">` : ''}
+    ${has ? html`<img src="${coverUrl(id, size, thing.cover?.version)}" alt="" loading="${eager ? 'eager' : 'lazy'}" decoding="async" draggable="false">` : ''}
   </span>`;
 };
 

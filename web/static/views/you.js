@@ -123,6 +123,7 @@ class You extends View {
         <ul class="things">${this.data.map((/** @type {any} */ r) => html`<li class="thing" data-key="${r.path}">${icon('folder')}<div class="thing-words"><p class="path" title="${r.path}">${r.path}</p><p class="quiet"><span class="state state-${r.state}">${ROOT_STATES[r.state] ?? r.state}</span> · ${plural(r.track_count ?? 0, 'track')}${r.note ? ` · ${r.note}` : ''}</p></div>
           <button class="icon-button" data-do="root-remove" data-path="${r.path}" aria-label="Stop looking in ${r.path}" title="Stop looking there">${icon('x')}</button></li>`)}</ul>
         ${this.data.length ? '' : empty({ icon: 'folder-plus', title: 'No folder yet', text: 'Add the folder that holds your music.' })}
+        ${room.store.state.scan?.state === 'running' ? this.#scan() : ''}
         <form class="inline-form" data-form="root"><label class="field"><span>Add a folder on the station’s own disk</span><input name="path" placeholder="/home/you/Music" autocomplete="off" spellcheck="false"></label><button class="button button-main" ${flag('disabled', this.busy)}>${icon('plus')} Add</button></form>
         ${this.wrong ? html`<p class="wrong" role="alert">${this.wrong}</p>` : ''}`;
     }
