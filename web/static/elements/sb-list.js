@@ -21,7 +21,7 @@ export class List extends Element {
 
   connected() {
     this.scroller = /** @type {HTMLElement | null} */ (this.closest('[data-scroller]'));
-    if (this.scroller) this.on(this.scroller, 'scroll', () => this.#soon(), { passive: true });
+    if (this.scroller) this.on(this.scroller, 'scroll', () => this.#scrolled(), { passive: true });
     const sizes = new ResizeObserver(() => this.#soon());
     sizes.observe(this);
     if (this.scroller) sizes.observe(this.scroller);
@@ -39,6 +39,21 @@ export class List extends Element {
     }
     Object.assign(this, settings);
     this.paint();
+  }
+
+  /** Draws only when other items come into sight. */
+  #scrolled() {
+    if (!this.source || !this.clientWidth) return;
+    const { first, last } = this.#window();
+    if (first !== this.shown.first || last !== this.shown.last) this.#soon();
+  }
+
+  #window() {
+    const view = this.scroller ?? document.documentElement;
+    const top = this.scroller ? this.scroller.getBoundingClientRect().top - this.getBoundingClientRect().top : 0;
+    const count = this.source.total < 0 ? Math.ceil(view.clientHeight / this.rowHeight) * this.columns : this.source.total;
+    const { columns, rowHeight } = this;
+    return visible({ count, columns, rowHeight, top: Math.max(0, top), height: view.clientHeight, overscan: this.mode === 'grid' ? 2 : 5 });
   }
 
   #soon() {
@@ -64,10 +79,7 @@ export class List extends Element {
     this.#measure();
     if (this.mode === 'rows') this.setAttribute('role', 'list');
     else this.removeAttribute('role');
-    const view = this.scroller ?? document.documentElement;
-    const top = this.scroller ? this.scroller.getBoundingClientRect().top - this.getBoundingClientRect().top : 0;
-    const total = this.source.total < 0 ? Math.ceil(view.clientHeight / this.rowHeight) * this.columns : this.source.total;
-    const { first, last, height } = visible({ count: total, columns: this.columns, rowHeight: this.rowHeight, top: Math.max(0, top), height: view.clientHeight });
+    const { first, last, height } = this.#window();
     this.shown = { first, last };
     this.source.ensure(first, last);
     const items = [];
