@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from shared import logs
+from shared.library.parenthood import die_with
 from shared.library.scan_lock import ScanLock
 from shared.library.scanner import Scan, as_fields
 from shared.model.errors import SoundsibleError
@@ -30,7 +31,6 @@ log = logging.getLogger("soundsible.scan")
 
 STOP_LIMIT_S = 3.0          # after being told to stop, the process ends whatever holds it
 LINGER_S = 30.0
-_PR_SET_PDEATHSIG = 1
 
 
 class Orders:
@@ -92,7 +92,7 @@ def main(lines: TextIO, say: Callable[[dict[str, Any]], None]) -> int:
     if not first:
         return 2
     order = json.loads(first)
-    _die_with(int(order["parent"]))
+    die_with(int(order["parent"]))
     with contextlib.suppress(OSError):
         os.nice(int(order.get("nice", 10)))
     logs.configure(str(order.get("log_level", "info")).upper())
@@ -176,19 +176,6 @@ class _Work:
         except SoundsibleError:
             pass    # the database itself is what fails
         self._say({"scan": report})
-
-
-def _die_with(parent: int) -> None:
-    """Be told (SIGTERM) when the process that began this one ends, even by SIGKILL. Linux; elsewhere its end of the
-    pipe tells."""
-    if not sys.platform.startswith("linux"):
-        return
-    import ctypes
-
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(3)     # it ended before this process could say so
 
 
 def _sayer() -> Callable[[dict[str, Any]], None]:

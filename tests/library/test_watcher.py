@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from shared.events import EventBus, Notice
+from shared.library import watcher as watching
+from shared.library.watch_process import Watch, concerns
+from shared.library.watcher import Watcher
+from shared.model.scan import ScanReport
+
+
+def until(true: Callable[[], Any], timeout_s: float = 20.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("path", "does"), [
+    ("/m/a.mp3", True), ("/m/A/cover.JPG", True), ("/m/A/song.lrc", True), ("/m/New Album", True),
+    ("/m/Vol. 4", True), ("/m/.soundsible/trash/x/a.mp3", False), ("/m/A/.hidden.flac", False),
+    ("/m/a.mp3.part", False), ("/m/notes.txt", False), ("/m/log.db", False), ("/m", True),
+])
+def test_only_changes_that_a_scan_would_see_concern_it(path: str, does: bool) -> None:
+    assert concerns("/m", path) is does
+
+
+# ---- one folder, watched in this process ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[tuple[Path, list[dict[str, Any]]]]:
+    root = tmp_path / "music"
+    root.mkdir()
+    said: list[dict[str, Any]] = []
+    watch = Watch(str(root), said.append, quiet_ms=60, longest_ms=2000, look_ms=60)
+    thread = threading.Thread(target=watch.run, daemon=True)
+    thread.start()
+    until(lambda: {"watching": str(root)} in said)
+    yield root, said
+    watch.ended = True
+    thread.join(10)
+
+
+def changes(said: list[dict[str, Any]]) -> int:
+    return sum(1 for one in said if "changed" in one)
+
+
+def test_a_burst_of_changes_is_told_once(watched: tuple[Path, list[dict[str, Any]]]) -> None:
+    root, said = watched
+    (root / "album").mkdir()
+    for number in range(20):
+        (root / "album" / f"{number}.mp3").write_bytes(b"x")
+    until(lambda: changes(said))
+    time.sleep(0.3)
+    assert changes(said) <= 3
+
+
+def test_what_does_not_concern_a_scan_is_not_told(watched: tuple[Path, list[dict[str, Any]]]) -> None:
+    root, said = watched
+    (root / "notes.txt").write_bytes(b"x")
+    (root / ".soundsible").mkdir()
+    time.sleep(0.3)
+    assert changes(said) == 0
+    (root / "a.mp3").write_bytes(b"x")
+    until(lambda: changes(said))
+
+
+def test_a_folder_that_goes_and_comes_back_is_told_and_watched_again(
+    watched: tuple[Path, list[dict[str, Any]]],
+) -> None:
+    root, said = watched
+    aside = root.rename(root.parent / "aside")
+    until(lambda: changes(said))
+    time.sleep(0.3)
+    gone = len(said)
+    aside.rename(root)
+    until(lambda: said[gone:] == [{"changed": str(root)}, {"watching": str(root)}])
+    (root / "a.mp3").write_bytes(b"x")
+    until(lambda: said[gone + 2:] == [{"changed": str(root)}])
+
+
+def test_a_refusal_is_told_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("OS file watch limit reached.")
+
+    monkeypatch.setattr("watchfiles._rust_notify.RustNotify", refuse)
+    said: list[dict[str, Any]] = []
+    Watch(str(tmp_path), said.append).run()
+    assert said == [{"refused": str(tmp_path), "why": "OS file watch limit reached."}]
+
+
+# ---- the whole ------------------------------------------------------------------------------------------------------
+
+
+class Scanned:
+    """Stands in for library.scanning: remembers what was wished for."""
+
+    def __init__(self) -> None:
+        self.starts: list[set[str]] = []
+
+    def start(self, roots: Sequence[str] | None = None, deep: bool = False) -> ScanReport:
+        self.starts.append(set(roots or ()))
+        return ScanReport(id="x", state="running")
+
+    def is_running(self) -> bool:
+        return False
+
+
+class Kinds:
+    """A mount table that says what it was told."""
+
+    def __init__(self, **kinds: str) -> None:
+        self._kinds = kinds
+
+    def kind(self, folder: str) -> str:
+        return self._kinds.get(Path(folder).name, "fixed")
+
+
+class Watching:
+    def __init__(self, roots: list[str], poll_s: int = 3600, mounts: Kinds | None = None) -> None:
+        self.roots = roots
+        self.scanning = Scanned()
+        self.events = EventBus()
+        self.notices: list[Notice] = []
+        self.events.subscribe(Notice, self.notices.append)
+        self.watcher = Watcher(
+            roots=lambda: self.roots, scanning=self.scanning,  # type: ignore[arg-type]
+            settings=SimpleNamespace(watch_poll_s=poll_s), events=self.events,
+            mounts=mounts or Kinds())  # type: ignore[arg-type]
+        self.watcher.start()
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Watching]]:
+    monkeypatch.setattr(watching, "LOOK_EVERY_S", 0.05)
+    made: list[Watching] = []
+
+    def make(*roots: Path, **options: Any) -> Watching:
+        made.append(Watching([str(root) for root in roots], **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.watcher.stop()
+
+
+def test_a_change_starts_a_scan_of_its_folder_alone(tmp_path: Path, watch: Callable[..., Watching]) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    whole = watch(one, two)
+    until(lambda: whole.watcher.ways() == {str(one): "watched", str(two): "watched"})
+    (two / "a.mp3").write_bytes(b"x")
+    until(lambda: whole.scanning.starts)
+    assert whole.scanning.starts == [{str(two)}]
+    whole.roots = [str(one)]
+    until(lambda: whole.watcher.ways() == {str(one): "watched"})
+
+
+def test_folders_on_a_network_are_looked_through_from_time_to_time(
+    tmp_path: Path, watch: Callable[..., Watching],
+) -> None:
+    (tmp_path / "nas").mkdir()
+    whole = watch(tmp_path / "nas", poll_s=0, mounts=Kinds(nas="foreign"))
+    until(lambda: len(whole.scanning.starts) >= 2)
+    assert whole.scanning.starts[0] == {str(tmp_path / "nas")}
+    assert whole.watcher.ways() == {str(tmp_path / "nas"): "polled"}
+    assert whole.notices == []
+
+
+def test_a_folder_that_does_not_say_where_it_lies_is_polled(
+    tmp_path: Path, watch: Callable[..., Watching], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    release = threading.Event()
+    monkeypatch.setattr(watching, "PROBE_S", 0.05)
+    monkeypatch.setattr(watching.os.path, "realpath", lambda path: release.wait(30))
+    try:
+        whole = watch(tmp_path / "stale")
+        until(lambda: whole.watcher.ways() == {str(tmp_path / "stale"): "polled"})
+    finally:
+        release.set()
+
+
+def test_a_refused_folder_is_polled_and_people_are_told_once_what_to_do(
+    tmp_path: Path, watch: Callable[..., Watching],
+) -> None:
+    root = tmp_path / "music"
+    root.mkdir()
+    whole = watch(root, poll_s=0)
+    until(lambda: whole.watcher.ways() == {str(root): "watched"})
+    process = whole.watcher._process
+    assert process is not None
+    whole.watcher._heard(process, {str(root): str(root)}, {"refused": str(root), "why": "file watch limit reached"})
+    until(lambda: len(whole.scanning.starts) >= 2)
+    assert whole.watcher.ways() == {str(root): "polled"}
+    assert len(whole.notices) == 1
+    assert "max_user_watches" in whole.notices[0].message
+
+
+def test_a_watching_process_that_dies_is_noticed_and_its_folder_polled(
+    tmp_path: Path, watch: Callable[..., Watching],
+) -> None:
+    root = tmp_path / "music"
+    root.mkdir()
+    whole = watch(root, poll_s=0)
+    until(lambda: whole.watcher.ways() == {str(root): "watched"})
+    process = whole.watcher._process
+    assert process is not None
+    process.kill()
+    until(lambda: whole.watcher.ways() == {str(root): "polled"})
+    until(lambda: whole.scanning.starts)
+
+
+def test_stopping_ends_the_watching_process(tmp_path: Path, watch: Callable[..., Watching]) -> None:
+    (tmp_path / "music").mkdir()
+    whole = watch(tmp_path / "music")
+    until(lambda: "watched" in whole.watcher.ways().values())
+    process = whole.watcher._process
+    assert process is not None
+    whole.watcher.stop()
+    assert process.wait(5) is not None
+    shutil.rmtree(tmp_path / "music")
