@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -41,11 +43,32 @@ class Folders:
         self._shelf = shelf
         self._access = access
         self._scanning = scanning
+        self._lock = threading.Lock()
+        self._looking = False
 
     def all(self) -> list[Root]:
-        """Each with its state; waits at most one deadline for one that does not answer."""
+        """Each with its state now; waits for one that does not answer, up to its deadline."""
         counts = self._scans.track_counts()
         return [self._shown(root, counts) for root in self._scans.roots()]
+
+    def known(self) -> list[Root]:
+        """Each with its state as last known, waiting for nothing; a look at them begins, for the next who asks."""
+        counts = self._scans.track_counts()
+        roots = self._scans.roots()
+        states = self._access.states()
+        with self._lock:
+            if not self._looking:
+                self._looking = True
+                threading.Thread(target=self._look, args=(roots,), name="folders", daemon=True).start()
+        return [self._shown(root, counts, states.get(to_path(root.path), "online")) for root in roots]
+
+    def _look(self, roots: Sequence[records.Root]) -> None:
+        try:
+            for root in roots:
+                self._access.state(to_path(root.path))
+        finally:
+            with self._lock:
+                self._looking = False
 
     def add(self, path: str) -> Root:
         """Remember a folder of this machine and scan it. Raises Unprocessable, Conflict."""
@@ -59,6 +82,6 @@ class Folders:
             raise NotFound(f"{path} is no music folder of this station.")
         self._shelf.forget_root(path)
 
-    def _shown(self, root: records.Root, counts: dict[int, int]) -> Root:
-        state = self._access.state(to_path(root.path))
+    def _shown(self, root: records.Root, counts: dict[int, int], state: str | None = None) -> Root:
+        state = state or self._access.state(to_path(root.path))
         return Root(path=root.path, state=_SHOWN[state], track_count=counts.get(root.id, 0), note=_NOTES.get(state))

@@ -15,7 +15,7 @@ from flask import Response, request
 from shared import __version__
 from shared.model.person import Person
 from shared.routes.guard import COOKIE
-from shared.routes.operation import Door, Operation
+from shared.routes.operation import Door, Operation, Query
 from shared.routes.respond import gzip, wants_gzip
 
 _REF = "#/components/schemas/{name}"
@@ -89,7 +89,7 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
 def _operation(one: Operation, schema_of: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {
         "operationId": one.name, "tags": [one.room], "summary": one.summary,
-        "description": " ".join(text for text in (re.sub(r"\s*\n\s*", " ", one.details), _WHO[one.allows]) if text),
+        "description": _description(one),
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in _PATH.findall(one.path)
@@ -120,6 +120,13 @@ def _operation(one: Operation, schema_of: dict[str, Any], components: dict[str, 
     if one.allows == "open":
         told["security"] = []
     return told
+
+
+def _description(one: Operation) -> str:
+    """The route's own words, those of its query, and who may."""
+    query = "" if one.query is None else (one.query.__doc__ or "")
+    words = (one.details, query if query != Query.__doc__ else "", _WHO[one.allows])
+    return " ".join(re.sub(r"\s*\n\s*", " ", text) for text in words if text)
 
 
 def _answer(status: int, kind: Any, schema_of: dict[str, Any]) -> dict[str, Any]:

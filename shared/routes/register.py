@@ -61,7 +61,7 @@ def register(app: Flask, station: Any) -> list[Operation]:
         covers.door(covers=station.covers),
         users.door(accounts=station.accounts),
         system.door(
-            tracks=station.tracks, scanning=station.scanning, folders=folders.all, settings=station.settings,
+            tracks=station.tracks, scanning=station.scanning, folders=folders.known, settings=station.settings,
             endpoints=lambda: interfaces.endpoints(int(request.environ.get("SERVER_PORT") or station.settings.port)),
         ),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
@@ -78,7 +78,7 @@ def door(*, tracks: Tracks, resolver: Resolver, access: FileAccess, transcodes: 
         """`raw`, whose opening and closing are told: background work steps aside while somebody listens."""
         if request.method != "GET":
             return OpenFile(raw)
-        file = OpenFile(raw, on_close=lambda: events.publish(StreamEnded(id, 0)))
+        file = OpenFile(raw, on_close=lambda size: events.publish(StreamEnded(id, size)))
         events.publish(StreamStarted(id))
         return file
 
@@ -99,7 +99,7 @@ def door(*, tracks: Tracks, resolver: Resolver, access: FileAccess, transcodes: 
         if raw is not None:
             return audio(heard(track.track_id, raw), made.mime_type, request)
         events.publish(StreamStarted(track.track_id))
-        body = _Growing(made.chunks(), on_close=lambda: events.publish(StreamEnded(track.track_id, 0)))
+        body = _Growing(made.chunks(), on_close=lambda size: events.publish(StreamEnded(track.track_id, size)))
         return Response(body, 200, {"Content-Type": made.mime_type, "Accept-Ranges": "none",
                                     "Cache-Control": "no-store"}, direct_passthrough=True)
 
@@ -117,24 +117,29 @@ def unless_swept(path: Path | None) -> BinaryIO | None:
 class _Growing:
     """A transcode that is still being made, chunk by chunk."""
 
-    def __init__(self, chunks: Iterator[bytes], *, on_close: Any) -> None:
+    def __init__(self, chunks: Iterator[bytes], *, on_close: Callable[[int], None]) -> None:
         self._chunks = chunks
+        self._sent_bytes = 0
         self._on_close = on_close
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            yield from self._chunks
+            for chunk in self._chunks:
+                self._sent_bytes += len(chunk)
+                yield chunk
         except SoundsibleError as problem:
             # The status has long been sent: only a broken connection still tells that this is not the end.
             log.warning("a transcode ended early: %s", problem.message)
             raise BrokenPipeError("the transcode ended early") from problem
 
     def close(self) -> None:
-        deed, self._on_close = self._on_close, None
+        deed, self._on_close = self._on_close, _nothing
         stop = getattr(self._chunks, "close", None)
         try:
             if stop is not None:
                 stop()
         finally:
-            if deed is not None:
-                deed()
+            deed(self._sent_bytes)
+
+
+def _nothing(_: int) -> None: ...

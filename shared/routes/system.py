@@ -58,7 +58,7 @@ def door(
     *, tracks: Tracks, scanning: Scanning, folders: Callable[[], list[Root]], endpoints: Callable[[], list[Endpoint]],
     settings: Settings,
 ) -> Door:
-    """folders: the music folders' states; endpoints: every address at which the station answers."""
+    """folders: the music folders as last known, at no cost; endpoints: every address at which the station answers."""
     door = Door("system")
 
     @door.get("/health", allows="open", answers={200: Health})

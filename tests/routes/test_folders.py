@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,27 @@ def test_a_folder_is_added_and_scanned_at_once_and_taken_out(front: Front, tmp_p
     assert front.ask("DELETE", "/api/library/roots", {"path": str(tmp_path)}).status == 204
     assert front.ask("DELETE", "/api/library/roots", {"path": str(tmp_path)}).status == 404
     assert [one["path"] for one in front.get("/api/library/roots")["items"]] == [str(front.house.music)]
+
+
+def test_health_tells_of_a_folder_that_hangs_without_waiting_for_it(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def hang(root: str) -> str:
+        asked.set()
+        answer.wait(20)
+        return "online"
+
+    monkeypatch.setattr(front.house.access, "state", hang)
+    try:
+        for _ in range(3):
+            assert front.get("/api/health")["storage"][0]["state"] == "online"
+            assert asked.wait(10)
+        monkeypatch.setattr(front.house.access, "states", lambda: {str(front.house.music): "hanging"})
+        assert front.get("/api/health")["storage"][0]["state"] == "offline"
+    finally:
+        answer.set()
 
 
 def test_adults_look_and_only_owners_change(front: Front) -> None:

@@ -153,6 +153,7 @@ def test_listening_is_told_from_its_beginning_to_its_end(front: Front, song: str
         front.ask("GET", f"/api/stream/{song}", Range="bytes=0-1")
         assert [type(one) for one in told] == [StreamStarted, StreamEnded]
         assert {one.track_id for one in told} == {song}
+        assert told[1].bytes_sent == 2
         told.clear()
         front.ask("HEAD", f"/api/stream/{song}")
         front.ask("GET", f"/api/stream/{song}", If_None_Match="*")
@@ -166,13 +167,17 @@ def test_listening_is_told_from_its_beginning_to_its_end(front: Front, song: str
 
 
 def test_a_transcode_follows_its_making(front: Front, song: str, transcodes: FakeTranscodes) -> None:
+    told: list[Any] = []
+    end = front.house.events.subscribe(StreamEnded, told.append)
     answer = front.ask("GET", f"/api/stream/{song}?format=opus&bitrate=96&start=5000", Range="bytes=0-1")
+    end()
     assert (answer.status, answer.data) == (200, b"abcdef")
     assert answer.headers["Content-Type"] == "audio/ogg"
     assert answer.headers["Accept-Ranges"] == "none"
     path = front.house.music / front.get(f"/api/library/tracks/{song}")["path"]
     assert transcodes.asked == [(str(path), "opus", 96, 5000)]
     assert transcodes.closed == 1
+    assert told == [StreamEnded(song, 6)]
 
 
 def test_a_finished_transcode_has_ranges(front: Front, song: str, transcodes: FakeTranscodes, tmp_path: Path) -> None:
