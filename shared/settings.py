@@ -231,8 +231,8 @@ def load(*, environ: Mapping[str, str] | None = None, given: Mapping[str, str] |
 def _config_file(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
+    except (FileNotFoundError, NotADirectoryError):
+        return {}   # a home that cannot be made is told of when it is to be made
     except (OSError, ValueError) as error:
         raise BadSetting(
             f"{path} cannot be read as JSON ({error}). Mend it, or move it away to start afresh."
