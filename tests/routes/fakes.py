@@ -187,6 +187,14 @@ class Anything(Calls):
         return lambda *args, **named: self.asked.append((name, *args, named))
 
 
+class FakeScans:
+    def roots(self) -> list[Any]:
+        return []
+
+    def track_counts(self) -> dict[int, int]:
+        return {}
+
+
 class FakeChanges:
     revision = 7
 
@@ -212,7 +220,7 @@ class FakeStation:
         self.events = EventBus()
         self.tracks, self.albums, self.playlists = FakeTracks(), FakeAlbums(), FakePlaylists()
         self.artists, self.genres, self.listening, self.shelf = Anything(), Anything(), Anything(), Anything()
-        self.scans, self.covers, self.transcodes = Anything(), Anything(), Anything()
+        self.scans, self.covers, self.transcodes = FakeScans(), Anything(), Anything()
         self.search, self.changes = FakeSearch(), FakeChanges()
         self.accounts, self.setup, self.scanning = FakeAccounts(), FakeSetup(), FakeScanning()
         self.access = Access()
