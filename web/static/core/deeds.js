@@ -175,7 +175,7 @@ export const createDeeds = ({ api, store, library, player, ui }) => {
       library.drop(data.id);
       player.edit((queue) => Q.removeTracks(queue, new Set([data.id])));
       ui.toast({
-        message: `“${track?.title ?? 'The track'}” is in the trash.`,
+        message: `“${track?.title ?? 'The track'}” is in the trash.`, topic: `trash ${data.id}`,
         action: { words: 'Undo', run: () => deeds.restore(data) },
       });
     }),
@@ -183,7 +183,7 @@ export const createDeeds = ({ api, store, library, player, ui }) => {
       const track = await api.post(`/library/trash/${data.id}/restore`);
       if (track?.id) library.remember('tracks', [track]);
       library.returned(data.id);
-      ui.toast({ message: `“${track?.title ?? 'The track'}” is back in your library.` });
+      ui.toast({ message: `“${track?.title ?? 'The track'}” is back in your library.`, topic: `trash ${data.id}` });
     }),
     scan: (data) => attempt(async () => {
       const answer = await api.post('/library/scan', data.deep ? { deep: true } : {});

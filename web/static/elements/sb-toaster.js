@@ -5,7 +5,7 @@ import { html } from '../core/html.js';
 import { icon } from '../views/parts.js';
 
 export class Toaster extends Element {
-  /** @type {{key: number, message: string, tone?: string, action?: any, timer: any}[]} */ #notes = [];
+  /** @type {{key: number, message: string, tone?: string, action?: any, topic?: string, timer: any}[]} */ #notes = [];
   #made = 0;
 
   connected() {
@@ -21,12 +21,13 @@ export class Toaster extends Element {
     this.deeds['toast-close'] = ({ note: key }) => this.#remove(Number(key));
   }
 
-  /** @param {{message: string, tone?: 'problem', action?: {words: string, run?: () => void, deed?: string, data?: any}}} note */
-  show({ message, tone, action }) {
-    const same = this.#notes.find((n) => n.message === message);
+  /** @param {{message: string, tone?: 'problem', action?: {words: string, run?: () => void, deed?: string, data?: any}, topic?: string}} note */
+  show({ message, tone, action, topic }) {
+    // The newest word on a topic is the only one.
+    const same = this.#notes.find((n) => n.message === message || (topic && n.topic === topic));
     if (same) this.#remove(same.key);
     const key = (this.#made += 1);
-    const note = { key, message, tone, action, timer: 0 };
+    const note = { key, message, tone, action, topic, timer: 0 };
     note.timer = setTimeout(() => this.#remove(key), action ? 8000 : 4000);
     this.#notes = [...this.#notes.slice(-2), note];
     this.paint();

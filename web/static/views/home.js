@@ -9,7 +9,7 @@ import { View } from './view.js';
 /** Album ids in the order their tracks come, each once. @param {any[]} tracks */
 export const albumsOf = (tracks) => [...new Set(tracks.map((t) => t.album_id).filter(Boolean))];
 
-/** What home showed last, so that coming back shows it at once. @type {Record<string, any[]> | null} */
+/** What home showed last, so that coming back shows it at once. @type {any} */
 let last = null;
 let seed = Math.floor(Math.random() * 1e6);
 export const forgetHome = () => { last = null; seed += 1; };
@@ -38,7 +38,7 @@ class Home extends View {
     const wanted = [...new Set([...ids.played, ...ids.most])].filter((id) => !library.album(id));
     if (wanted.length) await library.some('albums', { ids: wanted.join(','), limit: wanted.length });
     room.store.set({ stats });
-    last = { ...ids, added: added.map((/** @type {any} */ a) => a.id), loved: loved.map((/** @type {any} */ t) => t.id), chance: chance.map((/** @type {any} */ a) => a.id), total: stats.tracks };
+    last = { ...ids, added: added.map((/** @type {any} */ a) => a.id), loved: loved.map((/** @type {any} */ t) => t.id), chance: chance.map((/** @type {any} */ a) => a.id), total: stats.tracks, many: stats.albums > 8 };
   }
 
   /** @param {any} changes */
@@ -73,7 +73,7 @@ class Home extends View {
       ${loved.length ? html`<section class="shelf" data-key="loved" aria-label="Favourites"><header class="shelf-head"><h2><a href="#/favourites">Favourites${icon('chevron-right')}</a></h2></header>
         <div class="tiles">${loved.slice(0, 6).map((/** @type {any} */ t) => html`<div class="tile" data-key="${t.id}" data-menu="track-menu" data-id="${t.id}">${cover(t, { size: 128 })}<div class="tile-words"><button class="row-play" data-do="play-track" data-id="${t.id}" title="${t.title}">${t.title}</button><span class="row-sub">${t.artist}</span></div></div>`)}</div></section>` : ''}
       ${last?.most.length ? shelf('Most played', '') : ''}
-      ${!last || last.chance.length ? shelf('Rediscover', '') : ''}
+      ${!last || last.many ? shelf('Rediscover', '') : ''}
     </div>`;
   }
 

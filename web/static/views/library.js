@@ -90,7 +90,7 @@ class LibraryView extends View {
       </header>
       ${this.tab === 'playlists' ? html`<a class="setting setting-link" href="#/favourites">${icon('heart')}<span class="setting-words">Favourites</span>${icon('chevron-right', 'chevron')}</a>` : ''}
       ${failure && total < 0 ? (this.failure = failure, this.problem()) : nothing ? this.#nothing() : html`<sb-list data-key="${this.tab}"></sb-list>`}
-      ${this.letters.length ? html`<sb-letters></sb-letters>` : ''}
+      ${this.letters.length && total > 60 ? html`<sb-letters></sb-letters>` : ''}
     </div>`;
   }
 
