@@ -142,13 +142,13 @@ def id3v2(file: BinaryIO, raw: Raw, size: int) -> int:
             if head[9] & forbidden:
                 raise Odd
             if name == b"TDAT":
-                day = data[1:]
+                day = data
             elif len(data) > 1:
                 _id3_other(name, data, raw)
         else:
             seek(amount, 1)
-    if day:
-        _join_date(raw, _id3_values(0, day)[0])
+    if len(day) > 1:
+        _join_date(raw, _id3_values(day[0], day[1:])[0])
     return length + 10 + (10 if flags & 0x10 else 0)
 
 

@@ -370,9 +370,9 @@ def _limited(mix: Wave) -> Wave:
 
 def loudness(mix: Wave) -> float:
     """Integrated loudness, LUFS (ITU-R BS.1770-4: K-weighting, 400 ms blocks, both gates)."""
-    # The two filters' amplitude response; phase does not matter for loudness.
+    # The two filters' amplitude response, given for 48 kHz; phase does not matter for loudness.
     size = 1 << 18
-    turn = np.exp(-2j * np.pi * np.fft.rfftfreq(size))
+    turn = np.exp(-2j * np.pi * np.fft.rfftfreq(size, 1 / RATE) / 48_000)
     weight = np.abs(_biquad(turn, (1.53512485958697, -2.69169618940638, 1.19839281085285),
                             (-1.69065929318241, 0.73248077421585))
                     * _biquad(turn, (1.0, -2.0, 1.0), (-1.99004745483398, 0.99007225036621)))
