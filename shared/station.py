@@ -74,7 +74,8 @@ class Station:
         # work
         self.scanning = Scanning(settings=settings, scans=self.scans, events=self.events)
         self.watcher = Watcher(
-            roots=lambda: [root.path for root in self.scans.roots()], scanning=self.scanning, settings=settings
+            roots=lambda: [root.path for root in self.scans.roots()], scanning=self.scanning, settings=settings,
+            events=self.events,
         )
         self.shelf = Shelf(
             tracks=self.tracks, access=self.access, workers=self.workers, scans=self.scans, settings=settings
