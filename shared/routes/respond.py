@@ -157,10 +157,10 @@ class OpenFile:
     as many as the client takes. `raw` is unbuffered: the server asks for its descriptor and sends from where it stands.
     """
 
-    def __init__(self, raw: BinaryIO, *, on_close: Callable[[int], None] | None = None) -> None:
+    def __init__(self, raw: BinaryIO) -> None:
         self._raw = raw
         self.promised_bytes = 0
-        self._on_close = on_close
+        self.on_close: Callable[[int], None] | None = None
         self.fileno = raw.fileno
         self.read = raw.read
         self.seek = raw.seek
@@ -180,7 +180,7 @@ class OpenFile:
         return Validators(f'"{self._facts.st_size:x}-{self._facts.st_mtime_ns:x}"', self._facts.st_mtime)
 
     def close(self) -> None:
-        deed, self._on_close = self._on_close, None
+        deed, self.on_close = self.on_close, None
         self._raw.close()
         if deed is not None:
             deed(self.promised_bytes)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import logging
-from collections.abc import Callable, Iterator
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
 import msgspec
 from flask import Response, request
 
-from shared.events import EventBus, StreamEnded, StreamStarted
+from shared.events import EventBus, SessionsEnded, StreamEnded, StreamStarted
 from shared.library.transcodes import MIME_TYPES
 from shared.model.errors import BadInput, SoundsibleError, StorageOffline, TrackMissing
 from shared.model.filepath import to_path
@@ -41,6 +45,8 @@ class Wish(Query):
 
 def door(*, tracks: Tracks, resolver: Resolver, access: FileAccess, transcodes: Transcodes, events: EventBus) -> Door:
     door = Door("stream")
+    listeners = Listeners()
+    events.subscribe(SessionsEnded, lambda event: listeners.hang_up(event.token_ids))
 
     @door.get("/stream/<id>", allows="logged_in", query=Wish, answers={200: AUDIO, 206: AUDIO},
               errors=(304, 404, 412, 416, 503))
@@ -57,7 +63,7 @@ def door(*, tracks: Tracks, resolver: Resolver, access: FileAccess, transcodes: 
         try:
             source = resolver.resolve(track)
             if query.format is not None:
-                return transcoded(track, source, query.format, query)
+                return transcoded(person, track, source, query.format, query)
             raw = opened(track, source)
         except (StorageOffline, OSError) as silent:
             raise TrackMissing(
@@ -65,7 +71,7 @@ def door(*, tracks: Tracks, resolver: Resolver, access: FileAccess, transcodes: 
                 "disk or network share." if isinstance(silent, StorageOffline) else
                 "The file of this track cannot be read. Check that it is there and may be read.", id=id,
             ) from silent
-        return audio(heard(id, raw), source.mime_type, request)
+        return audio(heard(person, id, raw), source.mime_type, request)
 
     def opened(track: TrackFile, source: Source) -> Any:
         if isinstance(source, LocalFile):
@@ -74,15 +80,24 @@ def door(*, tracks: Tracks, resolver: Resolver, access: FileAccess, transcodes: 
             return open(source.path, "rb", buffering=0)
         raise TrackMissing("The file of this track is only in the cloud, which cannot be streamed yet.")
 
-    def heard(id: str, raw: Any) -> OpenFile:
-        """`raw`, whose opening and closing are told: background work steps aside while somebody listens."""
-        if request.method != "GET":
-            return OpenFile(raw)
-        file = OpenFile(raw, on_close=lambda size: events.publish(StreamEnded(id, size)))
+    def begun(person: Person, id: str) -> Callable[[int], None]:
+        """Tell that somebody listens (background work steps aside). Returns the deed of its end."""
+        listening = listeners.enter(person.token_id, _wire_of(request.environ))
         events.publish(StreamStarted(id))
+
+        def ended(size_bytes: int) -> None:
+            listeners.leave(person.token_id, listening)
+            events.publish(StreamEnded(id, size_bytes))
+
+        return ended
+
+    def heard(person: Person, id: str, raw: BinaryIO) -> OpenFile:
+        file = OpenFile(raw)
+        if request.method == "GET":
+            file.on_close = begun(person, id)
         return file
 
-    def transcoded(track: TrackFile, source: Source, format: str, query: Wish) -> Response:
+    def transcoded(person: Person, track: TrackFile, source: Source, format: str, query: Wish) -> Response:
         start_ms = query.start or 0
         if start_ms and start_ms >= track.duration_ms:
             raise BadInput(f"The track is only {track.duration_ms} ms long.", field="start")
@@ -97,9 +112,8 @@ def door(*, tracks: Tracks, resolver: Resolver, access: FileAccess, transcodes: 
             made = transcodes.open(track, source, format, query.bitrate or DEFAULT_KBPS, start_ms)
             raw = unless_swept(made.finished)
         if raw is not None:
-            return audio(heard(track.track_id, raw), made.mime_type, request)
-        events.publish(StreamStarted(track.track_id))
-        body = _Growing(made.chunks(), on_close=lambda size: events.publish(StreamEnded(track.track_id, size)))
+            return audio(heard(person, track.track_id, raw), made.mime_type, request)
+        body = _Growing(made.chunks(), on_close=begun(person, track.track_id))
         return Response(body, 200, {"Content-Type": made.mime_type, "Accept-Ranges": "none",
                                     "Cache-Control": "no-store"}, direct_passthrough=True)
 
@@ -112,6 +126,47 @@ def unless_swept(path: Path | None) -> BinaryIO | None:
         return None if path is None else open(path, "rb", buffering=0)
     except FileNotFoundError:
         return None
+
+
+class Listeners:
+    """The connections on which a stream is under way, by the token they came with; safe from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wires: dict[int, dict[int, Any]] = {}     # token id → number → network socket
+        self._numbers = itertools.count()
+
+    def enter(self, token_id: int, wire: Any) -> int:
+        number = next(self._numbers)
+        if wire is not None:
+            with self._lock:
+                self._wires.setdefault(token_id, {})[number] = wire
+        return number
+
+    def leave(self, token_id: int, number: int) -> None:
+        with self._lock:
+            wires = self._wires.get(token_id)
+            if wires is not None:
+                wires.pop(number, None)
+                if not wires:
+                    del self._wires[token_id]
+
+    def hang_up(self, token_ids: Iterable[int]) -> None:
+        """End the streams of tokens that count no more, whatever their threads are doing."""
+        with self._lock:
+            for token_id in token_ids:
+                for wire in self._wires.get(token_id, {}).values():
+                    with contextlib.suppress(OSError, AttributeError):
+                        wire.shutdown(socket.SHUT_RDWR)
+
+
+def _wire_of(environ: Mapping[str, Any]) -> Any:
+    """The network socket of a request, where its server tells it."""
+    for name in ("gunicorn.socket", "werkzeug.socket"):
+        if environ.get(name) is not None:
+            return environ[name]
+    green = environ.get("eventlet.input")
+    return green.get_socket() if green is not None else None
 
 
 class _Growing:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from shared.events import StreamEnded, StreamStarted
 from shared.library.transcodes import Transcode
 from shared.model.errors import Overloaded, StorageOffline, UnreadableFile
-from tests.routes.houses import Front
+from shared.routes.stream import Listeners
+from tests.routes.houses import PASSWORD, Front
 
 SONG = b"Song 01" * 500
 
@@ -161,6 +165,67 @@ def test_listening_is_told_from_its_beginning_to_its_end(front: Front, song: str
     finally:
         for end in ends:
             end()
+
+
+class Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log(self, *args: Any) -> None: ...
+
+
+def test_a_stream_ends_with_its_session(tmp_path: Path) -> None:
+    front = Front(tmp_path)
+    song = next(one for one in front.tracks() if one["title"] == "Song 01")
+    size = 64 * 1024 * 1024
+    os.truncate(front.house.music / song["path"], size)
+    token, other = (front.house.accounts.login("ben", PASSWORD).token for _ in range(2))
+    server = make_server("127.0.0.1", 0, front.app, threaded=True, request_handler=Quiet)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def listen(token: str) -> socket.socket:
+        client = socket.create_connection(("127.0.0.1", server.server_port), timeout=20)
+        client.sendall(f"GET /api/stream/{song['id']} HTTP/1.1\r\nHost: localhost\r\n"
+                       f"Authorization: Bearer {token}\r\n\r\n".encode())
+        assert client.recv(5) == b"HTTP/"
+        return client
+
+    def rest(client: socket.socket) -> int:
+        got = 0
+        with client:
+            while got < size:
+                try:
+                    data = client.recv(1 << 20)
+                except ConnectionError:
+                    break
+                if not data:
+                    break
+                got += len(data)
+        return got
+
+    try:
+        ended, stays = listen(token), listen(other)
+        person = front.house.accounts.who(token)
+        assert person is not None
+        front.house.accounts.logout(person)
+        assert rest(ended) < size
+        assert rest(stays) >= size
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_connections_are_forgotten_when_their_stream_ends() -> None:
+    listeners = Listeners()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        first, second = listeners.enter(1, ours), listeners.enter(2, None)
+        listeners.leave(1, first)
+        listeners.leave(2, second)
+        listeners.leave(3, 99)
+        listeners.hang_up([1, 2, 3])
+        theirs.send(b"x")
+        assert ours.recv(1) == b"x"
+        assert not listeners._wires
 
 
 # ---- transcodes ----------------------------------------------------------------------------------------------------
