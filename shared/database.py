@@ -25,7 +25,7 @@ import sqlalchemy
 from sqlalchemy import Connection, Engine, event, exc, text
 from sqlalchemy.pool import QueuePool
 
-from shared.model.errors import Overloaded, SoundsibleError, StartFailed
+from shared.model.errors import BadInput, Overloaded, SoundsibleError, StartFailed
 from shared.records import search_index, tables
 from shared.records.moments import make_uid
 
@@ -328,6 +328,8 @@ def _translated(path: Path) -> Iterator[None]:
     """Foreign errors in the station's own words."""
     try:
         yield
+    except UnicodeEncodeError as error:
+        raise BadInput("This text is not Unicode: it holds half of a character.") from error
     except exc.TimeoutError as error:
         raise Overloaded("Too many questions to the library at once.", retry_after_s=2) from error
     except (exc.DBAPIError, sqlite3.Error) as error:

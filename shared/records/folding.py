@@ -90,7 +90,7 @@ def fold(text: str) -> str:
         words = unicodedata.normalize("NFC", apart.translate(_FOLDING)).split()
     if words:
         return " ".join(words)
-    return "".join(text.casefold().split())
+    return "".join(text.encode("utf-8", "ignore").decode().casefold().split())
 
 
 _SAME = str.maketrans(
@@ -159,6 +159,7 @@ _RUN = re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _JOINT = re.compile(r"\w[^\w\s'’]+\w|[$@]\w|\w\$")  # AC/DC, R.E.M., Ke$ha
 _LOOKS_LIKE = str.maketrans({"!": "i", "$": "s", "@": "a"})
+_SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
 _LONGEST = 40
 
 
@@ -189,12 +190,16 @@ def _wordless(folded: str) -> bool:
 
 
 def index_words(text: str, folded: str | None = None) -> list[str]:
-    """The tokens under which `text` can be found: its words, and joined spellings (AC/DC → ac dc acdc)."""
+    """The tokens under which `text` can be found: its words, and other spellings (AC/DC → ac dc acdc, Süd → sud sued)."""
     if folded is None:
         folded = fold(text)
     if folded and not folded.isalnum() and _wordless(folded):
         return [_symbols(folded)]
     tokens = _pieces(folded)
+    if not text.isascii():      # where there is no such key people type ue for ü
+        plain = unicodedata.normalize("NFC", text[:_MOST]).lower()
+        if (spelt := plain.translate(_SPELT_OUT)) != plain:
+            tokens.extend(set(_pieces(fold(spelt))) - set(tokens))
     if _JOINT.search(text):
         for word in text[:_MOST].split():
             if _JOINT.search(word):

@@ -209,7 +209,7 @@ class _Finding:
         if name == folded:
             return 100
         if name.startswith(folded):
-            return 90 if name[len(folded) : len(folded) + 1] == " " else 80
+            return 95 if name[len(folded) : len(folded) + 1] == " " else 90
         own = texts[0].split() if texts else []
         elsewhere = [word for text in texts[1:] for word in text.split()]
         if len(self._words) > 1 and folded == " ".join(texts[0].split()[: len(folded.split())]):
