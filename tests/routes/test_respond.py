@@ -26,8 +26,8 @@ from shared.routes.respond import OpenFile, audio, json_of, unless_known
 CONTENT = bytes(range(256)) * 40
 
 
-def opened(path: Path, **named: Any) -> OpenFile:
-    return OpenFile(open(path, "rb", buffering=0), **named)
+def opened(path: Path) -> OpenFile:
+    return OpenFile(open(path, "rb", buffering=0))
 
 
 @pytest.fixture
@@ -179,9 +179,9 @@ def test_files_are_closed_whatever_the_answer_is(app: Flask, monkeypatch: pytest
     opened: list[Any] = []
     original = respond.OpenFile.__init__
 
-    def remember(self: Any, raw: Any, **named: Any) -> None:
+    def remember(self: Any, raw: Any) -> None:
         opened.append(raw)
-        original(self, raw, **named)
+        original(self, raw)
 
     monkeypatch.setattr(respond.OpenFile, "__init__", remember)
     for headers in ({}, {"Range": "bytes=0-1"}, {"Range": "bytes=0-1,5000-5001"}, {"Range": "bytes=99999-"},
@@ -194,7 +194,8 @@ def test_files_are_closed_whatever_the_answer_is(app: Flask, monkeypatch: pytest
 
 def test_the_end_of_an_answer_is_told_once(song: Path) -> None:
     told: list[int] = []
-    file = opened(song, on_close=told.append)
+    file = opened(song)
+    file.on_close = told.append
     file.close()
     file.close()
     assert told == [0]
