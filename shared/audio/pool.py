@@ -224,6 +224,8 @@ class _Worker:
         os.set_blocking(self._from, False)
         self._out: deque[memoryview] = deque()
         self._in = bytearray()
+        # readv and writev, because eventlet makes read and write wait, and here they must not.
+        self._buffer = memoryview(bytearray(1 << 17))
         self._lock = threading.Lock()
         self.idle_since = time.monotonic()
         self.waiting: deque[_Job] = deque()     # of a mapping: what it was given, in order
@@ -261,7 +263,7 @@ class _Worker:
         """As much as goes."""
         while self._out:
             try:
-                sent = os.write(self._to, self._out[0])
+                sent = os.writev(self._to, [self._out[0]])
             except BlockingIOError:
                 return
             except OSError:
@@ -290,14 +292,14 @@ class _Worker:
                         raise _Died("its answer makes no sense")
                     return answer
             try:
-                part = os.read(self._from, 1 << 18)
+                amount = os.readv(self._from, [self._buffer])
             except BlockingIOError:
                 return None
             except OSError:
-                part = b""
-            if not part:
+                amount = 0
+            if not amount:
                 raise self._fate()
-            self._in += part
+            self._in += self._buffer[:amount]
 
     def interests(self) -> list[tuple[int, bool]]:
         """(file descriptor, to be written) it waits for."""

@@ -131,7 +131,7 @@ def test_a_playlist_in_disguise_opens_nothing_else(tmp_path: Path) -> None:
     hls = f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile://{secret}\n#EXT-X-ENDLIST\n"
     for name, text in {"hls.mp3": hls,
                        "concat.mp3": f"ffconcat version 1.0\nfile '{secret}'\n",
-                       "sdp.mp3": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nm=audio 9 RTP/AVP 0\n"}.items():
+                       "sdp.mp3": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nm=audio 9 RTP/AVP 0\n"}.items():
         path = tmp_path / name
         path.write_text(text)
         with pytest.raises(UnreadableFile):

@@ -196,6 +196,33 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     assert all(gone_within(pid, 10) for pid in pids)
 
 
+def test_eventlet_s_green_threads_go_on_while_one_waits() -> None:
+    script = ("import warnings; warnings.simplefilter('ignore')\n"
+              "import eventlet; eventlet.monkey_patch()\n"
+              "import sys; sys.path.insert(0, sys.argv[1])\n"
+              "from shared.audio.pool import WorkerPool\n"
+              "from shared.model.errors import UnreadableFile\n"
+              "pool = WorkerPool(size=2, packages=('tests.audio',), folders=[sys.argv[1]])\n"
+              "ticks = []\n"
+              "def tick():\n"
+              "    while True:\n"
+              "        ticks.append(1)\n"
+              "        eventlet.sleep(0.01)\n"
+              "pool.run('tests.audio.deeds:nap', 0)\n"
+              "eventlet.spawn(tick)\n"
+              "naps = [eventlet.spawn(pool.run, 'tests.audio.deeds:nap', 0.3) for _ in range(3)]\n"
+              "assert [nap.wait() for nap in naps] == [0.3] * 3\n"
+              "assert len(ticks) > 10, len(ticks)\n"
+              "try:\n"
+              "    pool.run('tests.audio.deeds:spin', timeout_s=0.3)\n"
+              "except UnreadableFile as error:\n"
+              "    assert error.reason == 'timed_out', error.reason\n"
+              "assert dict(pool.map_batches('tests.audio.deeds:doubled', [[1, 2], [3]])) == {0: [2, 4], 1: [6]}\n"
+              "pool.stop()\n")
+    done = subprocess.run([sys.executable, "-c", script, str(ROOT)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
 def test_workers_that_cannot_start_say_so() -> None:
     one = new_pool(memory_bytes=1 << 20)
     with pytest.raises(StartFailed):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from shared.model.errors import BadInput, Conflict, UnreadableFile
 from shared.model.track import LOSSLESS, Credit
 from tests.builders import BAD_KINDS, FORMATS, make_audio, make_bad, make_picture
 
+ROOT = Path(__file__).resolve().parents[2]
 A, B, C, D, E = (f"0123abcd-0123-4abc-8abc-0123456789a{n}" for n in "12345")
 FULL: dict[str, Any] = {
     "title": "Rain", "artist": ["Ann", "Bøb"], "album": "Weather", "album_artist": "Ann", "track_number": 3,
@@ -32,7 +36,8 @@ FULL: dict[str, Any] = {
 }
 EVERY = {name: dict(options) for name, options in FORMATS.items()}
 MORE = EVERY | {"mp3 with ID3v2.3": {"suffix": ".mp3", "version": 3}, "adts": {"suffix": ".aac"},
-                "flac in ogg": {"suffix": ".ogg", "codec": "flac"}, "wav with ID3v2.3": {"suffix": ".wav", "version": 3}}
+                "flac in ogg": {"suffix": ".ogg", "codec": "flac"},
+                "wav with ID3v2.3": {"suffix": ".wav", "version": 3}}
 
 
 def make(folder: Path, kind: str, tags: dict[str, Any] | None = None, **options: Any) -> Path:
@@ -273,7 +278,8 @@ def test_failures_stand_in_their_places(tmp_path: Path) -> None:
 
 
 MAGIC = [b"", b"ID3\x04\x00\x00", b"ID3\x03\x00\x00\x00\x00\x02\x00", b"fLaC", b"fLaC\x00\x00\x00\x22",
-         b"OggS\x00\x02", b"\x00\x00\x00\x20ftypM4A ", b"RIFF\xff\xff\x00\x00WAVE", b"FORM\x00\x00\xff\xffAIFF", b"wvpk", b"MAC \x96\x0f",
+         b"OggS\x00\x02", b"\x00\x00\x00\x20ftypM4A ", b"RIFF\xff\xff\x00\x00WAVE", b"FORM\x00\x00\xff\xffAIFF",
+         b"wvpk", b"MAC \x96\x0f",
          b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c", b"\xff\xfb\x90\x64", b"\xff\xf1\x50\x80"]
 
 
@@ -406,6 +412,27 @@ def test_a_file_that_changed_meanwhile_is_not_overwritten(tmp_path: Path, monkey
     with pytest.raises(Conflict):
         tags.write(str(path), {"title": "y"})
     assert tags.read(str(path)).metadata.title == "x"
+
+
+def test_whoever_kills_it_finds_the_old_or_the_new_file_whole(tmp_path: Path) -> None:
+    path = make(tmp_path, "flac", {"title": "0"}, seconds=20.0)
+    sound = decoded(path)
+    script = ("import sys; sys.path.insert(0, sys.argv[1])\n"
+              "from shared.audio import tags\n"
+              "print('ready', flush=True)\n"
+              "for n in range(1, 10**6):\n"
+              "    tags.write(sys.argv[2], {'title': str(n) * 50, 'picture': bytes([n % 256]) * 40_000})\n")
+    for patience in (0.004, 0.011, 0.017, 0.023, 0.037, 0.053):
+        child = subprocess.Popen([sys.executable, "-c", script, str(ROOT), str(path)], stdout=subprocess.PIPE)
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(patience)
+        child.kill()
+        child.wait()
+        child.stdout.close()
+        reading = tags.read(str(path))
+        assert (reading.metadata.title or "").isdigit()
+        assert decoded(path) == sound
 
 
 def test_a_copy_left_by_a_crash_is_removed_later(tmp_path: Path) -> None:
