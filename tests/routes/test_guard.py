@@ -196,6 +196,13 @@ def test_what_a_form_can_send_changes_nothing(app: Flask, kind: str, body: bytes
             assert answer.status_code == 415, (method, path)
 
 
+@pytest.mark.parametrize(("told", "status"), [((), 204), ((("Content-Type", "text/plain"),), 415)])
+def test_a_content_type_that_the_server_made_up_is_none(app: Flask, told: Any, status: int) -> None:
+    answer = client(app).delete("/api/library/playlists/x", headers=bearer(), environ_overrides={
+        "CONTENT_TYPE": "text/plain", "headers_raw": told})
+    assert answer.status_code == status
+
+
 def test_no_answer_invites_other_sites(app: Flask) -> None:
     for path in ("/", "/api/health", "/api/library/tracks", "/api/nothing"):
         answer = client(app).get(path, headers={**bearer(), "Origin": "http://evil.example"})
