@@ -14,8 +14,16 @@ from tests.records.songs import TIME, Music
 
 @pytest.fixture
 def shelf(music: Music) -> Music:
-    for i, (title, artist, year) in enumerate([("Zebra", "Abba", 1990), ("Apple", "Björk", None), ("The Moon", "Abba", 1980),
-                                               ("Apple", "Cher", 2000), ("Vol. 10", "Dio", 1999), ("Vol. 2", "Dio", 1998)]):
+    for i, (title, artist, year) in enumerate(
+        [
+            ("Zebra", "Abba", 1990),
+            ("Apple", "Björk", None),
+            ("The Moon", "Abba", 1980),
+            ("Apple", "Cher", 2000),
+            ("Vol. 10", "Dio", 1999),
+            ("Vol. 2", "Dio", 1998),
+        ]
+    ):
         music.album(f"{i}", title, artist, 2, year=year, genres=("Pop",) if i % 2 else ("Rock",), compilation=i == 4)
     return music
 
@@ -43,7 +51,14 @@ def test_albums_sort_as_people_expect(shelf: Music, owner: Person) -> None:
     def titles(sort: str) -> list[str]:
         return [f"{album.artist}: {album.title}" for album in albums.list(owner, sort=sort).items]
 
-    assert titles("title") == ["Björk: Apple", "Cher: Apple", "Abba: The Moon", "Dio: Vol. 2", "Dio: Vol. 10", "Abba: Zebra"]
+    assert titles("title") == [
+        "Björk: Apple",
+        "Cher: Apple",
+        "Abba: The Moon",
+        "Dio: Vol. 2",
+        "Dio: Vol. 10",
+        "Abba: Zebra",
+    ]
     assert titles("artist")[:2] == ["Abba: The Moon", "Abba: Zebra"]
     assert titles("-year")[0] == "Cher: Apple" and titles("-year")[-1] == "Björk: Apple"
     assert titles("-plays")[0] == titles("-played")[0] == "Cher: Apple"
@@ -55,9 +70,17 @@ def test_albums_are_filtered(shelf: Music, owner: Person) -> None:
     abba = next(one.id for one in Artists(database=shelf.database).list(owner).items if one.name == "Abba")
     apple = albums.list(owner, filters=Filters(q="apple cher")).items[0].id
     Listening(database=shelf.database).favourite_album(owner, apple, True)
-    for filters, count in [(Filters(artist_id=abba), 2), (Filters(genre="POP"), 3), (Filters(year=1999), 1),
-                           (Filters(compilation=True), 1), (Filters(compilation=False), 5), (Filters(favourite=True), 1),
-                           (Filters(q="vol"), 2), (Filters(q="?"), 0), (Filters(genre="Polka"), 0)]:
+    for filters, count in [
+        (Filters(artist_id=abba), 2),
+        (Filters(genre="POP"), 3),
+        (Filters(year=1999), 1),
+        (Filters(compilation=True), 1),
+        (Filters(compilation=False), 5),
+        (Filters(favourite=True), 1),
+        (Filters(q="vol"), 2),
+        (Filters(q="?"), 0),
+        (Filters(genre="Polka"), 0),
+    ]:
         page = albums.list(owner, filters=filters)
         assert (len(page.items), page.total) == (count, count), filters
 

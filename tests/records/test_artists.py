@@ -15,8 +15,16 @@ def band(music: Music) -> Music:
     music.album("a", "Gold", "The Abba", 2, genres=("Pop",), year=1992)
     music.album("b", "Arrival", "The Abba", 2, genres=("Pop",), year=1976)
     music.album("c", "Debut", "Björk", 1, genres=("Art",))
-    music.add("d/1.flac", metadata("Duet", "Björk & Cher", "Believe", "Cher", credits=(
-        Credit("Björk"), Credit("Cher"), Credit("Cher", "albumartist"), Credit("Max", "composer"))))
+    music.add(
+        "d/1.flac",
+        metadata(
+            "Duet",
+            "Björk & Cher",
+            "Believe",
+            "Cher",
+            credits=(Credit("Björk"), Credit("Cher"), Credit("Cher", "albumartist"), Credit("Max", "composer")),
+        ),
+    )
     return music
 
 
@@ -38,11 +46,18 @@ def test_every_sort_shows_every_artist_once(band: Music, owner: Person, sort: st
 def test_artists_are_counted_sorted_and_filtered(band: Music, owner: Person) -> None:
     artists = Artists(database=band.database)
     assert [(one.name, one.album_count, one.track_count) for one in artists.list(owner).items] == [
-        ("The Abba", 2, 4), ("Björk", 1, 2), ("Cher", 1, 1)]
+        ("The Abba", 2, 4),
+        ("Björk", 1, 2),
+        ("Cher", 1, 1),
+    ]
     bjork = artists.list(owner).items[1]
     Listening(database=band.database).favourite_artist(owner, bjork.id, True)
-    for filters, names in [(Filters(genre="pop"), ["The Abba"]), (Filters(favourite=True), ["Björk"]),
-                           (Filters(q="bjo"), ["Björk"]), (Filters(role="album"), ["The Abba", "Björk", "Cher"])]:
+    for filters, names in [
+        (Filters(genre="pop"), ["The Abba"]),
+        (Filters(favourite=True), ["Björk"]),
+        (Filters(q="bjo"), ["Björk"]),
+        (Filters(role="album"), ["The Abba", "Björk", "Cher"]),
+    ]:
         assert [one.name for one in artists.list(owner, filters=filters).items] == names, filters
 
 

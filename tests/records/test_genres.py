@@ -11,7 +11,10 @@ def test_genres_tell_how_much_there_is_and_go_with_their_last_track(music: Music
     music.album("b", "B", "X", 1, genres=("Jazz",))
     genres = Genres(database=music.database)
     assert [(one.name, one.track_count, one.album_count) for one in genres.list(owner).items] == [
-        ("Jazz", 1, 1), ("Pop", 3, 1), ("Rock", 3, 1)]
+        ("Jazz", 1, 1),
+        ("Pop", 3, 1),
+        ("Rock", 3, 1),
+    ]
     assert genres.list(owner, sort="-tracks").items[-1].name == "Jazz"
     first = genres.list(owner, limit=2)
     assert [one.name for one in genres.list(owner, limit=2, cursor=first.next_cursor).items] == ["Rock"]

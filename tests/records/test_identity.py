@@ -36,7 +36,9 @@ def test_without_an_album_artist_the_folder_tells_albums_apart() -> None:
     assert key("x/1.mp3", loose) != key("x/1.mp3", loose, root_id=2)
 
 
-@pytest.mark.parametrize("folder", ["CD1", "CD 2", "Disc 01", "disk_3", "Disc 2 - The Live One", "Vinyl A", "cd2 (bonus)"])
+@pytest.mark.parametrize(
+    "folder", ["CD1", "CD 2", "Disc 01", "disk_3", "Disc 2 - The Live One", "Vinyl A", "cd2 (bonus)"]
+)
 def test_folders_of_single_discs_belong_to_the_album_above(folder: str) -> None:
     loose = metadata(album_artist=None, credits=(Credit("A"),))
     assert key(f"x/{folder}/1.mp3", loose) == key("x/1.mp3", loose)
@@ -47,12 +49,23 @@ def test_folders_that_only_begin_like_discs_are_albums(folder: str) -> None:
     assert not identity.is_disc_folder(f"x/{folder}")
 
 
-@pytest.mark.parametrize(("path", "title", "number", "disc"), [
-    ("a/03 Song.mp3", "Song", 3, None), ("a/03. Song.mp3", "Song", 3, None), ("a/3 - Song.mp3", "Song", 3, None),
-    ("a/1-02 Song.flac", "Song", 2, 1), ("a/Song.mp3", "Song", None, None), ("1999.mp3", "1999", None, None),
-    ("a/99 Luftballons.mp3", "Luftballons", 99, None), ("a/.mp3", ".mp3", None, None), ("a/song_one.mp3", "song one", None, None),
-])
-def test_a_track_without_a_title_is_called_by_its_file(path: str, title: str, number: int | None, disc: int | None) -> None:
+@pytest.mark.parametrize(
+    ("path", "title", "number", "disc"),
+    [
+        ("a/03 Song.mp3", "Song", 3, None),
+        ("a/03. Song.mp3", "Song", 3, None),
+        ("a/3 - Song.mp3", "Song", 3, None),
+        ("a/1-02 Song.flac", "Song", 2, 1),
+        ("a/Song.mp3", "Song", None, None),
+        ("1999.mp3", "1999", None, None),
+        ("a/99 Luftballons.mp3", "Luftballons", 99, None),
+        ("a/.mp3", ".mp3", None, None),
+        ("a/song_one.mp3", "song one", None, None),
+    ],
+)
+def test_a_track_without_a_title_is_called_by_its_file(
+    path: str, title: str, number: int | None, disc: int | None
+) -> None:
     found = identify(1, path, metadata(title=None, number=None))
     assert (found.title, found.track_number, found.disc_number) == (title, number, disc)
 
@@ -63,7 +76,12 @@ def test_a_number_in_a_file_name_does_not_replace_a_tagged_one() -> None:
 
 def test_an_untagged_file_is_told_by_its_folders() -> None:
     found = identify(1, "Nina Simone/Pastel Blues/CD 1/03 Sinnerman.wav", Metadata())
-    assert (found.artist, found.album, found.title, found.track_number) == ("Nina Simone", "Pastel Blues", "Sinnerman", 3)
+    assert (found.artist, found.album, found.title, found.track_number) == (
+        "Nina Simone",
+        "Pastel Blues",
+        "Sinnerman",
+        3,
+    )
 
 
 def test_a_file_without_anything_has_an_unknown_artist_and_no_album() -> None:

@@ -29,17 +29,42 @@ def albums_of(database: Database, person: Person) -> list[Any]:
 
 
 def test_a_new_file_becomes_a_track_with_all_it_says(music: Music, owner: Person) -> None:
-    tags = metadata("Under Pressure", "Queen & David Bowie", "Hot Space", "Queen", 11, disc_number=1, year=1982,
-                    date="1982-05-21", genres=("Rock", "Pop"), isrc="GBUM71029605", bpm=114.0, comment="hi",
-                    credits=(Credit("Queen"), Credit("David Bowie"), Credit("Queen", "albumartist"), Credit("Mack", "producer")))
+    tags = metadata(
+        "Under Pressure",
+        "Queen & David Bowie",
+        "Hot Space",
+        "Queen",
+        11,
+        disc_number=1,
+        year=1982,
+        date="1982-05-21",
+        genres=("Rock", "Pop"),
+        isrc="GBUM71029605",
+        bpm=114.0,
+        comment="hi",
+        credits=(Credit("Queen"), Credit("David Bowie"), Credit("Queen", "albumartist"), Credit("Mack", "producer")),
+    )
     uid = music.add("Queen/Hot Space/11.flac", tags, duration_ms=248_000)
     track = Tracks(database=music.database).get(owner, uid)
     assert (track.title, track.artist, track.album, track.album_artist) == (
-        "Under Pressure", "Queen & David Bowie", "Hot Space", "Queen")
+        "Under Pressure",
+        "Queen & David Bowie",
+        "Hot Space",
+        "Queen",
+    )
     assert [(one.name, one.role) for one in track.artists] == [
-        ("Queen", "artist"), ("David Bowie", "artist"), ("Queen", "albumartist"), ("Mack", "producer")]
+        ("Queen", "artist"),
+        ("David Bowie", "artist"),
+        ("Queen", "albumartist"),
+        ("Mack", "producer"),
+    ]
     assert (track.track_number, track.year, track.genres, track.isrc, track.duration_ms) == (
-        11, 1982, ["Rock", "Pop"], "GBUM71029605", 248_000)
+        11,
+        1982,
+        ["Rock", "Pop"],
+        "GBUM71029605",
+        248_000,
+    )
     assert (track.place, track.favourite, track.rating, track.play_count) == ("local", False, 0, 0)
     assert track.path == "Queen/Hot Space/11.flac"
     assert track.added_at.endswith("Z")
@@ -72,9 +97,15 @@ def test_one_batch_moves_the_revision_once(music: Music) -> None:
 def test_what_is_known_is_told_by_path_with_its_flags(music: Music) -> None:
     music.add_all({f"a/{i}.flac": metadata(number=i) for i in range(3)})
     music.lose("a/1.flac")
-    Tracks(database=music.database).trash(music.uid("a/2.flac"), trashed_from="a/2.flac", path=".soundsible/trash/x.flac")
+    Tracks(database=music.database).trash(
+        music.uid("a/2.flac"), trashed_from="a/2.flac", path=".soundsible/trash/x.flac"
+    )
     known = music.scans.known(music.root.id)
-    assert {path: row[3] for path, row in known.items()} == {"a/0.flac": 0, "a/1.flac": 1, ".soundsible/trash/x.flac": 2}
+    assert {path: row[3] for path, row in known.items()} == {
+        "a/0.flac": 0,
+        "a/1.flac": 1,
+        ".soundsible/trash/x.flac": 2,
+    }
     assert known["a/0.flac"][1:3] == (30_000_000, TIME)
     assert known_of(music, "a/1.flac").missing
     assert music.scans.known(music.root.id + 1) == {}
@@ -149,7 +180,9 @@ def test_lyrics_come_with_a_reading_and_go_with_the_next(music: Music, owner: Pe
     uid = music.add("a/1.flac", lyrics=(Lyrics("[00:01.00] la", True, "eng", "sidecar"), Lyrics("la", False)))
     assert tracks.get(owner, uid).has_lyrics
     assert [(one.text, one.synced, one.source) for one in tracks.lyrics(uid)] == [
-        ("[00:01.00] la", True, "sidecar"), ("la", False, "embedded")]
+        ("[00:01.00] la", True, "sidecar"),
+        ("la", False, "embedded"),
+    ]
     music.retag({"a/1.flac": metadata()})
     assert not tracks.get(owner, uid).has_lyrics
     assert tracks.lyrics(uid) == []
@@ -162,7 +195,7 @@ def test_tracks_of_one_album_and_artist_make_one_album_over_batches_and_folders(
     music.add("x/CD1/1.flac", metadata("a", disc_number=1, disc_title="First", year=1977))
     music.add("x/CD2/1.flac", metadata("b", disc_number=2, year=1977))
     music.add("elsewhere/3.flac", metadata("c", number=2, disc_number=2, year=1999))
-    album, = albums_of(music.database, owner)
+    (album,) = albums_of(music.database, owner)
     assert (album.track_count, album.disc_count, album.year, album.duration_ms) == (3, 2, 1977, 600_000)
     whole = Albums(database=music.database).get(owner, album.id)
     assert [track.title for track in whole.tracks] == ["a", "b", "c"]
@@ -172,41 +205,47 @@ def test_tracks_of_one_album_and_artist_make_one_album_over_batches_and_folders(
 def test_a_folder_of_different_artists_without_album_artist_is_a_compilation(music: Music, owner: Person) -> None:
     loose = {f"mix/{i}.flac": metadata(f"t{i}", name, "Mix", None, i) for i, name in enumerate(["A", "A", "B"], 1)}
     music.add_all(dict(list(loose.items())[:2]))
-    album, = albums_of(music.database, owner)
+    (album,) = albums_of(music.database, owner)
     assert (album.artist, album.compilation) == ("A", False)
     music.add_all(dict(list(loose.items())[2:]))
-    after, = albums_of(music.database, owner)
+    (after,) = albums_of(music.database, owner)
     assert (after.id, after.artist, after.compilation, after.track_count) == (album.id, "Various Artists", True, 3)
     names = {artist.name: artist.album_count for artist in Artists(database=music.database).list(owner).items}
     assert names == {"A": 0, "B": 0, "Various Artists": 1}
     assert inconsistencies(music.database) == []
     Tracks(database=music.database).trash(music.uid("mix/3.flac"), trashed_from="mix/3.flac", path="t/3.flac")
-    again, = albums_of(music.database, owner)
+    (again,) = albums_of(music.database, owner)
     assert (again.id, again.artist, again.compilation) == (album.id, "A", False)
     assert inconsistencies(music.database) == []
 
 
 def test_the_most_common_year_wins_and_the_earliest_original_date(music: Music) -> None:
     years = [(2003, "2003"), (2003, "2003"), (1980, "1980")]
-    music.add_all({f"a/{i}.flac": metadata(number=i, year=year, date=date, original_date=f"19{70 + i}")
-                   for i, (year, date) in enumerate(years)})
+    music.add_all(
+        {
+            f"a/{i}.flac": metadata(number=i, year=year, date=date, original_date=f"19{70 + i}")
+            for i, (year, date) in enumerate(years)
+        }
+    )
     assert music.rows("SELECT year, date, original_date FROM albums") == [(2003, "2003", "1970")]
 
 
 def test_an_album_has_the_genres_of_its_tracks_the_commonest_first(music: Music, owner: Person) -> None:
-    music.add_all({"a/1.flac": metadata(number=1, genres=("Pop", "Rock")), "a/2.flac": metadata(number=2, genres=("Rock",))})
-    album, = albums_of(music.database, owner)
+    music.add_all(
+        {"a/1.flac": metadata(number=1, genres=("Pop", "Rock")), "a/2.flac": metadata(number=2, genres=("Rock",))}
+    )
+    (album,) = albums_of(music.database, owner)
     assert album.genres == ["Rock", "Pop"]
 
 
 def test_retagging_a_whole_album_at_once_keeps_its_id_and_plays(music: Music, owner: Person) -> None:
     uids = music.album("a", "Low", "Bowie")
-    old, = albums_of(music.database, owner)
+    (old,) = albums_of(music.database, owner)
     Listening(database=music.database).play(owner, uids[0])
     Listening(database=music.database).favourite_album(owner, old.id, True)
     revision = int(music.one("SELECT value FROM state WHERE name = 'revision'"))
     music.retag({f"a/0{i}.flac": metadata(f"s{i}", "David Bowie", "Low (1977)", "David Bowie", i) for i in (1, 2, 3)})
-    new, = albums_of(music.database, owner)
+    (new,) = albums_of(music.database, owner)
     assert (new.id, new.title, new.artist) == (old.id, "Low (1977)", "David Bowie")
     assert (new.favourite, new.play_count, new.added_at) == (True, 1, old.added_at)
     changes = Changes(database=music.database).since(owner, revision)
@@ -216,22 +255,22 @@ def test_retagging_a_whole_album_at_once_keeps_its_id_and_plays(music: Music, ow
 
 def test_retagging_a_whole_album_one_by_one_keeps_its_id(music: Music, owner: Person) -> None:
     music.album("a", "Low", "David Bowie")
-    old, = albums_of(music.database, owner)
+    (old,) = albums_of(music.database, owner)
     seen = set()
     for i in (1, 2, 3):
         music.retag({f"a/0{i}.flac": metadata(f"s{i}", "David Bowie", "Lower", "David Bowie", i)})
         seen.update(album.id for album in albums_of(music.database, owner))
     music.scans.finish()
-    new, = albums_of(music.database, owner)
+    (new,) = albums_of(music.database, owner)
     assert (new.id, new.title, new.track_count) == (old.id, "Lower", 3)
-    interim, = seen - {old.id}
+    (interim,) = seen - {old.id}
     assert Changes(database=music.database).since(owner, 1).albums.removed == [interim]
     assert inconsistencies(music.database) == []
 
 
 def test_retagging_one_track_of_an_album_makes_another_album(music: Music, owner: Person) -> None:
     music.album("a", "Low", "David Bowie")
-    old, = albums_of(music.database, owner)
+    (old,) = albums_of(music.database, owner)
     music.retag({"a/01.flac": metadata("s", "David Bowie", "Singles", "David Bowie", 1)})
     both = {album.title: album for album in albums_of(music.database, owner)}
     assert both["Low"].id == old.id and both["Singles"].id != old.id
@@ -242,27 +281,31 @@ def test_retagging_an_artist_everywhere_keeps_the_artists_id(music: Music, owner
     music.album("a", "Low", "Bowie")
     music.album("b", "Lodger", "Bowie")
     artists = Artists(database=music.database)
-    old, = artists.list(owner).items
+    (old,) = artists.list(owner).items
     Listening(database=music.database).favourite_artist(owner, old.id, True)
     music.retag({f"a/0{i}.flac": metadata(f"s{i}", "David Bowie", "Low", "David Bowie", i) for i in (1, 2, 3)})
     assert len(artists.list(owner).items) == 2
     music.retag({f"b/0{i}.flac": metadata(f"s{i}", "David Bowie", "Lodger", "David Bowie", i) for i in (1, 2, 3)})
-    new, = artists.list(owner).items
+    (new,) = artists.list(owner).items
     assert (new.id, new.name, new.favourite, new.album_count) == (old.id, "David Bowie", True, 2)
     assert inconsistencies(music.database) == []
 
 
 def test_a_respelled_album_changes_its_title_in_place(music: Music, owner: Person) -> None:
     music.album("a", "the wall", "pink floyd", 2)
-    old, = albums_of(music.database, owner)
+    (old,) = albums_of(music.database, owner)
     music.retag({f"a/0{i}.flac": metadata(f"s{i}", "Pink Floyd", "The Wall", "Pink Floyd", i) for i in (1, 2)})
-    new, = albums_of(music.database, owner)
+    (new,) = albums_of(music.database, owner)
     assert (new.id, new.title, new.artist) == (old.id, "The Wall", "Pink Floyd")
 
 
 def test_one_name_with_two_musicbrainz_ids_is_two_artists(music: Music, owner: Person) -> None:
-    music.add_all({f"{i}/1.flac": metadata("t", "Nirvana", f"Album {i}", None, credits=(Credit("Nirvana", mbid=mbid),))
-                   for i, mbid in enumerate(["m-us", "m-uk", None])})
+    music.add_all(
+        {
+            f"{i}/1.flac": metadata("t", "Nirvana", f"Album {i}", None, credits=(Credit("Nirvana", mbid=mbid),))
+            for i, mbid in enumerate(["m-us", "m-uk", None])
+        }
+    )
     assert sorted(one.mbid for one in Artists(database=music.database).list(owner).items) == ["m-uk", "m-us"]
     assert inconsistencies(music.database) == []
 
@@ -270,7 +313,7 @@ def test_one_name_with_two_musicbrainz_ids_is_two_artists(music: Music, owner: P
 def test_an_artist_learns_the_musicbrainz_id_later(music: Music, owner: Person) -> None:
     music.add("1/1.flac", metadata("t", "Nirvana", "A", None))
     music.add("2/1.flac", metadata("t", "Nirvana", "B", None, credits=(Credit("Nirvana", mbid="m1"),)))
-    artist, = Artists(database=music.database).list(owner).items
+    (artist,) = Artists(database=music.database).list(owner).items
     assert artist.mbid == "m1"
 
 
@@ -279,7 +322,7 @@ def test_an_album_folder_that_is_renamed_takes_later_tracks_in(music: Music, own
     music.add_all(loose)
     music.rename({"old/1.flac": "new/1.flac", "old/2.flac": "new/2.flac"})
     music.add("new/3.flac", metadata("t3", "A", "Mix", None, 3))
-    album, = albums_of(music.database, owner)
+    (album,) = albums_of(music.database, owner)
     assert album.track_count == 3
 
 
@@ -287,7 +330,7 @@ def test_an_album_folder_that_is_renamed_takes_later_tracks_in(music: Music, own
 
 
 def version_of(database: Database, person: Person) -> str | None:
-    album, = albums_of(database, person)
+    (album,) = albums_of(database, person)
     return album.cover.version if album.cover else None
 
 
@@ -303,7 +346,7 @@ def test_a_picture_in_the_folder_comes_before_an_embedded_one(music: Music, owne
     first = version_of(music.database, owner)
     albums.set_color(lying.id, "#102030")
     music.scans.apply(music.batch(pictures=[Picture("a", "a/cover.jpg", 6, TIME)]))
-    album, = albums_of(music.database, owner)
+    (album,) = albums_of(music.database, owner)
     assert album.cover.version != first and album.cover.color is None
     music.scans.apply(music.batch(pictures=[Picture("a", "", 0, 0)]))
     again = albums.artwork_of(album.id)
@@ -373,7 +416,9 @@ def test_a_report_is_kept_and_one_that_was_cut_off_is_failed(database: Database)
 def test_vanished_files_are_found_by_inode_by_stat_and_by_tags(music: Music) -> None:
     music.add_all({f"a/{i}.flac": metadata(f"t{i}", number=i) for i in range(4)})
     music.lose("a/0.flac", "a/1.flac", "a/2.flac")
-    known = {one.path: one for one in music.scans.known_file([row[0] for row in music.scans.known(music.root.id).values()])}
+    known = {
+        one.path: one for one in music.scans.known_file([row[0] for row in music.scans.known(music.root.id).values()])
+    }
     by_inode = music.scans.vanished_candidates(inodes=[("1", known["a/0.flac"].inode or "")])
     assert [one.path for one in by_inode] == ["a/0.flac"]
     assert len(music.scans.vanished_candidates(stats=[(30_000_000, TIME)])) == 3
@@ -382,14 +427,24 @@ def test_vanished_files_are_found_by_inode_by_stat_and_by_tags(music: Music) -> 
 
 NAMES = st.sampled_from(["A", "B", "Bj\u00f6rk", "Various Artists"])
 TITLES = st.sampled_from(["One", "Two", "Three", None])
-STEPS = st.lists(st.tuples(st.sampled_from(["add", "tag", "lose", "back", "trash", "restore", "move", "purge", "edit", "finish"]),
-                           st.integers(0, 7), NAMES, TITLES, st.sampled_from([*"AB", None]),
-                           st.sampled_from([("Rock",), ("Rock", "Pop"), ()])), max_size=25)
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "tag", "lose", "back", "trash", "restore", "move", "purge", "edit", "finish"]),
+        st.integers(0, 7),
+        NAMES,
+        TITLES,
+        st.sampled_from([*"AB", None]),
+        st.sampled_from([("Rock",), ("Rock", "Pop"), ()]),
+    ),
+    max_size=25,
+)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STEPS)
-def test_whatever_happens_all_counts_are_those_of_counting_anew(tmp_path_factory: pytest.TempPathFactory, steps: Any) -> None:
+def test_whatever_happens_all_counts_are_those_of_counting_anew(
+    tmp_path_factory: pytest.TempPathFactory, steps: Any
+) -> None:
     database = Database(tmp_path_factory.mktemp("any") / "library.db")
     database.prepare()
     try:
@@ -397,7 +452,9 @@ def test_whatever_happens_all_counts_are_those_of_counting_anew(tmp_path_factory
         paths: dict[int, str] = {}
         trashed: dict[int, str] = {}
         for number, (step, which, artist, album, album_artist, genres) in enumerate(steps):
-            tags = metadata(f"t{which}", artist, album, album_artist, which, genres=genres, disc_number=which % 3 or None)
+            tags = metadata(
+                f"t{which}", artist, album, album_artist, which, genres=genres, disc_number=which % 3 or None
+            )
             path = paths.get(which)
             if step == "add" and path is None and which not in trashed:
                 paths[which] = f"f{which % 2}/{which}.flac"

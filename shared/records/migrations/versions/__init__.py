@@ -1,1 +1,1 @@
-"""One file a step of the schema, numbered."""
+"""The steps, the oldest first."""

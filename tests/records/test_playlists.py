@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import pytest
+
+from shared.model.errors import BadInput, Forbidden, NotFound
+from shared.model.person import Person
+from shared.records.people import People
+from shared.records.playlists import SORTS, Playlists
+from tests.records.songs import Music, inconsistencies
+
+
+@pytest.fixture
+def playlists(music: Music) -> Playlists:
+    return Playlists(database=music.database)
+
+
+@pytest.fixture
+def songs(music: Music) -> list[str]:
+    return music.album("a", "Low", "David Bowie", 5)
+
+
+def test_a_playlist_keeps_its_tracks_in_order_also_twice(playlists: Playlists, songs: list[str], owner: Person) -> None:
+    made = playlists.make(owner, "Mine", [songs[3], songs[0], songs[3]])
+    assert (made.name, made.owner, made.visibility, made.track_count, made.duration_ms) == (
+        "Mine",
+        "olga",
+        "private",
+        3,
+        600_000,
+    )
+    whole = playlists.get(owner, made.id)
+    assert [track.id for track in whole.tracks] == [songs[3], songs[0], songs[3]]
+    after = playlists.append(owner, made.id, [songs[1], songs[1]])
+    assert (after.track_count, after.duration_ms) == (5, 1_000_000)
+    assert [track.id for track in playlists.get(owner, made.id).tracks] == [
+        songs[3],
+        songs[0],
+        songs[3],
+        songs[1],
+        songs[1],
+    ]
+    turned = playlists.edit(owner, made.id, name="Ours", track_uids=[songs[4]])
+    assert (turned.name, turned.track_count) == ("Ours", 1)
+    assert playlists.append(owner, made.id, []).updated_at == turned.updated_at
+    assert inconsistencies(playlists._database) == []
+
+
+def test_a_track_that_is_not_there_is_not_taken_and_nothing_else_changes(
+    playlists: Playlists, songs: list[str], owner: Person
+) -> None:
+    made = playlists.make(owner, "Mine", songs)
+    for deed in (
+        lambda: playlists.make(owner, "x", ["nothing"]),
+        lambda: playlists.append(owner, made.id, [songs[0], "nothing"]),
+        lambda: playlists.edit(owner, made.id, name="y", track_uids=["nothing"]),
+    ):
+        with pytest.raises(NotFound):
+            deed()
+    assert playlists.get(owner, made.id).name == "Mine"
+    assert playlists.list(owner).total == 1
+
+
+def test_somebody_elses_private_playlist_is_not_there(
+    playlists: Playlists, songs: list[str], owner: Person, guest: Person
+) -> None:
+    uid = playlists.make(owner, "Mine", songs).id
+    for deed in (
+        lambda: playlists.get(guest, uid),
+        lambda: playlists.edit(guest, uid, name="x"),
+        lambda: playlists.edit(guest, uid, track_uids=[]),
+        lambda: playlists.append(guest, uid, songs),
+        lambda: playlists.delete(guest, uid),
+    ):
+        with pytest.raises(NotFound):
+            deed()
+    assert playlists.list(guest).items == []
+    assert playlists.get(owner, uid).track_count == 5
+
+
+def test_an_owner_of_the_station_sees_no_private_playlist_of_others(
+    playlists: Playlists, owner: Person, guest: Person
+) -> None:
+    uid = playlists.make(guest, "Secret").id
+    with pytest.raises(NotFound):
+        playlists.get(owner, uid)
+
+
+def test_a_shared_playlist_is_read_by_all_and_changed_by_its_owner(
+    playlists: Playlists, songs: list[str], owner: Person, guest: Person
+) -> None:
+    uid = playlists.make(owner, "Ours", songs, "shared").id
+    assert playlists.get(guest, uid).track_count == 5
+    assert [one.owner for one in playlists.list(guest).items] == ["olga"]
+    for deed in (
+        lambda: playlists.edit(guest, uid, name="x"),
+        lambda: playlists.edit(guest, uid, track_uids=[]),
+        lambda: playlists.append(guest, uid, songs),
+        lambda: playlists.delete(guest, uid),
+    ):
+        with pytest.raises(Forbidden):
+            deed()
+
+
+def test_everybody_changes_the_tracks_of_a_collaborative_playlist_and_nothing_else(
+    playlists: Playlists, songs: list[str], owner: Person, guest: Person
+) -> None:
+    uid = playlists.make(owner, "Ours", songs[:1], "collaborative").id
+    assert playlists.append(guest, uid, songs[1:2]).track_count == 2
+    assert playlists.edit(guest, uid, track_uids=[songs[4]]).track_count == 1
+    for deed in (
+        lambda: playlists.edit(guest, uid, name="x"),
+        lambda: playlists.edit(guest, uid, visibility="private"),
+        lambda: playlists.delete(guest, uid),
+    ):
+        with pytest.raises(Forbidden):
+            deed()
+
+
+@pytest.mark.parametrize("sort", [*SORTS, *(f"-{name}" for name in SORTS)])
+def test_lists_of_playlists_are_paged(playlists: Playlists, owner: Person, sort: str) -> None:
+    for name in ("beta", "Älpha", "The Gamma", "alpha"):
+        playlists.make(owner, name)
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = playlists.list(owner, sort=sort, limit=1, cursor=cursor)
+        seen += [one.name for one in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    expected = ["Älpha", "alpha", "beta", "The Gamma"] if "name" in sort else ["beta", "Älpha", "The Gamma", "alpha"]
+    if sort == "-name":
+        expected = ["The Gamma", "beta", "alpha", "Älpha"]
+    elif sort == "-updated":
+        expected.reverse()
+    assert seen == expected
+
+
+def test_names_and_visibilities_are_checked(playlists: Playlists, owner: Person) -> None:
+    uid = playlists.make(owner, "Mine").id
+    for deed in (
+        lambda: playlists.make(owner, " "),
+        lambda: playlists.make(owner, "x", [], "public"),
+        lambda: playlists.edit(owner, uid, name=""),
+        lambda: playlists.edit(owner, uid, visibility="x"),
+    ):
+        with pytest.raises(BadInput):
+            deed()
+
+
+def test_a_persons_playlists_go_with_them_and_others_hear_of_it(
+    music: Music, playlists: Playlists, owner: Person, guest: Person
+) -> None:
+    from shared.records.changes import Changes
+
+    uid = playlists.make(guest, "Shared", [], "shared").id
+    base = playlists.list(owner).revision
+    People(database=music.database).delete_user(guest.id)
+    assert playlists.list(owner).items == []
+    assert Changes(database=music.database).since(owner, base).playlists.removed == [uid]
