@@ -18,11 +18,16 @@ from shared.library.walk import Folder, found_file
 from shared.model.scan import Found, Known, Picture
 from shared.model.track import Reading
 
-MISSING, TRASHED = 1, 2         # bits of the flags in what is known of a file
+MISSING, TRASHED, LYRICS = 1, 2, 4      # bits of the flags in what is known of a file
 
 KnownFile = tuple[int, int, int, int]       # file id, size_bytes, mtime_ns, flags
 Key = tuple[Any, ...]
 _NO_INODE = (None, "", "0")                 # some file systems number nothing
+
+
+def is_there(row: KnownFile) -> bool:
+    """Whether the library holds the file to lie in its place."""
+    return not row[3] & (MISSING | TRASHED)
 
 
 @dataclass(slots=True)
@@ -43,20 +48,22 @@ class Differences:
 class Comparison:
     """One root's comparison: give it every folder of a walk, then ask what is left over.
 
-    known       path → (file id, size_bytes, mtime_ns, flags); it is used up
+    known       path → (file id, size_bytes, mtime_ns, flags of MISSING, TRASHED, LYRICS); it is used up
     bad         path → (size_bytes, mtime_ns) of files that could not be read; not read again while they look so
-    lyrics      path → "size-mtime_ns" of the .lrc beside the file when it was read
+    lyrics      asked once at most: path → "size-mtime_ns" of the .lrc beside it when it was read, of those files
+                whose flags say that there was one
     pictures    folder → (path, size_bytes, mtime_ns)
     """
 
     def __init__(self, known: dict[str, KnownFile], *, bad: Mapping[str, tuple[int, int]] | None = None,
-                 lyrics: Mapping[str, str] | None = None,
+                 lyrics: Callable[[], Mapping[str, str]] = dict,
                  pictures: Mapping[str, tuple[str, int, int]] | None = None) -> None:
         self.known = known
         self.found = 0
         self._bad = bad or {}
         self._met_bad: set[str] = set()         # still as bad as they were, or about to be read
-        self._lyrics = lyrics or {}
+        self._ask_lyrics = lyrics
+        self._known_lyrics: Mapping[str, str] | None = None
         self._pictures = pictures or {}
         self._doubtful: set[str] = set()
 
@@ -66,11 +73,11 @@ class Comparison:
         self.found += len(files)
         take = self.known.pop
         odd: list[tuple[KnownFile | None, str, os.stat_result]] = []
-        if folder.lyrics or self._lyrics:
+        if folder.lyrics:
             for path, looked in files:
                 row = take(path, None)
                 if (row is None or row[2] != looked.st_mtime_ns or row[1] != looked.st_size or row[3]
-                        or self._other_lyrics(folder, path)):
+                        or path[:path.rfind(".")] in folder.lyrics):
                     odd.append((row, path, looked))
         else:
             for path, looked in files:
@@ -96,7 +103,7 @@ class Comparison:
     def gone(self, unreadable: Iterable[str] = ()) -> list[int]:
         """After the walk: ids of the files that were there and are not, but for those in `unreadable` folders."""
         unsure = self._unsure(unreadable)
-        return [row[0] for path, row in self.known.items() if not row[3] and not unsure(path)]
+        return [row[0] for path, row in self.known.items() if is_there(row) and not unsure(path)]
 
     def cured(self, unreadable: Iterable[str] = ()) -> list[str]:
         """After the walk: bad files that are gone, or are again what the library knows."""
@@ -112,7 +119,7 @@ class Comparison:
             if row[1] == found.size_bytes and row[2] == found.mtime_ns:
                 if row[3] & MISSING:
                     differences.returned.append(row[0])
-                if self._other_lyrics(folder, found.path):
+                if self._other_lyrics(folder, row, found.path):
                     differences.again.append((row[0], found))
                 return
         if found.path in self._bad:
@@ -124,8 +131,13 @@ class Comparison:
         else:
             differences.changed.append((row[0], found))
 
-    def _other_lyrics(self, folder: Folder, path: str) -> bool:
-        return folder.lyrics.get(path[:path.rfind(".")]) != self._lyrics.get(path)
+    def _other_lyrics(self, folder: Folder, row: KnownFile, path: str) -> bool:
+        was = None
+        if row[3] & LYRICS:
+            if self._known_lyrics is None:
+                self._known_lyrics = self._ask_lyrics()
+            was = self._known_lyrics.get(path)
+        return folder.lyrics.get(path[:path.rfind(".")]) != was
 
     def _compare_picture(self, differences: Differences, folder: Folder) -> None:
         was, now = self._pictures.get(folder.path), folder.picture

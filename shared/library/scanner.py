@@ -29,6 +29,7 @@ from shared.library.compare import (
     Differences,
     Recognition,
     Remembrance,
+    is_there,
     recognise,
 )
 from shared.library.shelf import settle
@@ -141,7 +142,7 @@ class Scan:
         for root in roots:
             self._settle_trash(root)
         surveys = [self._survey(root, every) for root in roots]
-        first = not any(self._scans.track_counts().values())
+        first = not any(survey.comparison.known for survey in surveys) and not any(self._scans.track_counts().values())
         if first:
             self._read(self._jobs_while_walking(surveys))
             for survey in surveys:
@@ -185,7 +186,7 @@ class Scan:
 
     def _survey(self, root: Root, every: Sequence[Root]) -> _Survey:
         comparison = Comparison(
-            self._scans.known(root.id), bad=self._scans.bad(root.id), lyrics=self._recall.lyrics(root.id),
+            self._scans.known(root.id), bad=self._scans.bad(root.id), lyrics=lambda: self._recall.lyrics(root.id),
             pictures=self._scans.pictures(root.id))
         others = [to_path(other.path) for other in every if other.id != root.id]
         return _Survey(root, comparison, Walk(to_path(root.path), others=others), self._hang_s)
@@ -260,7 +261,7 @@ class Scan:
         """File ids of a root that is not walked now, whose files look like arrivals and are no longer there."""
         stamps = {(one.found.size_bytes, one.found.mtime_ns) for one in arrivals}
         alike = [(path, row[0]) for path, row in self._scans.known(root.id).items()
-                 if not row[3] and (row[1], row[2]) in stamps]
+                 if is_there(row) and (row[1], row[2]) in stamps]
         if not alike:
             return []
         folder = to_path(root.path)
@@ -384,7 +385,7 @@ class Scan:
         for root in roots:
             before = self._recall.hashes(root.id)
             known = sorted((path, row) for path, row in self._scans.known(root.id).items()
-                           if not row[3] and path > marks.reached.get(root.path, ""))
+                           if is_there(row) and path > marks.reached.get(root.path, ""))
             for path, file_id, (sha256, md5_fits) in self._contents(root, [(path, row[0]) for path, row in known]):
                 if md5_fits is False:
                     marks.damaged.append(file_id)
@@ -580,7 +581,7 @@ class _Survey:
             if item is None:
                 break
             yield item
-        had_some = any(not row[3] for row in self.comparison.known.values())
+        had_some = any(is_there(row) for row in self.comparison.known.values())
         if self.comparison.found == 0 and not self._walk.unreadable and had_some:
             self.offline = "is suddenly empty"
             return
@@ -589,7 +590,7 @@ class _Survey:
     def gone(self) -> list[int]:
         """File ids that were there before and are not."""
         if self.offline is not None:
-            return [row[0] for row in self.comparison.known.values() if not row[3]]
+            return [row[0] for row in self.comparison.known.values() if is_there(row)]
         return [] if self._unsure or not self.ended else self.comparison.gone(self._walk.unreadable)
 
     def cured(self) -> list[str]:

@@ -125,7 +125,9 @@ class Shelf:
         Raises NotFound when it is not in the trash, TrackMissing when its file is not, StorageOffline.
         """
         place = self._tracks.trash_place(uid)
-        root, path, home = to_path(place.root), place.path, place.trashed_from
+        root = to_path(place.root)
+        path: str = place.path
+        home: str = place.trashed_from
         if path == home:
             self._tracks.restore(uid, path=home)
             return

@@ -30,7 +30,7 @@ _KINDS = {
     **dict.fromkeys(PICTURE_EXTENSIONS, _PICTURE),
 }
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
-_Place = tuple[str, str, bool]      # a folder to list: its text, its path, whether the way to it goes through a link
+_Place = tuple[str, str, str | None]    # a folder to list: its text, its path, its real path when a link leads to it
 _LIST_BY_FD = os.scandir in os.supports_fd      # names are then looked up in the open folder, not from / each time
 _OPEN = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NONBLOCK", 0)
 
@@ -59,9 +59,10 @@ class Walk:
         self.folders = 0
         self.done = False
         self._others = tuple(others)
-        self._stack: list[_Place] = [("", root, False)]     # the next one last
+        self._stack: list[_Place] = [("", root, None)]      # the next one last
         self._links: list[_Place] = []
-        self._seen: set[tuple[int, int]] = set()
+        self._linked: set[str] = set()      # real paths of folders that links lead to
+        self._real: str | None = None       # of the root, once there is a link
         self._current: Folder | None = None
         self._asking = False        # a call on the file system may be under way
         self._turn = 0
@@ -81,12 +82,12 @@ class Walk:
                         return
                     self._links.sort(reverse=True)
                     self._stack.append(self._links.pop())
-                text, path, through_link = self._stack.pop()
+                text, path, real = self._stack.pop()
                 folder = self._current = Folder(text)
                 self._asking = True
             below: list[_Place] = []
             linked: list[_Place] = []
-            error = self._list(folder, path, through_link, below, linked)
+            error = self._list(folder, path, real, below, linked)
             with self._lock:
                 if turn != self._turn:
                     return
@@ -125,48 +126,48 @@ class Walk:
 
     # ---- inside ---------------------------------------------------------------------------------------------------
 
-    def _list(self, folder: Folder, path: str, through_link: bool, below: list[_Place],
+    def _list(self, folder: Folder, path: str, real: str | None, below: list[_Place],
               linked: list[_Place]) -> OSError | None:
         """Fill `folder`. The error that ended the listing early, if one did."""
+        if real is not None:
+            if real in self._linked:
+                return None     # a loop, or a second way to a place that was listed already
+            self._linked.add(real)
         try:
             if not _LIST_BY_FD:
-                self._read(folder, path, path, os.stat(path), through_link, below, linked)
+                self._read(folder, path, path, real, below, linked)
                 return None
             descriptor = os.open(path, _OPEN)
             try:
-                self._read(folder, path, descriptor, os.fstat(descriptor), through_link, below, linked)
+                self._read(folder, path, descriptor, real, below, linked)
             finally:
                 os.close(descriptor)
             return None
         except OSError as error:
             return error
 
-    def _read(self, folder: Folder, path: str, listed: str | int, itself: os.stat_result, through_link: bool,
-              below: list[_Place], linked: list[_Place]) -> None:
-        # Some file systems give numbers that are not unique: only what is reached through a link is held against them.
-        key = (itself.st_dev, itself.st_ino)
-        if through_link and key in self._seen:
-            return  # a loop, or a second way to a place that was listed already
-        self._seen.add(key)
-        files, kinds = folder.files, _KINDS
+    def _read(self, folder: Folder, path: str, listed: str | int, real: str | None, below: list[_Place],
+              linked: list[_Place]) -> None:
+        files, kinds, media = folder.files, _KINDS, _MEDIA
         prefix = folder.path + "/" if folder.path else ""
+        within = path if path.endswith("/") else path + "/"
         best: tuple[int, int, str] | None = None
         best_entry: os.DirEntry[str] | None = None
         with os.scandir(listed) as entries:
-            for entry in entries:
+            for entry in entries:   # a hundred thousand times: every call counts
                 name = entry.name
                 if name[0] == ".":
                     continue
                 ending = name[name.rfind("."):]
                 kind = kinds.get(ending) or kinds.get(ending.lower())
-                if kind == _MEDIA:
+                if kind == media:
                     try:
                         looked = entry.stat()
                     except OSError as error:
                         if error.errno not in _NOT_THERE:
                             folder.doubtful.append(prefix + _text(name))
                         continue
-                    if stat.S_ISREG(looked.st_mode):
+                    if looked.st_mode & 0o170000 == 0o100000:       # stat.S_ISREG
                         files.append((prefix + (name if name.isascii() else _text(name)), looked))
                         continue
                     if not stat.S_ISDIR(looked.st_mode):
@@ -179,19 +180,27 @@ class Walk:
                         if rank is not None and (best is None or rank < best):
                             best, best_entry = rank, entry
                     continue
-                self._note_folder(entry, prefix, path, through_link, below, linked)
+                if entry.is_symlink():
+                    its_real = os.path.realpath(within + name)
+                    if self._is_wanted(its_real):
+                        linked.append((prefix + _text(name), within + name, its_real))
+                else:
+                    below.append((prefix + _text(name), within + name, None if real is None else f"{real}/{name}"))
             if best_entry is not None:
                 folder.picture = _picture(folder.path, prefix, best_entry)
 
-    def _note_folder(self, entry: os.DirEntry[str], prefix: str, within: str, through_link: bool,
-                     below: list[_Place], linked: list[_Place]) -> None:
-        text, path = prefix + _text(entry.name), os.path.join(within, entry.name)
-        if not entry.is_symlink():
-            below.append((text, path, through_link))
-            return
-        real = os.path.realpath(path)
-        if not any(real == other or real.startswith(other.rstrip("/") + "/") for other in self._others):
-            linked.append((text, path, True))
+    def _is_wanted(self, real: str) -> bool:
+        """Whether a folder that a link leads to is not met on a way of its own, here or in another music folder."""
+        if self._real is None:
+            self._real = os.path.realpath(self.root)
+        if real == self._real or self._real.startswith(real.rstrip("/") + "/"):
+            return False    # a loop
+        for root in (self._real, *self._others):
+            below = root.rstrip("/") + "/"
+            if real == root or (real.startswith(below) and not any(
+                    part.startswith(".") or part in NOT_MUSIC for part in real[len(below):].split("/"))):
+                return False
+        return True
 
 
 def found_file(path: str, looked: os.stat_result) -> Found:

@@ -64,7 +64,7 @@ class Recall:
                 driver_cursor(conn)
                 .execute(
                     "SELECT t.uid, f.path, coalesce(f.trashed_from, f.path), f.size_bytes, f.mtime_ns FROM tracks t "
-                    "JOIN files f ON f.track_id = t.id WHERE t.trashed_at IS NOT NULL AND f.root_id = ?",
+                    "CROSS JOIN files f ON f.track_id = t.id WHERE t.trashed_at IS NOT NULL AND f.root_id = ?",
                     (root_id,),
                 )
                 .fetchall()

@@ -114,13 +114,17 @@ class Scans:
     # ---- what is known
 
     def known(self, root_id: int) -> dict[str, tuple[int, int, int, int]]:
-        """path → (file id, size_bytes, mtime_ns, flags: 1 missing, 2 in the trash). One query, for the whole root."""
+        """path → (file id, size_bytes, mtime_ns, flags: 1 missing, 2 in the trash, 4 read with lyrics beside it).
+
+        One query, for the whole root.
+        """
         with self._database.read() as conn:
             return {
                 path: (file_id, size, mtime, flags)
                 for path, file_id, size, mtime, flags in driver_cursor(conn).execute(
                     "SELECT path, id, size_bytes, mtime_ns, "
-                    "(missing_since IS NOT NULL) + 2 * (trashed_from IS NOT NULL) FROM files WHERE +root_id = ?",
+                    "(missing_since IS NOT NULL) + 2 * (trashed_from IS NOT NULL) + 4 * (sidecar_lyrics IS NOT NULL) "
+                    "FROM files WHERE +root_id = ?",
                     (root_id,),
                 )
             }  # the plus: through the table, not its index by path

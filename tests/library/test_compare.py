@@ -7,7 +7,7 @@ from typing import cast
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.library.compare import MISSING, TRASHED, Arrival, Comparison, KnownFile, recognise
+from shared.library.compare import LYRICS, MISSING, TRASHED, Arrival, Comparison, KnownFile, recognise
 from shared.library.walk import Folder
 from shared.model.scan import Found, Known, Picture
 
@@ -99,8 +99,9 @@ def test_a_bad_file_that_is_again_what_the_library_knows_is_cured() -> None:
 
 
 def test_other_lyrics_beside_a_file_make_it_be_read_again() -> None:
-    known_files = {"a.mp3": row(1), "b.mp3": row(2), "c.mp3": row(3), "d.mp3": row(4, flags=MISSING)}
-    comparison = Comparison(known_files, lyrics={"a.mp3": "5-5", "c.mp3": "6-6"})
+    known_files = {"a.mp3": row(1, flags=LYRICS), "b.mp3": row(2), "c.mp3": row(3, flags=LYRICS),
+                   "d.mp3": row(4, flags=MISSING)}
+    comparison = Comparison(known_files, lyrics=lambda: {"a.mp3": "5-5", "c.mp3": "6-6"})
     differences = comparison.folder(folder(
         ("a.mp3", looked()), ("b.mp3", looked()), ("c.mp3", looked()), ("d.mp3", looked()),
         lyrics={"a": "5-5", "b": "7-7", "d": "8-8"}))

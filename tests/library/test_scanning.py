@@ -142,7 +142,7 @@ def test_the_process_lingers_so_that_the_next_scan_needs_no_new_one(station: Sta
     assert station.child() == child
     assert (second.state, second.added) == ("done", 1)
     assert second.id != first.id
-    assert ScanLock(station.settings.data_dir).is_free()
+    until(ScanLock(station.settings.data_dir).is_free, 10)
 
 
 def test_only_the_wished_folders_are_looked_through(station: Station, music: Path, tmp_path: Path) -> None:
