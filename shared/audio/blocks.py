@@ -408,18 +408,21 @@ def _flac_ends_well(file: BinaryIO, start: int, size: int, info: bytes) -> bool:
     """Whether the last frame of the stream is in the file's tail. True when that cannot be told."""
     nominal, largest = int.from_bytes(info[2:4], "big"), int.from_bytes(info[7:10], "big")
     samples = int.from_bytes(info[10:18], "big") & 0xFFFFFFFFF
-    amount = max(65536, min(largest + 8192, MIB))
-    file.seek(max(start, size - amount))
-    tail = file.read(min(amount, size)) + bytes(16)     # a frame of silence has hardly more than its header
     frames = 0
-    for match in reversed(list(_FLAC_SYNC.finditer(tail))):
-        frame = _flac_frame(tail[match.start():match.start() + 16])
-        if frame is not None:
-            number, block, variable = frame
-            # Frames of a fixed size are counted, those of a variable size say their first sample.
-            if (number if variable else number * nominal) + block >= samples:
-                return True
-            frames += 1
+    for amount in (8192, max(65536, min(largest + 8192, MIB))):
+        file.seek(max(start, size - amount))
+        tail = file.read(min(amount, size)) + bytes(16)     # a frame of silence has hardly more than its header
+        frames = 0
+        for match in reversed(list(_FLAC_SYNC.finditer(tail))):
+            frame = _flac_frame(tail[match.start():match.start() + 16])
+            if frame is not None:
+                number, block, variable = frame
+                # Frames of a fixed size are counted, those of a variable size say their first sample.
+                if (number if variable else number * nominal) + block >= samples:
+                    return True
+                frames += 1
+        if size - start <= amount:
+            break
     return not frames
 
 
