@@ -38,6 +38,8 @@ _PROJECT = Path(__file__).resolve().parent.parent.parent
 class Wishes(Protocol):
     @property
     def watch_poll_s(self) -> int: ...
+    @property
+    def scan_on_start(self) -> bool: ...
 
 
 class Watcher:
@@ -53,6 +55,7 @@ class Watcher:
         self._roots = roots
         self._scanning = scanning
         self._poll_s = settings.watch_poll_s
+        self._catches_up = settings.scan_on_start
         self._events = events
         self._mounts = mounts or Mounts()
         self._wake = threading.Condition()
@@ -91,17 +94,18 @@ class Watcher:
         scan_began: float | None = None
         try:
             while True:
+                now = time.monotonic()
+                if now >= look_at:
+                    self._look()
+                    look_at = now + LOOK_EVERY_S
                 with self._wake:
                     self._wake.wait_for(lambda: self._changed or self._ending, LOOK_EVERY_S)
                     if self._ending:
                         return
                     changed, self._changed = self._changed, set()
-                now = time.monotonic()
-                if now >= look_at:
-                    self._look()
-                    look_at = now + LOOK_EVERY_S
                 if changed:
                     self._scan(changed)
+                now = time.monotonic()
                 if scan_began is not None and not self._is_scanning():
                     poll_at = now + max(self._poll_s, _SHARE * (now - scan_began))
                     scan_began = None
@@ -172,8 +176,8 @@ class Watcher:
                 self._changed.add(names[path])
             elif (path := news.get("watching")) is not None:
                 self._set_up.add(names[path])
-                if self._is_scanning():     # which may have passed what changed before it was watched
-                    self._changed.add(names[path])
+                if self._catches_up or self._is_scanning():
+                    self._changed.add(names[path])      # what came before it was watched
             elif (path := news.get("refused")) is not None:
                 root, why = names[path], str(news.get("why"))
                 self._refused.add(root)

@@ -126,7 +126,8 @@ class Kinds:
 
 
 class Watching:
-    def __init__(self, roots: list[str], poll_s: int = 3600, mounts: Kinds | None = None) -> None:
+    def __init__(self, roots: list[str], poll_s: int = 3600, mounts: Kinds | None = None,
+                 catch_up: bool = False) -> None:
         self.roots = roots
         self.scanning = Scanned()
         self.events = EventBus()
@@ -134,7 +135,7 @@ class Watching:
         self.events.subscribe(Notice, self.notices.append)
         self.watcher = Watcher(
             roots=lambda: self.roots, scanning=self.scanning,  # type: ignore[arg-type]
-            settings=SimpleNamespace(watch_poll_s=poll_s), events=self.events,
+            settings=SimpleNamespace(watch_poll_s=poll_s, scan_on_start=catch_up), events=self.events,
             mounts=mounts or Kinds())  # type: ignore[arg-type]
         self.watcher.start()
 
@@ -164,6 +165,15 @@ def test_a_change_starts_a_scan_of_its_folder_alone(tmp_path: Path, watch: Calla
     assert whole.scanning.starts == [{str(two)}]
     whole.roots = [str(one)]
     until(lambda: whole.watcher.ways() == {str(one): "watched"})
+
+
+def test_what_came_before_a_folder_was_watched_is_scanned_once_it_is(
+    tmp_path: Path, watch: Callable[..., Watching],
+) -> None:
+    (tmp_path / "music").mkdir()
+    whole = watch(tmp_path / "music", catch_up=True)
+    until(lambda: whole.scanning.starts == [{str(tmp_path / "music")}])
+    assert whole.watcher.ways() == {str(tmp_path / "music"): "watched"}
 
 
 def test_folders_on_a_network_are_looked_through_from_time_to_time(
