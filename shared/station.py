@@ -66,7 +66,8 @@ class Station:
 
         # crafts and places
         self.workers = WorkerPool(
-            size=max(2, settings.transcodes_at_once), memory_bytes=settings.worker_memory_bytes, name="craft"
+            size=settings.transcodes_at_once + 2,   # covers and tags do not wait behind conversions
+            memory_bytes=settings.worker_memory_bytes, name="craft",
         )
         self.access = Access()
         self.resolver = Resolver(storages=[LocalStorage(access=self.access)])
