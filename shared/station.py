@@ -102,7 +102,7 @@ class Station:
         )
         self.setup = Setup(people=self.people, accounts=self.accounts)
 
-        self.sockets: object | None = None     # the open WebSockets, when there is a door for them
+        self.doors: list[tuple[str, Callable[[], object]]] = []    # what is open to the outside, closed first
         self.started_at = 0.0
         self._started: list[tuple[str, Callable[[], object]]] = []
 
@@ -139,6 +139,7 @@ class Station:
     def stop(self, timeout_s: float = 4.0) -> None:
         """End everything that `start` woke, the last first. One part's trouble does not keep the others running."""
         deadline = time.monotonic() + timeout_s
+        self._started += self.doors
         while self._started:
             name, stop = self._started.pop()
             try:
