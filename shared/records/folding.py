@@ -149,6 +149,23 @@ def letter(first: str) -> str:
     return first.upper()
 
 
+_LONG_RUNS = ((0x3400, 0xA000), (0xAC00, 0xD7A4), (0xF900, 0xFB00), (0x20000, 0x30000))
+
+
+def after_letter(first: str) -> str:
+    """The smallest text that sorts behind all that `letter` puts under the heading of `first` in one run."""
+    if not first:
+        return "\x01"
+    code = ord(first)
+    if letter(first) in "漢한":
+        for begin, end in _LONG_RUNS:
+            if begin <= code < end:
+                return chr(end)
+    if code in (0xD7FF, 0x10FFFF):  # surrogates are no text; nothing sorts behind the last
+        return "\ue000" if code == 0xD7FF else "\U0010ffff" * 2
+    return chr(code + 1)
+
+
 # ---- words for the index -----------------------------------------------------------------------------------------
 
 # Scripts written without spaces are indexed as pairs of characters.
@@ -190,13 +207,13 @@ def _wordless(folded: str) -> bool:
 
 
 def index_words(text: str, folded: str | None = None) -> list[str]:
-    """The tokens under which `text` can be found: its words, and other spellings (AC/DC → ac dc acdc, Süd → sud sued)."""
+    """The tokens under which `text` can be found: its words, and other spellings (AC/DC: acdc; Süd: sued)."""
     if folded is None:
         folded = fold(text)
     if folded and not folded.isalnum() and _wordless(folded):
         return [_symbols(folded)]
     tokens = _pieces(folded)
-    if not text.isascii():      # where there is no such key people type ue for ü
+    if not text.isascii():  # where there is no such key people type ue for ü
         plain = unicodedata.normalize("NFC", text[:_MOST]).lower()
         if (spelt := plain.translate(_SPELT_OUT)) != plain:
             tokens.extend(set(_pieces(fold(spelt))) - set(tokens))

@@ -6,8 +6,10 @@ import base64
 import secrets
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
+@lru_cache(maxsize=4096)  # what was scanned together was added at one moment
 def shown(seconds: float) -> str:
     """Unix seconds as RFC 3339 UTC, to the millisecond."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

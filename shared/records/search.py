@@ -33,6 +33,7 @@ from shared.records.showing import show_albums, show_artists, show_tracks
 _LONGEST_QUESTION = 200  # characters; what comes after is not looked at
 _CANDIDATES = 120  # of one step
 _NAMES = 60
+_LIKED = 200  # a person's most played things that are looked through when more match than are looked at
 _ENOUGH = 8  # found so far: parts of words are not looked for
 _DOUBTFUL = 3  # found so far, and less than that: slips are looked for
 _WORDS = 12  # that one typed word may stand for
@@ -68,6 +69,14 @@ class _Kind:
 
     def shown(self, marks: str) -> str:
         return f"SELECT id FROM {self.name}s WHERE id IN ({marks}) AND {self.visible}"
+
+    @property
+    def liked(self) -> tuple[str, str]:
+        of_person = f"SELECT {self.name}_id FROM {self.listening} WHERE user_id = ?"
+        return (
+            f"{of_person} AND play_count > 0 ORDER BY play_count DESC LIMIT ?",
+            f"{of_person} AND favourite_at IS NOT NULL ORDER BY favourite_at DESC LIMIT ?",
+        )
 
     def heard(self, marks: str) -> str:
         return (
@@ -114,6 +123,9 @@ class Search:
                 self._widen(cursor, searches, words, _containing)
             if _found(searches) < (_DOUBTFUL if len(words) == 1 else 1):
                 self._widen(cursor, searches, words, _resembling)
+            for search in searches:
+                if search.crowded:
+                    search.by_liking()
             tracks, albums, artists = (search.best(limit) for search in searches)
             return SearchResult(
                 tracks=show_tracks(conn, person, tracks),
@@ -157,10 +169,12 @@ class _Finding:
         self._names: dict[int, str] = {}
         self._meant: list[list[str]] = [[word] for word, _ in words]
         self.found: set[int] = set()
+        self.crowded = False  # more match than were looked at
 
     def by_name(self) -> None:
         begin = self._folded
         self._names.update(self._cursor.execute(self._kind.by_name, (begin, begin + "\U0010ffff")).fetchall())
+        self.crowded = len(self._names) >= _NAMES
         self.found.update(self._names)
 
     def by_words(self, match: str, meant: list[list[str]] | None = None) -> None:
@@ -170,8 +184,22 @@ class _Finding:
             self._meant = meant
         rows = self._cursor.execute(self._kind.by_words, (match,)).fetchall()
         new = {row[0]: row[1:] for row in rows if row[0] not in self.found}
+        self.crowded = self.crowded or len(rows) >= _CANDIDATES
         self._texts.update(new)
         self.found.update(new)
+
+    def by_liking(self) -> None:
+        """What the person hears most and likes best must not stay unseen among thousands of matches."""
+        liked = {row[0] for query in self._kind.liked for row in self._cursor.execute(query, (self._user_id, _LIKED))}
+        for marks, part in chunks(liked - self.found):
+            for row in self._cursor.execute(self._kind.texts(marks), part):
+                words = [word for text in row[1:] for word in text.split()]
+                if all(
+                    any(one.startswith(word) if begins else one == word for one in words)
+                    for word, begins in self._words
+                ):
+                    self._texts[row[0]] = row[1:]
+                    self.found.add(row[0])
 
     def best(self, limit: int) -> list[int]:
         """The ids of the best candidates, the best first."""

@@ -108,16 +108,16 @@ def show_tracks(conn: Connection, person: Person, ids: Sequence[int]) -> list[Tr
         ]
     some: dict[str, Any] = {"ids": list(dict.fromkeys(ids))}
     credited: defaultdict[int, list[tuple[int, int, CreditRef]]] = defaultdict(list)
-    for track_id, role, place, uid, name in conn.execute(_TRACK_CREDITS, some):
+    for track_id, role, place, uid, name in conn.execute(_TRACK_CREDITS, some).all():
         credited[track_id].append((_RANKS.get(role, 99), place, CreditRef(id=uid, name=name, role=role)))
     in_genres: defaultdict[int, list[str]] = defaultdict(list)
-    for track_id, name in conn.execute(_TRACK_GENRES, some):
+    for track_id, name in conn.execute(_TRACK_GENRES, some).all():
         in_genres[track_id].append(name)
     rows = conn.execute(_TRACKS, {**some, "user_id": person.user_id}).all()
     elsewhere: dict[int, str] = {}
     gone = [row[0] for row in rows if row[30] is not None or row[11] is None]
     if gone:
-        for track_id, kind in conn.execute(_ELSEWHERE, {"ids": gone}):
+        for track_id, kind in conn.execute(_ELSEWHERE, {"ids": gone}).all():
             if elsewhere.get(track_id) != "cache":
                 elsewhere[track_id] = kind
     by_id: dict[int, Track] = {}
@@ -252,10 +252,10 @@ def show_albums(conn: Connection, person: Person, ids: Sequence[int]) -> list[Al
         ]
     some: dict[str, Any] = {"ids": list(dict.fromkeys(ids))}
     credited: defaultdict[int, list[ArtistRef]] = defaultdict(list)
-    for album_id, uid, name in conn.execute(_ALBUM_CREDITS, some):
+    for album_id, uid, name in conn.execute(_ALBUM_CREDITS, some).all():
         credited[album_id].append(ArtistRef(id=uid, name=name))
     in_genres: defaultdict[int, list[str]] = defaultdict(list)
-    for album_id, name in conn.execute(_ALBUM_GENRES, some):
+    for album_id, name in conn.execute(_ALBUM_GENRES, some).all():
         in_genres[album_id].append(name)
     by_id: dict[int, Album] = {}
     for (
@@ -275,7 +275,7 @@ def show_albums(conn: Connection, person: Person, ids: Sequence[int]) -> list[Al
         play_count,
         version,
         color,
-    ) in conn.execute(_ALBUMS, {**some, "user_id": person.user_id}):
+    ) in conn.execute(_ALBUMS, {**some, "user_id": person.user_id}).all():
         by_id[album_id] = Album(
             id=uid,
             title=title,
@@ -337,7 +337,7 @@ def show_artists(conn: Connection, person: Person, ids: Sequence[int]) -> list[A
     by_id: dict[int, Artist] = {}
     for artist_id, uid, name, sort_name, album_count, track_count, mbid, favourite_at, version, color in conn.execute(
         _ARTISTS, {"ids": list(dict.fromkeys(ids)), "user_id": person.user_id}
-    ):
+    ).all():
         by_id[artist_id] = Artist(
             id=uid,
             name=name,

@@ -142,6 +142,20 @@ def test_what_a_person_hears_and_likes_comes_first_for_that_person(music: Music,
     assert next(track.id for track in search.find(guest, "yesterday").tracks) == music.uid("0.flac")
 
 
+def test_a_favourite_among_more_matches_than_are_looked_at_comes_first(
+    music: Music, owner: Person, guest: Person
+) -> None:
+    music.add_all(
+        {f"{i}.flac": metadata(f"Yes {i:03}", f"Band {i}", "Everything", "Various Artists") for i in range(300)}
+    )
+    listening, search = Listening(database=music.database), Search(database=music.database)
+    listening.play(owner, music.uid("290.flac"))
+    listening.favourite(owner, music.uid("295.flac"), True)
+    first = [track.id for track in search.find(owner, "ye").tracks][:2]
+    assert first == [music.uid("295.flac"), music.uid("290.flac")]
+    assert music.uid("290.flac") not in [track.id for track in search.find(guest, "ye").tracks]
+
+
 def test_a_retagged_track_is_found_by_its_new_name_only(music: Music, owner: Person) -> None:
     music.add("a/1.flac", metadata("Wrong Name", "Somebody", "Record", "Somebody"))
     music.retag({"a/1.flac": metadata("Right Title", "Somebody", "Record", "Somebody")})

@@ -227,8 +227,8 @@ database = Database(Path(sys.argv[1]))
 music, name = Music(database), sys.argv[2]
 for n in range(int(sys.argv[3])):
     artists = ["Artist 1", "Artist 2", "Artist 3"]
-    music.add_all({f"{name}/{n}/{i}.flac": metadata(f"{name} {n} {i}", artists[i % 3], f"Album {n % 4}", artists[i % 3], i)
-                   for i in range(int(sys.argv[4]))})
+    music.add_all({f"{name}/{n}/{i}.flac": metadata(
+        f"{name} {n} {i}", artists[i % 3], f"Album {n % 4}", artists[i % 3], i) for i in range(int(sys.argv[4]))})
     print(n, flush=True)
 """
 
