@@ -83,14 +83,17 @@ def fold(text: str) -> str:
     A text of symbols only ("!!!", "÷") stays itself, so that it has a name at all.
     """
     text = text[:_MOST]
-    if text.isascii():
-        words = text.lower().translate(_ASCII).split()
-    else:
-        apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-        words = unicodedata.normalize("NFC", apart.translate(_FOLDING)).split()
+    words = _words(text)
     if words:
         return " ".join(words)
     return "".join(text.encode("utf-8", "ignore").decode().casefold().split())
+
+
+def _words(text: str) -> list[str]:
+    if text.isascii():
+        return text.lower().translate(_ASCII).split()
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return unicodedata.normalize("NFC", apart.translate(_FOLDING)).split()
 
 
 _SAME = str.maketrans(
@@ -203,14 +206,16 @@ def _pieces(folded: str) -> list[str]:
 
 
 def _wordless(folded: str) -> bool:
-    return not any(map(str.isalnum, folded)) and not any(unicodedata.category(one)[0] in "LNM" for one in folded)
+    """Whether a folded text has no word in it: it is the symbols themselves."""
+    first = folded[:1]
+    return not (first.isalnum() and first not in _APOSTROPHES) and not _words(folded)
 
 
 def index_words(text: str, folded: str | None = None) -> list[str]:
     """The tokens under which `text` can be found: its words, and other spellings (AC/DC: acdc; Süd: sued)."""
     if folded is None:
         folded = fold(text)
-    if folded and not folded.isalnum() and _wordless(folded):
+    if folded and _wordless(folded):
         return [_symbols(folded)]
     tokens = _pieces(folded)
     if not text.isascii():  # where there is no such key people type ue for ü
