@@ -35,7 +35,6 @@ def create_app(settings: Settings) -> Flask:
     """
     from flask import Flask
 
-    from shared import server
     from shared.routes.register import register
     from shared.sockets import Sockets
     from shared.station import Station
@@ -46,10 +45,10 @@ def create_app(settings: Settings) -> Flask:
     register(app, station)
     sockets = Sockets(
         events=station.events, accounts=station.accounts, scanning=station.scanning, changes=station.changes,
-        settings=settings, async_mode=server.async_mode(),
+        settings=settings,
     )
     sockets.init_app(app)
-    station.sockets = sockets
+    station.doors.append(("sockets", sockets.stop))
     return app
 
 
@@ -66,12 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(f"Soundsible {__version__}\n")
         return 0
 
-    # Before anything else is imported: eventlet must find the standard library untouched.
-    from shared import server
-
-    server.prepare(os.environ.get("SOUNDSIBLE_SERVER", "auto"))
-
-    from shared import logs, settings, terminal
+    from shared import logs, server, settings, terminal
     from shared.model.errors import SoundsibleError
 
     if music:

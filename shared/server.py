@@ -1,23 +1,17 @@
 """Choose the server and run the station on it: gunicorn, eventlet when asked, Werkzeug where gunicorn is not.
 
-Two calls, in this order: `prepare(kind)` before anything else is imported (eventlet replaces parts of the
-standard library), then `serve(...)`, which takes the port, builds the station and returns the exit code.
-Why these servers, with figures: docs/decisions/0001-server.md.
+Whichever it is, the station's code runs in real threads and need not know. Why these servers, with figures:
+docs/decisions/0001-server.md.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import warnings
 from collections.abc import Callable, Collection
-from typing import Any, Literal, ParamSpec, Protocol, TypeVar
+from typing import Any, Literal, Protocol
 
 Kind = Literal["gunicorn", "eventlet", "werkzeug"]
-P = ParamSpec("P")
-R = TypeVar("R")
-
-_prepared: Kind | None = None
 
 
 class ServerSettings(Protocol):
@@ -33,44 +27,15 @@ class ServerSettings(Protocol):
     def threads(self) -> int: ...
 
 
-def prepare(wanted: str = "auto") -> Kind:
-    """Decide for a server and make the process fit for it. Call it first, with SOUNDSIBLE_SERVER's value.
+def choose(wanted: str = "auto") -> Kind:
+    """The server that SOUNDSIBLE_SERVER's value stands for.
 
     `auto` is gunicorn where it runs (not on Windows), else Werkzeug's threads. Names that are not known count
     as `auto`: settings.py refuses them with its own sentence.
     """
-    global _prepared
-    if _prepared is None:
-        if wanted == "eventlet":
-            with warnings.catch_warnings():
-                # It says that new projects should not choose it; see docs/decisions/0001-server.md.
-                warnings.simplefilter("ignore")
-                import eventlet
-
-                eventlet.monkey_patch()
-            _prepared = "eventlet"
-        elif wanted == "werkzeug" or os.name == "nt":
-            _prepared = "werkzeug"
-        else:
-            _prepared = "gunicorn"
-    return _prepared
-
-
-def async_mode() -> Literal["threading", "eventlet"]:
-    """What Flask-SocketIO must be told (its `async_mode`) on the server that was prepared."""
-    return "eventlet" if _prepared == "eventlet" else "threading"
-
-
-def offload(deed: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
-    """Do what may block (a file, the database): in a real thread where threads are green, else here.
-
-    Returns and raises what `deed` does. `deed` must not touch locks that green threads share.
-    """
-    if _prepared == "eventlet":
-        from eventlet import tpool
-
-        return tpool.execute(deed, *args, **named)  # type: ignore[no-any-return]
-    return deed(*args, **named)
+    if wanted == "eventlet":
+        return "eventlet"
+    return "werkzeug" if wanted == "werkzeug" or os.name == "nt" else "gunicorn"
 
 
 def serve(
@@ -94,7 +59,7 @@ def serve(
     from shared.serving.admission import Admission, rooms_for
     from shared.serving.listening import allow_many_files, listen
 
-    chosen = prepare(settings.server)
+    chosen = choose(settings.server)
     try:
         listeners = listen(settings.host, settings.port)
     except StartFailed as error:

@@ -1,43 +1,50 @@
-"""Serve on green threads (SOUNDSIBLE_SERVER=eventlet): many connections, one of them at work at a time.
+"""Serve on green threads (SOUNDSIBLE_SERVER=eventlet): connections are green, the work behind them is not.
 
-Whatever blocks, blocks everybody here; so files are read in eventlet's pool of real threads, and after each
-chunk the others get their turn.
+Accepting, reading requests, and waiting for slow clients happen in one thread, the hub, for all connections in turn.
+The application runs in real threads: each call of it, and each chunk of a long answer, is handed to them, and the hub
+goes on with the others. Files go out through sendfile, chunk by chunk as well. So nothing is monkey-patched: views,
+database, files, locks, worker processes and WebSockets are what they are on the other servers. Why:
+docs/decisions/0001-server.md.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+import threading
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
-import eventlet
-import eventlet.wsgi
-from eventlet import tpool
+from shared.serving.admission import Admission, Doorkeeper, WsgiApp
+from shared.serving.files import CHUNK_BYTES, ChunkedFile
 
-from shared.serving.admission import Admission, Doorkeeper
-from shared.serving.files import ChunkedFile, with_files
+# Names are looked up in real threads: eventlet's own resolver would only cost memory.
+os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")     # it says that new projects should not choose it: see the decision
+    import eventlet
+    import eventlet.wsgi
 
 log = logging.getLogger("soundsible.server")
 
 SOCKET_TIMEOUT_S = 600.0    # a client that takes or sends nothing for so long is let go
 KEEP_ALIVE_S = 75
+SEND_BYTES = 1024 * 1024    # of a file, before others have their turn
+BODY_S = 30.0               # from the end of a request's head to the end of its body
+BODY_LIMIT_BYTES = 4 * 1024 * 1024  # of a body, when the application names no limit of its own
+SWITCH_INTERVAL_S = 0.0005  # see gunicorn_server
 STATION_GRACE_S = 2.5
 STOP_LIMIT_S = 4.6
 QUICK_GRACE_S = 1.0
-
-
-class GreenFile(ChunkedFile):
-    """Read in real threads, with a turn for the others after each chunk."""
-
-    def read(self) -> bytes:
-        return tpool.execute(super().read)  # type: ignore[no-any-return]
-
-    def pause(self) -> None:
-        eventlet.sleep(0)
 
 
 def run(
@@ -61,16 +68,19 @@ def run(
             sys.stderr.write(f"{message}\n")
         return 1
 
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     stopping = eventlet.Event()
     _hear_signals(stopping)
-    site = Doorkeeper(with_files(app, wrapper=GreenFile), admission=admission)
+    body_limit = getattr(app, "config", {}).get("MAX_CONTENT_LENGTH") or BODY_LIMIT_BYTES
+    # Whoever is let in needs one thread at a time, so that nobody ever waits for one.
+    behind = Threaded(app, hands=Hands(most=admission.rooms.threads), body_limit=body_limit)
+    site = Doorkeeper(behind, admission=admission)
     pool = eventlet.GreenPool(max(1000, 2 * admission.rooms.threads))  # idle connections hold one too
     servers = [
         eventlet.spawn(
             eventlet.wsgi.server,
             eventlet.greenio.GreenSocket(listener),
             site,
-            log=logging.getLogger("soundsible.server.eventlet"),
             log_output=False,
             debug=False,
             custom_pool=pool,
@@ -81,25 +91,229 @@ def run(
     ]
     if on_ready is not None:
         addresses = [(listener.getsockname()[0], listener.getsockname()[1]) for listener in listeners]
-        eventlet.spawn(on_ready, addresses)
+        threading.Thread(target=on_ready, args=(addresses,), name="ready", daemon=True).start()
     stopping.wait()
 
-    with eventlet.Timeout(STOP_LIMIT_S, False):
-        for listener in listeners:
-            listener.close()
-        with eventlet.Timeout(QUICK_GRACE_S, False):
-            while admission.inside("quick"):
-                eventlet.sleep(0.02)
-        for server in servers:
-            server.kill()
-        try:
-            if station is not None:
-                station.stop(STATION_GRACE_S)
-        except Exception:
-            log.exception("The station did not stop cleanly.")
+    overdue = threading.Timer(STOP_LIMIT_S, os._exit, args=(0,))
+    overdue.daemon = True
+    overdue.start()
+    for listener in listeners:
+        listener.close()
+    with eventlet.Timeout(QUICK_GRACE_S, False):
+        while admission.inside("quick"):
+            eventlet.sleep(0.02)
+    for server in servers:
+        server.kill()
+    try:
+        if station is not None:
+            station.stop(STATION_GRACE_S)
+    except Exception:
+        log.exception("The station did not stop cleanly.")
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # green threads with paused players would keep the process
+
+
+class Hands:
+    """Real threads that work for green ones: at most `most`, started when needed.
+
+    eventlet's own pool does nearly the same, but runs a deed in the hub while some thread happens to hold the import
+    lock, and starts all its threads at once.
+    """
+
+    def __init__(self, *, most: int) -> None:
+        self._threads = ThreadPoolExecutor(most, thread_name_prefix="request")
+        self._done: deque[tuple[Any, Future[Any]]] = deque()
+        hears, self._tells = socket.socketpair()
+        self._tells.setblocking(False)
+        eventlet.spawn(self._call_back, eventlet.greenio.GreenSocket(hears))
+
+    def do(self, deed: Callable[..., Any], *args: Any) -> Any:
+        """What `deed` returns or raises; the others get their turn meanwhile. Costs about 0.1 ms."""
+        came = eventlet.Event()
+
+        def done(future: Future[Any]) -> None:
+            self._done.append((came, future))
+            with contextlib.suppress(BlockingIOError):  # full: the hub will wake without this byte
+                self._tells.send(b".")
+
+        self._threads.submit(deed, *args).add_done_callback(done)
+        return came.wait().result()
+
+    def _call_back(self, hears: Any) -> None:
+        """The one green thread that hears of finished deeds and wakes those who wait for them."""
+        while hears.recv(4096):
+            while self._done:
+                came, future = self._done.popleft()
+                came.send(future)
+
+
+class Threaded:
+    """An application whose every step is done by real threads; itself it is called by green ones."""
+
+    def __init__(self, app: WsgiApp, *, hands: Hands, body_limit: int) -> None:
+        self._app = app
+        self._hands = hands
+        self._body_limit = body_limit
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        body = _body_of(environ, self._body_limit)
+        if body is None:
+            start_response("408 Request Timeout", [("Content-Length", "0")])
+            return []
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["wsgi.file_wrapper"] = ChunkedFile
+        upgrade = "websocket" in environ.get("HTTP_UPGRADE", "").lower()
+        answer = self._hands.do(_converse if upgrade else _answer, self._app, environ)
+        if answer is None:
+            eventlet.wsgi.WSGI_LOCAL.already_handled = True
+            return []
+        write = start_response(answer.status, answer.headers)
+        if isinstance(answer.body, list):
+            return answer.body
+        if answer.promised is not None and getattr(answer.body, "fileno", None) and hasattr(os, "sendfile"):
+            return _FileTurns(answer, hands=self._hands, wire=environ["eventlet.input"].get_socket(), write=write)
+        return _Turns(answer, hands=self._hands)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What the application said. `body` is a list when it is known to be short; then it is all there."""
+
+    status: str
+    headers: list[tuple[str, str]]
+    body: Any
+    promised: int | None    # Content-Length, in bytes
+
+
+class _Turns:
+    """A long body: each chunk is made by a real thread, and after each the other connections have their turn."""
+
+    def __init__(self, answer: _Answer, *, hands: Hands) -> None:
+        self._answer = answer
+        self._hands = hands
+
+    def __iter__(self) -> Iterator[bytes]:
+        chunks = _whole(self._answer.body, self._answer.promised)
+        while (chunk := self._hands.do(next, chunks, None)) is not None:
+            yield chunk
+
+    def close(self) -> None:
+        close = getattr(self._answer.body, "close", None)
+        if close is not None:
+            self._hands.do(close)
+
+
+class _FileTurns(_Turns):
+    """A long part of a file, sent by the kernel: real threads read it, the hub waits until the client takes more."""
+
+    def __init__(self, answer: _Answer, *, hands: Hands, wire: Any, write: Callable[[bytes], None]) -> None:
+        super().__init__(answer, hands=hands)
+        self._wire = wire
+        self._write = write
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._write(b"")    # the head
+        source, target, left = self._answer.body.fileno(), self._wire.fileno(), self._answer.promised or 0
+        offset = os.lseek(source, 0, os.SEEK_CUR)
+        while left:
+            wanted = min(left, SEND_BYTES)
+            sent = self._hands.do(_send, target, source, offset, wanted)
+            offset, left = offset + sent, left - sent
+            if sent < wanted:
+                eventlet.hubs.trampoline(target, write=True, timeout=SOCKET_TIMEOUT_S, timeout_exc=TimeoutError)
+        yield from ()
+
+
+def _send(target: int, source: int, offset: int, count: int) -> int:
+    """In a real thread: as many bytes as the connection takes without waiting for its client."""
+    try:
+        sent = os.sendfile(target, source, offset, count)
+    except BlockingIOError:
+        return 0
+    if not sent:
+        raise _ended_early()
+    return sent
+
+
+def _whole(chunks: Iterable[bytes], promised: int | None) -> Iterator[bytes]:
+    """`chunks`, cut at what was promised. What ends before that must not look whole: the connection has to end."""
+    left = promised
+    for chunk in chunks:
+        if left is None:
+            yield chunk
+            continue
+        yield chunk[:left]
+        left -= len(chunk)
+        if left <= 0:
+            return
+    if left:
+        raise _ended_early()
+
+
+def _ended_early() -> BrokenPipeError:
+    return BrokenPipeError("the file ended early")
+
+
+def _body_of(environ: dict[str, Any], limit: int) -> bytes | None:
+    """The request's body, read in the hub; None when it does not come in time.
+
+    Of what is longer than `limit` nothing is read if it says so, else one byte more: the application refuses it by its
+    length.
+    """
+    length = environ.get("CONTENT_LENGTH")
+    if not length and "HTTP_TRANSFER_ENCODING" not in environ:
+        return b""
+    if length and int(length) > limit:
+        return b""
+    try:
+        with eventlet.Timeout(BODY_S):
+            body: bytes = environ["wsgi.input"].read(limit + 1)
+    except (eventlet.Timeout, OSError):
+        return None
+    if not length:  # it came in chunks and is whole now
+        environ["CONTENT_LENGTH"] = str(len(body))
+        del environ["HTTP_TRANSFER_ENCODING"]
+    return body
+
+
+def _answer(app: WsgiApp, environ: dict[str, Any]) -> _Answer:
+    """In a real thread: call the application."""
+    told: list[Any] = []
+
+    def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> None:
+        told[:] = status, headers
+
+    body: Any = app(environ, start)
+    status, headers = told
+    promised = next((int(value) for name, value in headers if name.lower() == "content-length"), None)
+    no_body = environ["REQUEST_METHOD"] == "HEAD" or status.startswith(("204", "304"))
+    if no_body or (promised is not None and promised <= CHUNK_BYTES):
+        try:
+            return _Answer(status, headers, [] if no_body else [*_whole(body, promised)], promised)
+        finally:
+            getattr(body, "close", lambda: None)()
+    return _Answer(status, headers, body, promised)
+
+
+def _converse(app: WsgiApp, environ: dict[str, Any]) -> _Answer | None:
+    """In a real thread: a WebSocket to its end (None), on a socket that blocks this thread alone."""
+    green = environ["eventlet.input"].get_socket()
+    with _Wire(green.family, green.type, green.proto, fileno=os.dup(green.fileno())) as wire:
+        wire.settimeout(SOCKET_TIMEOUT_S)
+        environ["gunicorn.socket"] = wire  # what simple-websocket looks for
+        try:
+            return _answer(app, environ)
+        except StopIteration:   # its way of saying that all is done
+            return None
+
+
+class _Wire(socket.socket):
+    """A client's connection as simple-websocket takes it: a short count counts as done there."""
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        self.sendall(data, flags)
+        return len(data)
 
 
 def _hear_signals(stopping: Any) -> None:
@@ -123,10 +337,10 @@ def _hear_signals(stopping: Any) -> None:
         signal.signal(signal.SIGHUP, note)
     signal.set_wakeup_fd(tells.fileno(), warn_on_full_buffer=False)
 
-    def listen() -> None:
+    def listen(hears: Any) -> None:
         hears.recv(1)
         stopping.send()
         while tells.fileno() >= 0:
             hears.recv(16)
 
-    eventlet.spawn(listen)
+    eventlet.spawn(listen, eventlet.greenio.GreenSocket(hears))

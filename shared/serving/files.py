@@ -16,22 +16,19 @@ CHUNK_BYTES = 256 * 1024
 
 
 class ChunkedFile:
-    """A file from where it stands to its end; `pause` runs after each chunk, `read` does the reading."""
+    """A file from where it stands to its end."""
 
     def __init__(self, file: Any, block_size: int = CHUNK_BYTES) -> None:
         self._file = file
         self.close = getattr(file, "close", lambda: None)
+        self.fileno: Callable[[], int] | None = getattr(file, "fileno", None)
 
     def read(self) -> bytes:
         return self._file.read(CHUNK_BYTES)  # type: ignore[no-any-return]
 
-    def pause(self) -> None:
-        """Nothing here; a turn for the others on green threads."""
-
     def __iter__(self) -> Iterator[bytes]:
         while chunk := self.read():
             yield chunk
-            self.pause()
 
 
 class Cut:
@@ -52,11 +49,11 @@ class Cut:
                 return
 
 
-def with_files(app: WsgiApp, *, wrapper: type[ChunkedFile] = ChunkedFile) -> WsgiApp:
-    """`app` with `wrapper` as its wsgi.file_wrapper, and bodies of files cut at their Content-Length."""
+def with_files(app: WsgiApp) -> WsgiApp:
+    """`app` with a wsgi.file_wrapper, and bodies of files cut at their Content-Length."""
 
     def site(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        environ["wsgi.file_wrapper"] = wrapper
+        environ["wsgi.file_wrapper"] = ChunkedFile
         promised: list[int] = []
 
         def remember(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
@@ -64,7 +61,7 @@ def with_files(app: WsgiApp, *, wrapper: type[ChunkedFile] = ChunkedFile) -> Wsg
             return start_response(status, headers, *exc_info)
 
         body = app(environ, remember)
-        if not isinstance(body, wrapper):
+        if not isinstance(body, ChunkedFile):
             return body
         if environ["REQUEST_METHOD"] == "HEAD":
             return Cut(body, 0)

@@ -15,7 +15,6 @@ from types import SimpleNamespace
 from shared import server
 
 KIND, FOLDER = sys.argv[1], Path(sys.argv[2])
-server.prepare(KIND)
 
 
 def note(word):
@@ -45,7 +44,7 @@ def create():
 
     app = Flask("small")
     app.config["MAX_CONTENT_LENGTH"] = 100_000
-    live = SocketIO(app, async_mode=server.async_mode(), cors_allowed_origins=None)
+    live = SocketIO(app, async_mode="threading", cors_allowed_origins=None)
     stuck = threading.Event()
 
     @app.get("/api/health")
@@ -74,13 +73,13 @@ def create():
 
     @app.get("/api/stuck")
     def hang():
-        server.offload(stuck.wait, 60)
+        stuck.wait(60)
         return "late"
 
     @app.get("/api/slow")
     def slow():
         note("slow began")
-        server.offload(time.sleep, 0.3)
+        time.sleep(0.3)
         note("slow ended")
         return "done"
 

@@ -1,9 +1,8 @@
 """Whatever server is chosen: it starts, answers, says why it cannot, and stops in order."""
 
+import json
 import signal
 import socket
-import subprocess
-import sys
 
 import pytest
 import socketio
@@ -119,28 +118,22 @@ def test_requests_beyond_the_room_are_turned_away_on_every_server(small_station,
         station.stop()
 
 
-def test_green_threads_go_on_while_one_call_hangs(small_station):
-    station = small_station("eventlet")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_others_are_answered_while_one_call_hangs(kind, small_station):
+    station = small_station(kind)
     with station.wire() as hanging:
         hanging.request("/api/stuck")
         assert station.health()["status"] == "ok"
 
 
-def test_offload_is_a_plain_call_where_threads_are_real():
-    """In a process of its own: what is prepared stays prepared."""
-    told = (
-        "from shared import server; import threading; server.prepare('{}');"
-        "print(server.offload(threading.current_thread) is threading.current_thread(), server.async_mode())"
-    )
-
-    def say(kind):
-        command = [sys.executable, "-c", told.format(kind)]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.split()
-
-    assert say("gunicorn") == ["True", "threading"]
-    assert say("eventlet") == ["False", "eventlet"]
+@pytest.mark.parametrize("kind", KINDS)
+def test_bodies_arrive_whole_and_too_large_ones_are_refused(kind, small_station):
+    station = small_station(kind)
+    with station.wire() as wire:
+        assert json.loads(wire.ask("/api/echo", "POST", b"x" * 100_000)[2]) == {"received": 100_000}
+    with station.wire() as wire:
+        assert wire.ask("/api/echo", "POST", b"x" * 100_001)[0] == 413
 
 
-def test_an_unprepared_process_means_real_threads():
-    assert server.async_mode() == "threading"
-    assert server.offload(max, 1, 2) == 2
+def test_what_is_not_named_is_gunicorn_where_it_runs():
+    assert [server.choose(one) for one in ("auto", "eventlet", "werkzeug")] == ["gunicorn", "eventlet", "werkzeug"]
