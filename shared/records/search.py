@@ -114,10 +114,14 @@ class Search:
             for search in searches:
                 search.by_name()
                 search.by_words(match_of(cursor, words, every_beginning=False))
-            wanting = [search for search in searches if len(search.found) < min(limit, _ENOUGH)]
             if len(words) > 1:
-                for search in wanting:
-                    search.by_words(match_of(cursor, words))
+                # The index cannot begin with one letter; where other words narrow the search, it is looked for here.
+                letters = [word for word, begins in words if begins and len(word) == 1 and word.isascii()]
+                longer = [word for word in words if word[0] not in letters]
+                match = match_of(cursor, longer or words)
+                for search in searches:
+                    if len(search.found) < min(limit, _ENOUGH):
+                        search.by_words(match, letters=letters if longer else ())
             # Several words that all fit something are meant; one word that fits little may be a part, or a slip.
             if _found(searches) < (_ENOUGH if len(words) == 1 else 1):
                 self._widen(cursor, searches, words, _containing)
@@ -177,13 +181,16 @@ class _Finding:
         self.crowded = len(self._names) >= _NAMES
         self.found.update(self._names)
 
-    def by_words(self, match: str, meant: list[list[str]] | None = None) -> None:
+    def by_words(self, match: str, meant: list[list[str]] | None = None, *, letters: Sequence[str] = ()) -> None:
+        """`meant`: what each typed word may stand for. `letters`: some word must begin with each of them."""
         if len(self.found) >= _CANDIDATES:
             return
         if meant is not None:
             self._meant = meant
         rows = self._cursor.execute(self._kind.by_words, (match,)).fetchall()
         new = {row[0]: row[1:] for row in rows if row[0] not in self.found}
+        if letters:
+            new = {one: texts for one, texts in new.items() if _begin_with(letters, texts)}
         self.crowded = self.crowded or len(rows) >= _CANDIDATES
         self._texts.update(new)
         self.found.update(new)
@@ -247,6 +254,11 @@ class _Finding:
             total += max(_fit(word, self._meant[i], own) + (1 if own else 0), _fit(word, self._meant[i], elsewhere))
         rank = total * 10 // len(self._words)
         return rank + (5 if folded in name else 0)
+
+
+def _begin_with(letters: Sequence[str], texts: Sequence[str]) -> bool:
+    first = {word[0] for text in texts for word in text.split()}
+    return first.issuperset(letters)
 
 
 def _fit(word: str, meant: Sequence[str], words: Sequence[str]) -> int:

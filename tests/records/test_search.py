@@ -112,6 +112,8 @@ def found(music: Music, owner: Person) -> Any:
         ("hyperbalad", "Hyperballad"),
         ("davd bowie heros", "Heroes"),
         ("metalli matters", "Nothing Else Matters"),
+        ("bowie h", "Heroes"),
+        ("h bowie", "Heroes"),
         ("nothin els", "Nothing Else Matters"),
     ],
 )
