@@ -25,7 +25,7 @@ import sqlalchemy
 from sqlalchemy import Connection, Engine, event, exc, text
 from sqlalchemy.pool import QueuePool
 
-from shared.model.errors import BadInput, Overloaded, SoundsibleError, StartFailed
+from shared.model.errors import BadInput, DiskFull, Overloaded, SoundsibleError, StartFailed
 from shared.records import search_index, tables
 from shared.records.moments import make_uid
 
@@ -37,12 +37,6 @@ _CACHE_KIB = 2048  # of pages, each connection
 _BULK = ("cache_size = -49152", "wal_autocheckpoint = 8000")  # 48 MiB; a scan has a process of its own
 _PATIENCE_S = 30.0  # for another process's transaction, or for a free reader
 _OLDEST_SQLITE = (3, 35, 0)
-
-
-class DiskFull(SoundsibleError):
-    """There is no room to write; nothing that was there is lost."""
-
-    code, http_status = "disk_full", 507
 
 
 class Database:

@@ -125,14 +125,14 @@ def make_music(folder: Path) -> Path:
         make_audio(folder / "Björk" / "Début", f"{number:02} {title}.flac", seconds=8, tone_hz=220 + 55 * number,
                    picture=red, tags={
                        "title": title, "artist": "Björk", "album": "Début", "album_artist": "Björk",
-                       "track_number": number, "disc_number": 1, "date": "1993", "genres": ["Electronic", "Pop"]})
+                       "track_number": number, "disc_number": 1, "date": "1993", "genre": ["Electronic", "Pop"]})
     for disc in (1, 2):
         for number in (1, 2, 3):
             make_audio(folder / "The Two Sides" / f"CD{disc}", f"{number:02}.mp3", seconds=8, tone_hz=300 + 40 * number,
                        picture=blue, tags={
                            "title": f"Side {disc}, part {number}", "artist": "The Pair", "album": "The Two Sides",
                            "album_artist": "The Pair", "track_number": number, "disc_number": disc,
-                           "date": "2001-05-04", "genres": ["Rock"]})
+                           "date": "2001-05-04", "genre": ["Rock"]})
     for number, name in enumerate(["Walk.ogg", "Run.opus", "Rest.m4a"], start=1):
         make_audio(folder / "Various" / "Moving", name, seconds=8, tone_hz=500 + 30 * number, tags={
             "title": name.split(".")[0], "artist": f"Mover {number}", "album": "Moving", "track_number": number})

@@ -90,7 +90,7 @@ def test_odst_knows_nothing_of_the_rooms_above_the_agreements() -> None:
 
 
 def test_only_settings_reads_the_environment() -> None:
-    """Exceptions have a reason: the first word of the process, a child process's environment, a library's switch."""
+    """Exceptions have a reason: the process's first word, a child's environment, a library's switch."""
     allowed = {
         "shared.settings", "shared.api", "shared.audio.pool", "shared.library.scanning", "shared.security.network",
         "setup_tool.__main__", "setup_tool", "shared.serving.eventlet_server",

@@ -12,6 +12,7 @@
     ├── Misdirected         421   the Host header names somebody else
     ├── TooOften            429   carries retry_after_s
     ├── Overloaded          503   carries retry_after_s
+    ├── DiskFull            507   no room to write; nothing that was there is lost
     ├── StorageOffline      503   a music folder does not answer in time
     ├── UnreadableFile      422   a media file that cannot be read, with the reason
     └── StartFailed         500   the station cannot start; the message is the remedy
@@ -95,6 +96,12 @@ class Overloaded(SoundsibleError):
     def __init__(self, message: str, *, retry_after_s: int, **details: Any) -> None:
         super().__init__(message, **details)
         self.retry_after_s = retry_after_s
+
+
+class DiskFull(SoundsibleError):
+    """There is no room to write; nothing that was there is lost."""
+
+    code, http_status = "disk_full", 507
 
 
 class StorageOffline(SoundsibleError):

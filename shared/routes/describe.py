@@ -54,6 +54,9 @@ def current() -> str:
     class Anything:
         """Stands for every part of a station: describing asks none of them."""
 
+        def __init__(self, settings: Settings | None = None) -> None:
+            self.settings = settings
+
         def __getattr__(self, name: str) -> Any:
             return Anything()
 
@@ -61,8 +64,7 @@ def current() -> str:
             return Anything()
 
     with tempfile.TemporaryDirectory() as home:
-        station = Anything()
-        station.settings = Settings(home=Path(home))
+        station = Anything(Settings(home=Path(home)))
         return page(document(register(Flask("description"), station)))
 
 

@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy import text
 
 import shared.database as module
-from shared.database import Database, DiskFull, driver_cursor
-from shared.model.errors import BadInput, Overloaded, SoundsibleError, StartFailed
+from shared.database import Database, driver_cursor
+from shared.model.errors import BadInput, DiskFull, Overloaded, SoundsibleError, StartFailed
 from shared.records import revisions
 from tests.records.songs import Music, inconsistencies, metadata
 
