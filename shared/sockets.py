@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from http.cookies import CookieError, SimpleCookie
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
 import msgspec
@@ -103,7 +103,6 @@ class Sockets:
 
     def __init__(
         self, *, events: EventBus, accounts: Any, scanning: Any, changes: Any, settings: Any,
-        async_mode: Literal["threading", "eventlet"] = "threading",
     ) -> None:
         self._events = events
         self._accounts = accounts
@@ -111,7 +110,6 @@ class Sockets:
         self._changes = changes
         self._allowed: tuple[str, ...] = tuple(settings.allowed_hosts)
         self._names = own_names(allowed=self._allowed)
-        self._async_mode = async_mode
 
         self.seq = 0
         self._lock = threading.RLock()              # order: numbers and what goes into the sockets' queues
@@ -138,7 +136,7 @@ class Sockets:
     def init_app(self, app: Flask) -> None:
         """Answer /socket.io in front of `app`. Starts no thread: the first client does."""
         self.socketio.init_app(
-            app, async_mode=self._async_mode, path=PATH, cors_allowed_origins=[], manage_session=False,
+            app, async_mode="threading", path=PATH, cors_allowed_origins=[], manage_session=False,
             async_handlers=False, monitor_clients=False, ping_interval=PING_EVERY_S, ping_timeout=PING_PATIENCE_S,
             max_http_buffer_size=MESSAGE_BYTES, json=_Json, logger=_Quiet, engineio_logger=_Quiet,
         )
@@ -147,8 +145,7 @@ class Sockets:
         self.socketio.on("disconnect")(self._disconnect)
         self.socketio.on("playback:state")(lambda data=None: self._relay("playback:state", data))
         self.socketio.on("playback:command")(lambda data=None: self._relay("playback:command", data))
-        if self._async_mode == "threading":
-            server.eio._async = {**server.eio._async, "websocket": _Upgrade, "queue": Outbox}
+        server.eio._async = {**server.eio._async, "websocket": _Upgrade, "queue": Outbox}
         start = server.eio.start_background_task
 
         def start_unless_ping(target: Callable[..., Any], *args: Any, **named: Any) -> Any:

@@ -32,7 +32,7 @@ AT_ONCE = 2             # hashes running at the same time: 38 MiB at most
 WAITING = 64            # callers waiting for one of them
 PATIENCE_S = 10.0
 
-Offload = Callable[..., Any]    # (deed, *args) → what deed returns
+Run = Callable[..., Any]    # (deed, *args) → what deed returns
 
 
 def clean_password(password: str) -> str:
@@ -74,7 +74,7 @@ def _nfc(text: str, field: str) -> str:
 class Passwords:
     """Hashes and checks, a few at once.
 
-    `offload` runs the hash itself; where threads are green it must be a real thread (see shared.server.offload).
+    `run` calls the hash function; tests watch it, or stand in its way.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Passwords:
         waiting: int = WAITING,
         patience_s: float = PATIENCE_S,
         memory_kib: int = MEMORY_KIB,
-        offload: Offload | None = None,
+        run: Run | None = None,
     ) -> None:
         self._hasher = PasswordHasher(
             time_cost=TIME_COST, memory_cost=memory_kib, parallelism=PARALLELISM, type=Type.ID
@@ -92,7 +92,7 @@ class Passwords:
         self._rooms = threading.BoundedSemaphore(at_once)
         self._waiting = threading.BoundedSemaphore(at_once + waiting)
         self._patience_s = patience_s
-        self._offload: Offload = offload or _here
+        self._run: Run = run or _here
         self._nobody: str | None = None
         _give_memory_back()
 
@@ -141,7 +141,7 @@ class Passwords:
             if not self._rooms.acquire(timeout=self._patience_s):
                 raise Overloaded("Logging in takes too long right now; try again in a moment.", retry_after_s=5)
             try:
-                return self._offload(deed, *args)
+                return self._run(deed, *args)
             finally:
                 self._rooms.release()
         finally:

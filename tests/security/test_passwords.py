@@ -40,7 +40,7 @@ def test_an_accent_typed_on_another_system_is_the_same_password(quick: Passwords
 
 def test_an_unknown_user_costs_a_whole_hash_too() -> None:
     done = []
-    passwords = Passwords(memory_kib=64, offload=lambda deed, *args: (done.append(deed.__name__), deed(*args))[1])
+    passwords = Passwords(memory_kib=64, run=lambda deed, *args: (done.append(deed.__name__), deed(*args))[1])
     hashed = passwords.hash("correct horse battery")
     assert not passwords.fits(hashed, "the first one makes nobody's hash")
     done.clear()
@@ -119,7 +119,7 @@ def test_only_a_few_hashes_run_at_once_and_a_crowd_is_sent_away() -> None:
         running.pop()
         return "hash"
 
-    passwords = Passwords(at_once=2, waiting=3, offload=slow)
+    passwords = Passwords(at_once=2, waiting=3, run=slow)
     threads = [threading.Thread(target=passwords.hash, args=("x",)) for _ in range(5)]
     for thread in threads:
         thread.start()
@@ -144,7 +144,7 @@ def test_who_waits_too_long_is_sent_away() -> None:
         go_on.wait(10)
         return "hash"
 
-    passwords = Passwords(at_once=1, patience_s=0.01, offload=slow)
+    passwords = Passwords(at_once=1, patience_s=0.01, run=slow)
     first = threading.Thread(target=passwords.hash, args=("x",))
     first.start()
     assert inside.wait(10)
