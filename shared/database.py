@@ -329,8 +329,9 @@ def _translated(path: Path) -> Iterator[None]:
     except (exc.DBAPIError, sqlite3.Error) as error:
         cause = _cause(error)
         if "disk is full" in cause:
+            log.error("the disk that holds %s is full", path)
             raise DiskFull(
-                f"The disk that holds {path} is full: this change was not made, nothing else is lost. "
+                "The station's disk is full: the library could not take this up; nothing that was there is lost. "
                 "Make room and try again."
             ) from error
         if "locked" in cause or "busy" in cause:

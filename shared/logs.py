@@ -8,16 +8,22 @@ import sys
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
+_CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _SECRETS = re.compile(
     r"""(?ix)
     ( \bBearer\s+ | \bBasic\s+
     | [?&;](?:token|apiKey|p|t|s|code|X-Amz-Signature|X-Amz-Credential|X-Amz-Security-Token|Signature|sig)=
-    | ["']?(?:password|secret|token|api_?key|authorization|cookie|app_password)["']?\s*[:=]\s*["']?
+    | ["']?(?:password|secret|token|api_?key|authorization|cookie|app_password)["']?\s*[:=]\s*["']?(?:Bearer\s+|Basic\s+)?
     | \#/setup/
     )
     ([^\s"'&,;)}\]]+)
     """
 )
+
+
+def _visible(text: str) -> str:
+    """`text` on one line, control characters (C0, C1, bidi) written as escapes."""
+    return _CONTROLS.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
 
 
 def redact(text: str) -> str:
@@ -26,7 +32,13 @@ def redact(text: str) -> str:
 
 
 class Redacting(logging.Formatter):
-    """Formats first and redacts after, so that tracebacks and arguments are covered too."""
+    """Formats first and redacts after, so that tracebacks and arguments are covered too.
+
+    A file's name may hold line ends and terminal escapes; in a message they are shown, not obeyed.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return _visible(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))

@@ -7,6 +7,7 @@ browser plays it from a growing file, it needs no index to begin in the middle, 
 
 from __future__ import annotations
 
+import errno
 import os
 from fractions import Fraction
 from typing import Any
@@ -15,7 +16,7 @@ import av
 from av.audio.frame import AudioFrame
 
 from shared.audio.decoding import Sound, opened
-from shared.model.errors import BadInput, UnreadableFile
+from shared.model.errors import BadInput, DiskFull, UnreadableFile
 from shared.model.units import Kbps, Milliseconds
 
 # format → (container, its options, encoder, MIME type, least and most kbit/s)
@@ -34,11 +35,16 @@ class _Growing:
         # Not a new file: whoever follows it may have it open already.
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         self.size = 0
+        self.failure: OSError | None = None     # FFmpeg wraps what write raises in an error of its own
 
     def write(self, data: bytes) -> int:
         view = memoryview(data)
-        while view:
-            view = view[os.write(self._handle, view):]
+        try:
+            while view:
+                view = view[os.write(self._handle, view):]
+        except OSError as error:
+            self.failure = error
+            raise
         self.size += len(data)
         return len(data)
 
@@ -53,7 +59,7 @@ def transcode(path: str, target: str, *, format: str, bitrate_kbps: Kbps = 128,
     The bitrate is moved into what the format allows, more than two channels are mixed to two. Answers {format,
     mime_type, bitrate_kbps, sample_rate_hz, channels, duration_ms, bytes, errors}; `errors` counts damaged packets
     that were left out. On one core Opus is made some 140, MP3 70, AAC 35 times as fast as it plays. Raises
-    UnreadableFile, BadInput for an unknown format, OSError when `target` cannot be written.
+    UnreadableFile, BadInput for an unknown format, DiskFull, OSError when `target` cannot be written.
     """
     if format not in TARGETS:
         raise BadInput(f"{format} is no format to convert to; there are {', '.join(TARGETS)}.")
@@ -76,6 +82,14 @@ def transcode(path: str, target: str, *, format: str, bitrate_kbps: Kbps = 128,
                 samples = _encode(sound, sink, stream, rate, start_ms)
             finally:
                 sink.close()
+        except Exception as error:
+            failure = growing.failure
+            if failure is None:
+                raise
+            if failure.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull("There is no room for conversions on the station's disk. Make room and try again, or "
+                               "play the original.") from error
+            raise failure from error
         finally:
             growing.close()
     return {"format": format, "mime_type": mime_type, "bitrate_kbps": kbps, "sample_rate_hz": rate,

@@ -80,8 +80,11 @@ def pack_error(error: BaseException, told: str) -> bytes:
     """A frame that says that the deed failed; `told` is the traceback, for the log."""
     if told and not isinstance(error, SoundsibleError):
         error.__dict__.setdefault("__notes__", []).append(told)
+    foreign = type(error).__module__.partition(".")[0] not in ("builtins", "shared")     # _Careful refuses those
     try:
-        return pack((False, *_reduce_error(error)[1]))
+        if not foreign:
+            return pack((False, *_reduce_error(error)[1]))
+        return pack((False, RuntimeError, (f"{type(error).__name__}: {error}",), {}))
     except Exception:       # something in it cannot be pickled
         return pack((False, RuntimeError, (f"{type(error).__name__}: {error}",), {}))
 

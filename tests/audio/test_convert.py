@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from shared.audio import convert
-from shared.model.errors import BadInput, UnreadableFile
+from shared.model.errors import BadInput, DiskFull, UnreadableFile
 from tests.builders import FORMATS, make_audio, make_bad
 
 
@@ -144,3 +144,10 @@ def test_an_unknown_target_and_a_missing_source(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile) as caught:
         convert.transcode(str(tmp_path / "gone.flac"), str(tmp_path / "out"), format="mp3")
     assert caught.value.reason == "vanished"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
+    path = make_audio(tmp_path, "a.flac", seconds=1)
+    with pytest.raises(DiskFull, match="room"):
+        convert.transcode(str(path), "/dev/full", format="opus")
