@@ -32,7 +32,6 @@ State = Literal["online", "empty", "absent", "offline", "hanging"]
 # online   answers, has entries          empty    answers, has none: perhaps the empty place of an unmounted disk
 # absent   is not there                  offline  answers with a device error (unplugged, stale handle, no right)
 # hanging  does not answer in time
-Offload = Callable[[Callable[[], Any]], Any]
 ChangeListener = Callable[[str, State], None]
 
 DEADLINE_S = 2.0
@@ -52,7 +51,6 @@ _NEVER_FOLLOWED = ("/proc", "/sys", "/dev")     # a symbolic link named song.mp3
 class Access:
     """Calls on music folders, each with a deadline (ports.FileAccess).
 
-    offload         runs a blocking deed off the hub where threads are green (server.offload); None: called as is.
     closed_folders  where links in a music folder may never lead, e.g. the station's own config and data.
     probe_after_s   a hanging folder is asked again after so long, even if the stuck call has not come back.
     """
@@ -60,14 +58,12 @@ class Access:
     def __init__(
         self,
         *,
-        offload: Offload | None = None,
         closed_folders: Sequence[str | os.PathLike[str]] = (),
         mounts: Mounts | None = None,
         threads_per_root: int = 4,
         idle_s: float = 30.0,
         probe_after_s: float = 15.0,
     ) -> None:
-        self._offload = offload
         self._mounts = mounts or Mounts()
         self._threads_per_root = threads_per_root
         self._idle_s = idle_s
@@ -218,7 +214,7 @@ class Access:
         return place
 
     def _is_direct(self, place: _Place, deadline_s: float) -> bool:
-        if self._offload is not None or place.hanging:
+        if place.hanging:
             return False
         version = self._mounts.refresh()
         if version != place.mounts_version:
@@ -271,7 +267,7 @@ class Access:
 
     def _do(self, job: _Job) -> None:
         try:
-            job.result = job.deed() if self._offload is None else self._offload(job.deed)
+            job.result = job.deed()
         except BaseException as error:  # the edge of a worker: the caller gets it
             job.error = error
 

@@ -3,8 +3,6 @@
 import ctypes
 import errno
 import os
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -284,42 +282,6 @@ def test_what_a_lost_device_says_is_storage_offline(access, music, monkeypatch, 
     with pytest.raises(StorageOffline):
         access.stat(str(music), "1.flac")
     assert access.states()[str(music)] == "offline"
-
-
-GREEN = """
-import eventlet; eventlet.monkey_patch()
-import sys, time, os
-from eventlet import tpool
-from shared.storage.access import Access
-from shared.model.errors import StorageOffline
-root = sys.argv[1]
-real = eventlet.patcher.original("threading")
-gate = real.Event()
-access = Access(offload=tpool.execute, probe_after_s=60)
-ticks = []
-eventlet.spawn(lambda: [(ticks.append(1), eventlet.sleep(0.01)) for _ in range(10000)])
-assert access.stat(root, "Artist/Album/1.flac").st_size == 4
-with access.open(root, "Artist/Album/1.flac") as file: assert file.read() == b"flac"
-before = len(ticks)
-try: access.call(root, gate.wait, deadline_s=0.3)
-except StorageOffline: pass
-else: raise SystemExit("did not time out")
-assert len(ticks) - before > 5, "the hub was held"
-assert access.state(root) == "hanging"
-gate.set()
-for _ in range(300):
-    if access.state(root) == "online": break
-    eventlet.sleep(0.01)
-assert access.call(root, lambda: 5) == 5
-print("green")
-os._exit(0)
-"""
-
-
-def test_green_threads_are_not_held_either(music):
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", GREEN, str(music)], capture_output=True, text=True,
-                          timeout=60, cwd=os.getcwd())
-    assert done.stdout.splitlines()[-1:] == ["green"], done.stderr[-2000:]
 
 
 def test_a_call_that_is_stuck_in_the_kernel_is_left_behind(access, music):
