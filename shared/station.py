@@ -69,7 +69,7 @@ class Station:
             size=settings.transcodes_at_once + 2,   # covers and tags do not wait behind conversions
             memory_bytes=settings.worker_memory_bytes, name="craft",
         )
-        self.access = Access()
+        self.access = Access(closed_folders=[settings.config_dir, settings.data_dir, settings.cache_dir])
         self.resolver = Resolver(storages=[LocalStorage(access=self.access)])
 
         # work

@@ -24,6 +24,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO, Literal, cast
 
 from shared.model.errors import NotFound, StorageOffline
+from shared.storage.bounds import Bounds, beneath, real_path
 from shared.storage.mounts import Kind, Mounts
 
 log = logging.getLogger(__name__)
@@ -40,18 +41,18 @@ _STATE_HOLDS_S = 3.0
 _LOST_LIMIT = 16                # threads given up for one folder; beyond, it stays hanging until some come back
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_PATH = getattr(os, "O_PATH", None)     # to look at a file without opening it; Linux
 _DEVICE_ERRORS = frozenset({
     errno.EIO, errno.ENOTCONN, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT, errno.EHOSTDOWN,
     errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH, errno.ECONNRESET, errno.ECONNABORTED,
     getattr(errno, "EREMOTEIO", errno.EIO), getattr(errno, "ESHUTDOWN", errno.EIO),
 })
-_NEVER_FOLLOWED = ("/proc", "/sys", "/dev")     # a symbolic link named song.mp3 must not show a process's secrets
 
 
 class Access:
     """Calls on music folders, each with a deadline (ports.FileAccess).
 
-    closed_folders  where links in a music folder may never lead, e.g. the station's own config and data.
+    closed_folders  where links in a music folder may never lead: the station's own config, data and cache.
     probe_after_s   a hanging folder is asked again after so long, even if the stuck call has not come back.
     """
 
@@ -68,7 +69,7 @@ class Access:
         self._threads_per_root = threads_per_root
         self._idle_s = idle_s
         self._probe_after_s = probe_after_s
-        self._closed = tuple(os.path.realpath(folder) for folder in closed_folders) + _NEVER_FOLLOWED
+        self._bounds = Bounds(closed_folders)
         self._places: dict[str, _Place] = {}
         self._lock = threading.Lock()
         self._listeners: tuple[ChangeListener, ...] = ()
@@ -111,7 +112,7 @@ class Access:
     def stat(
         self, root: str, path: str, *, readable: bool = False, deadline_s: float = DEADLINE_S
     ) -> os.stat_result:
-        """Of the file at `root`/`path` (links followed). Raises StorageOffline, NotFound (a bad path), OSError.
+        """Of the file at `root`/`path`, links followed as `open` does. Raises StorageOffline, NotFound, OSError.
 
         With `readable` a file that this process may not read raises PermissionError.
         """
@@ -120,11 +121,12 @@ class Access:
         place = self._place(root)
         try:
             if self._is_direct(place, deadline_s):
-                found = self._directly(place, lambda: _plain_stat(root, parts, whole, readable), deadline_s)
+                found = self._directly(place, lambda: self._plain_stat(root, parts, whole, readable), deadline_s)
                 if found is not None:
                     return cast(os.stat_result, found)
             deadline_s = place.stretch(deadline_s)
-            return cast(os.stat_result, self.call(root, lambda: _stat(whole, readable), deadline_s=deadline_s))
+            return cast(os.stat_result, self.call(
+                root, lambda: self._linked_stat(root, whole, readable), deadline_s=deadline_s))
         except OSError as error:
             self._judge(place, error)
             raise
@@ -132,18 +134,19 @@ class Access:
     def open(self, root: str, path: str, *, deadline_s: float = DEADLINE_S) -> BinaryIO:
         """The regular file at `root`/`path`, open for reading, unbuffered; never a device, FIFO or folder.
 
-        Symbolic links are followed as the scan follows them, also out of `root` (people keep music so), but not
-        into /proc, /sys, /dev or the station's own folders. Raises StorageOffline, NotFound, OSError.
+        Symbolic links are followed as the scan follows them, also out of `root` (people keep music so) to what is
+        called as the link is, but not into the station's own folders or the kernel's (see `bounds`); its own files
+        are not served under second names either. Raises StorageOffline, NotFound, OSError.
         """
         parts = _parts(root, path)
         whole = os.path.join(root, path)
         place = self._place(root)
         try:
             if self._is_direct(place, deadline_s):
-                file = self._directly(place, lambda: _plain_open(root, parts, whole), deadline_s)
+                file = self._directly(place, lambda: self._plain_open(place, parts, whole), deadline_s)
                 if file is not None:
                     return cast(BinaryIO, file)
-            opening = _Opening(root, whole, self._closed)
+            opening = _Opening(root, whole, self._within_bounds)
             try:
                 return cast(BinaryIO, self.call(root, opening, deadline_s=place.stretch(deadline_s)))
             except StorageOffline:
@@ -220,7 +223,7 @@ class Access:
         if version != place.mounts_version:
             try:  # resolving a path touches it: not in this thread
                 real = self.call(place.root, lambda: os.path.realpath(place.root), deadline_s=deadline_s)
-                place.kind = self._mounts.kind(real)
+                place.real, place.kind = real, self._mounts.kind(real)
             except (StorageOffline, OSError):
                 place.kind = "foreign"
                 return False
@@ -239,6 +242,66 @@ class Access:
             return deed()
         finally:
             del under_way[me]
+
+    def _plain_stat(self, root: str, parts: list[str], whole: str, readable: bool) -> os.stat_result | None:
+        """None when a link is on the way."""
+        if not _plain_folder(root, parts):
+            return None
+        found = os.lstat(whole)
+        if stat.S_ISLNK(found.st_mode):
+            return None
+        self._not_own(found, whole)
+        _may_read(whole, readable)
+        return found
+
+    def _linked_stat(self, root: str, whole: str, readable: bool) -> os.stat_result:
+        if _PATH is None:
+            found, real = os.stat(whole), os.path.realpath(whole)
+        else:
+            descriptor = os.open(whole, _PATH)
+            try:
+                found, real = os.fstat(descriptor), real_path(descriptor, whole)
+            finally:
+                os.close(descriptor)
+        self._not_astray(root, whole, real, found)
+        _may_read(whole, readable)
+        return found
+
+    def _plain_open(self, place: _Place, parts: list[str], whole: str) -> BinaryIO | None:
+        """None when a link is on the way."""
+        if not _plain_folder(place.root, parts):
+            return None
+        try:
+            descriptor = os.open(whole, _OPEN_FLAGS | _NOFOLLOW)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.EMLINK):
+                return None
+            raise
+        file = _regular(descriptor, whole)
+        try:
+            self._not_own(os.fstat(descriptor), whole)
+            if not beneath(real_path(descriptor, whole), place.real):   # a folder became a link in this very moment
+                file.close()
+                return None
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def _within_bounds(self, root: str, whole: str, file: BinaryIO) -> None:
+        descriptor = file.fileno()
+        self._not_astray(root, whole, real_path(descriptor, whole), os.fstat(descriptor))
+
+    def _not_astray(self, root: str, whole: str, real: str, found: os.stat_result) -> None:
+        self._not_own(found, whole)
+        if self._bounds.is_astray(whole, real, os.path.realpath(root)):
+            log.warning("%s leads to %s, from where music is never served", whole, real)
+            raise NotFound("This file is a link to a place that music is never served from.")
+
+    def _not_own(self, found: os.stat_result, whole: str) -> None:
+        if self._bounds.is_own(found):
+            log.warning("%s is one of the station's own files", whole)
+            raise NotFound("This is a file of the station, no music.")
 
     def _work(self, place: _Place, first: _Job) -> None:
         """A thread of `place`: one job after the other, until there was none for a while."""
@@ -394,6 +457,7 @@ class _Place:
         self.recovered = threading.Event()
         self.setbacks = 0               # times it was thought well while a call was still stuck
         self.kind: Kind = "foreign"
+        self.real = root                # without links; holds as long as `kind` does
         self.mounts_version = -1
         self.direct: dict[int, float] = {}      # thread → since when it is inside the kernel
         self.count = 0                  # threads at work or idle, without the lost ones
@@ -414,21 +478,19 @@ class _Place:
 class _Opening:
     """Opens a file in another thread, and closes it again when nobody waits for it any more."""
 
-    def __init__(self, root: str, whole: str, closed: tuple[str, ...]) -> None:
-        self._root, self._whole, self._closed = root, whole, closed
+    def __init__(self, root: str, whole: str, check: Callable[[str, str, BinaryIO], None]) -> None:
+        self._root, self._whole, self._check = root, whole, check
         self._lock = threading.Lock()
         self._given_up = False
         self._file: BinaryIO | None = None
 
     def __call__(self) -> BinaryIO:
-        descriptor = os.open(self._whole, _OPEN_FLAGS)
-        file = _regular(descriptor, self._whole)
-        real = _real(descriptor, self._whole)
-        # A music folder may itself lie in a closed one (the demo's does): then it is no way out.
-        if any(_beneath(real, folder) for folder in self._closed) and not _beneath(real, os.path.realpath(self._root)):
+        file = _regular(os.open(self._whole, _OPEN_FLAGS), self._whole)
+        try:
+            self._check(self._root, self._whole, file)
+        except BaseException:
             file.close()
-            log.warning("%s leads to %s, from where music is never served", self._whole, real)
-            raise NotFound("This file is a link to a place that music is never served from.")
+            raise
         with self._lock:
             if self._given_up:
                 file.close()
@@ -474,34 +536,9 @@ def _plain_folder(root: str, parts: list[str]) -> bool:
     return True
 
 
-def _stat(whole: str, readable: bool) -> os.stat_result:
-    found = os.stat(whole)
+def _may_read(whole: str, readable: bool) -> None:
     if readable and not os.access(whole, os.R_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), whole)
-    return found
-
-
-def _plain_stat(root: str, parts: list[str], whole: str, readable: bool) -> os.stat_result | None:
-    if not _plain_folder(root, parts):
-        return None
-    found = os.lstat(whole)
-    if stat.S_ISLNK(found.st_mode):
-        return None
-    if readable and not os.access(whole, os.R_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), whole)
-    return found
-
-
-def _plain_open(root: str, parts: list[str], whole: str) -> BinaryIO | None:
-    if not _plain_folder(root, parts):
-        return None
-    try:
-        descriptor = os.open(whole, _OPEN_FLAGS | _NOFOLLOW)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.EMLINK):
-            return None
-        raise
-    return _regular(descriptor, whole)
 
 
 def _regular(descriptor: int, whole: str) -> BinaryIO:
@@ -512,17 +549,6 @@ def _regular(descriptor: int, whole: str) -> BinaryIO:
     except BaseException:
         os.close(descriptor)
         raise
-
-
-def _real(descriptor: int, whole: str) -> str:
-    try:
-        return os.readlink(f"/proc/self/fd/{descriptor}")
-    except OSError:  # not Linux
-        return os.path.realpath(whole)
-
-
-def _beneath(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def _look(root: str) -> State:

@@ -119,6 +119,60 @@ def test_links_into_the_stations_own_folders_or_to_processes_are_refused(music, 
     access.stop()
 
 
+def test_a_link_out_of_the_folder_must_lead_to_what_it_is_called(access, music, tmp_path):
+    (tmp_path / "shadow").write_text("root:$6$secret")
+    (tmp_path / "photo.jpg").write_bytes(b"private")
+    (tmp_path / "2.FLAC").write_bytes(b"there")
+    for name, target in (("1.flac", "shadow"), ("2.flac", "photo.jpg"), ("cover.png", "2.FLAC"), ("3.mp3", "2.FLAC"),
+                         ("front.png", "photo.jpg")):
+        os.symlink(tmp_path / target, music / name)
+    (music / "object").write_bytes(b"flac")
+    os.symlink(music / "object", music / "4.flac")      # inside, names do not matter
+    for path in ("1.flac", "2.flac", "cover.png"):
+        for deed in (access.open, access.stat):
+            with pytest.raises(NotFound):
+                deed(str(music), path)
+    for path in ("3.mp3", "front.png", "4.flac"):
+        assert access.stat(str(music), path, readable=True).st_size
+        access.open(str(music), path).close()
+
+
+def test_a_file_of_the_station_is_not_music_under_a_second_name(music, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "library.db").write_text("secret")
+    os.link(home / "library.db", music / "1.flac")
+    (music / "2.flac").write_text("music")
+    os.link(music / "2.flac", music / "3.flac")
+    for kind in ("fixed", "foreign"):
+        access = Access(mounts=Mounted(kind), closed_folders=[home])
+        for deed in (access.open, access.stat):
+            with pytest.raises(NotFound):
+                deed(str(music), "1.flac")
+        access.open(str(music), "3.flac").close()
+        access.stop()
+
+
+def test_a_folder_that_becomes_a_link_while_a_file_in_it_is_opened_shows_nothing_else(music, tmp_path, monkeypatch):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "1.flac").write_text("secret")
+    access = Access(mounts=Mounted("fixed"), closed_folders=[outside])
+    album, really, swapped = music / "Artist" / "Album", os.open, []
+
+    def swap_first(path, *rest, **named):
+        if str(path).endswith("1.flac") and not swapped:
+            swapped.append(album.rename(music / "aside"))
+            os.symlink(outside, album)
+        return really(path, *rest, **named)
+
+    monkeypatch.setattr("shared.storage.access.os.open", swap_first)
+    with pytest.raises(NotFound):
+        access.open(str(music), "Artist/Album/1.flac")
+    assert swapped
+    access.stop()
+
+
 def test_a_fifo_a_folder_and_a_device_are_not_opened_and_hold_nobody(access, music):
     os.mkfifo(music / "pipe.mp3")
     os.symlink(music / "pipe.mp3", music / "to-pipe.mp3")
