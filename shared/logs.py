@@ -13,7 +13,8 @@ _SECRETS = re.compile(
     r"""(?ix)
     ( \bBearer\s+ | \bBasic\s+
     | [?&;](?:token|apiKey|p|t|s|code|X-Amz-Signature|X-Amz-Credential|X-Amz-Security-Token|Signature|sig)=
-    | ["']?(?:password|secret|token|api_?key|authorization|cookie|app_password)["']?\s*[:=]\s*["']?(?:Bearer\s+|Basic\s+)?
+    | ["']?(?:password|secret|token|api_?key|authorization|cookie|app_password)["']?
+      \s*[:=]\s*["']?(?:Bearer\s+|Basic\s+)?
     | \#/setup/
     )
     ([^\s"'&,;)}\]]+)
