@@ -24,6 +24,7 @@ from shared.model.filepath import to_path
 from shared.model.units import GIB, MIB, Bytes
 from shared.ports import Workers
 from shared.storage.access import Access
+from shared.storage.bounds import read_beside
 
 log = logging.getLogger(__name__)
 
@@ -275,8 +276,7 @@ def draw(kind: str, path: str, size: int, folder: str) -> dict[str, Any]:
         if source is None:
             raise NotFound("There is no longer a picture in it.")
     else:
-        with open(path, "rb") as file:
-            source = file.read(PICTURE_LIMIT)
+        source = read_beside(path, PICTURE_LIMIT)
     sizes = {size, *(one for one in ALONG if not os.path.exists(f"{folder}/{one}.webp"))}
     done = artwork.render(source, sizes, folder)
     return {"bytes": done["bytes"], "color": done["color"]}

@@ -13,6 +13,7 @@ from shared.audio import tags
 from shared.audio.fields import lyrics_of
 from shared.model.errors import UnreadableFile
 from shared.model.track import Lyrics, Reading
+from shared.storage.bounds import read_beside
 
 LONGEST_LYRICS = 1 << 20    # bytes of an .lrc; what is longer is none
 
@@ -35,12 +36,11 @@ def read_many(items: list[Item]) -> list[Reading | UnreadableFile]:
 
 
 def lyrics_beside(path: str) -> Lyrics | None:
-    """The .lrc that is called like the file at `path`; None when it says nothing."""
+    """The .lrc that is called like the file at `path`; None when it says nothing, or is no regular file."""
     stem = os.path.splitext(path)[0]
     for ending in (".lrc", ".LRC", ".Lrc"):
         try:
-            with open(stem + ending, "rb") as file:
-                content = file.read(LONGEST_LYRICS + 1)
+            content = read_beside(stem + ending, LONGEST_LYRICS + 1)
         except OSError:
             continue
         return lyrics_of(_decoded(content), None, "sidecar") if len(content) <= LONGEST_LYRICS else None
@@ -49,8 +49,8 @@ def lyrics_beside(path: str) -> Lyrics | None:
 
 def write(path: str, fields: dict[str, Any]) -> Reading:
     """Write `fields` into the tags of `path` (see audio.tags.write); its reading, with the lyrics beside it."""
+    beside = lyrics_beside(path)    # first: what is wrong with it must not be found out once the file is another one
     reading = tags.write(path, fields)
-    beside = lyrics_beside(path)
     return reading if beside is None else replace(reading, lyrics=(beside, *reading.lyrics))
 
 

@@ -1,6 +1,7 @@
 """Look through a music folder: which media files, pictures and lyrics lie in it, at the cost of one stat a file.
 
 A folder that cannot be listed is named in `Walk.unreadable`, and nothing may be concluded about what lies in it.
+A link is followed where storage.bounds lets it lead; the kernel's file systems and the station's folders are no music.
 A folder whose listing never comes back (a stale network mount) can be given up with `Walk.skip_stuck`; the walk
 then goes on with the others in a new thread.
 """
@@ -17,10 +18,10 @@ from dataclasses import dataclass, field
 from shared.model.filepath import to_text
 from shared.model.scan import Found, Picture
 from shared.model.track import EXTENSIONS
+from shared.storage.bounds import LYRICS, PICTURE_EXTENSIONS, Bounds
+from shared.storage.mounts import Mounts
 
-LYRICS = ".lrc"
 PICTURE_NAMES = ("cover", "folder", "front", "albumart")        # the best first; albumart may go on (AlbumArtSmall)
-PICTURE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
 # Folders that systems make for themselves. Names that begin with a dot are passed over as well.
 NOT_MUSIC = frozenset({"@eaDir", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
 
@@ -50,15 +51,19 @@ class Walk:
     """One walk through `root` (absolute, as the file system wants it). Made anew for each scan.
 
     `others` are the other music folders: a link that leads into one is not followed, its files have their own.
+    `closed` are the station's own folders: nothing in them is music, but for a music folder that lies in one itself.
     Real folders come before linked ones, so that a file that is reached twice is known by its real path.
     """
 
-    def __init__(self, root: str, *, others: Sequence[str] = ()) -> None:
+    def __init__(self, root: str, *, others: Sequence[str] = (),
+                 closed: Sequence[str | os.PathLike[str]] = ()) -> None:
         self.root = root
         self.unreadable: dict[str, OSError] = {}    # folder as text → why
         self.folders = 0
         self.done = False
         self._others = tuple(others)
+        self._bounds = Bounds(closed, also=Mounts().kernels())
+        self._fences: frozenset[str] | None = None      # closed folders within the root, by their relative paths
         self._stack: list[_Place] = [("", root, None)]      # the next one last
         self._links: list[_Place] = []
         self._linked: set[str] = set()      # real paths of folders that links lead to
@@ -134,6 +139,8 @@ class Walk:
                 return None     # a loop, or a second way to a place that was listed already
             self._linked.add(real)
         try:
+            if self._fences is None:
+                self._fences = self._find_fences()
             if not _LIST_BY_FD:
                 self._read(folder, path, path, real, below, linked)
                 return None
@@ -148,7 +155,7 @@ class Walk:
 
     def _read(self, folder: Folder, path: str, listed: str | int, real: str | None, below: list[_Place],
               linked: list[_Place]) -> None:
-        files, kinds, media = folder.files, _KINDS, _MEDIA
+        files, kinds, media, fences = folder.files, _KINDS, _MEDIA, self._fences
         prefix = folder.path + "/" if folder.path else ""
         within = path if path.endswith("/") else path + "/"
         best: tuple[int, int, str] | None = None
@@ -168,17 +175,23 @@ class Walk:
                             folder.doubtful.append(prefix + _text(name))
                         continue
                     if looked.st_mode & 0o170000 == 0o100000:       # stat.S_ISREG
+                        if entry.is_symlink() and self._is_astray(within + name):
+                            continue
                         files.append((prefix + (name if name.isascii() else _text(name)), looked))
                         continue
                     if not stat.S_ISDIR(looked.st_mode):
                         continue    # a FIFO or a device that is called song.mp3
                 elif name in NOT_MUSIC or not _is_folder(entry):
                     if kind == _LYRICS:
-                        _note_lyrics(folder, prefix, entry)
+                        if not (entry.is_symlink() and self._is_astray(within + name)):
+                            _note_lyrics(folder, prefix, entry)
                     elif kind == _PICTURE:
                         rank = picture_rank(name)
-                        if rank is not None and (best is None or rank < best):
+                        if rank is not None and (best is None or rank < best) and not (
+                                entry.is_symlink() and self._is_astray(within + name)):
                             best, best_entry = rank, entry
+                    continue
+                if fences and prefix + name in fences:
                     continue
                 if entry.is_symlink():
                     its_real = os.path.realpath(within + name)
@@ -191,16 +204,29 @@ class Walk:
 
     def _is_wanted(self, real: str) -> bool:
         """Whether a folder that a link leads to is not met on a way of its own, here or in another music folder."""
-        if self._real is None:
-            self._real = os.path.realpath(self.root)
-        if real == self._real or self._real.startswith(real.rstrip("/") + "/"):
+        own = self._own_real()
+        if self._bounds.is_closed(real, own):
+            return False
+        if real == own or own.startswith(real.rstrip("/") + "/"):
             return False    # a loop
-        for root in (self._real, *self._others):
+        for root in (own, *self._others):
             below = root.rstrip("/") + "/"
             if real == root or (real.startswith(below) and not any(
                     part.startswith(".") or part in NOT_MUSIC for part in real[len(below):].split("/"))):
                 return False
         return True
+
+    def _is_astray(self, link: str) -> bool:
+        return self._bounds.is_astray(link, os.path.realpath(link), self._own_real())
+
+    def _own_real(self) -> str:
+        if self._real is None:
+            self._real = os.path.realpath(self.root)
+        return self._real
+
+    def _find_fences(self) -> frozenset[str]:
+        below = self._own_real().rstrip("/") + "/"
+        return frozenset(folder[len(below):] for folder in self._bounds.closed if folder.startswith(below))
 
 
 def found_file(path: str, looked: os.stat_result) -> Found:
@@ -224,6 +250,8 @@ def _note_lyrics(folder: Folder, prefix: str, entry: os.DirEntry[str]) -> None:
     try:
         looked = entry.stat()
     except OSError:
+        return
+    if not stat.S_ISREG(looked.st_mode):
         return
     folder.lyrics[prefix + _text(entry.name[:-len(LYRICS)])] = f"{looked.st_size}-{looked.st_mtime_ns}"
 

@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
 from shared.library.parenthood import die_with
-from shared.library.walk import LYRICS, PICTURE_EXTENSIONS
 from shared.model.track import EXTENSIONS
+from shared.storage.bounds import LYRICS, PICTURE_EXTENSIONS
 
 QUIET_MS = 1500             # without a change, before changes are told
 LONGEST_MS = 10_000         # while they go on, they are told so often

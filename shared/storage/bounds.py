@@ -27,11 +27,11 @@ _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
 class Bounds:
-    """`closed_folders`: the station's own. They need not be there yet."""
+    """`closed_folders`: the station's own; they need not be there yet. `also`: further real paths, not touched."""
 
-    def __init__(self, closed_folders: Sequence[str | os.PathLike[str]] = ()) -> None:
+    def __init__(self, closed_folders: Sequence[str | os.PathLike[str]] = (), *, also: Sequence[str] = ()) -> None:
         self._own = tuple(os.path.realpath(folder) for folder in closed_folders)
-        self.closed = self._own + NEVER
+        self.closed = (*self._own, *also, *NEVER)
 
     def is_closed(self, real: str, real_root: str) -> bool:
         """Whether `real` lies in a closed folder. A music folder that lies in one itself (the demo's does) is none."""

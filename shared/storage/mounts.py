@@ -16,6 +16,11 @@ _LOCAL_TYPES = frozenset({
     "apfs", "bcachefs", "btrfs", "exfat", "ext2", "ext3", "ext4", "f2fs", "hfs", "hfsplus", "iso9660", "jfs", "msdos",
     "ntfs3", "overlay", "ramfs", "reiserfs", "squashfs", "tmpfs", "udf", "vfat", "xfs", "zfs",
 })
+# What the kernel shows of itself: no files of anybody's, and reading some of them does things.
+_KERNEL_TYPES = frozenset({
+    "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs", "fusectl",
+    "mqueue", "nsfs", "proc", "pstore", "securityfs", "selinuxfs", "sysfs", "tracefs",
+})
 _REREAD_AFTER_S = 2.0
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
@@ -24,6 +29,7 @@ _ESCAPED = re.compile(r"\\([0-7]{3})")
 class Mount:
     point: str      # absolute, without a slash at the end ("" is /)
     kind: Kind
+    kernel: bool = False
 
 
 class Mounts:
@@ -73,6 +79,11 @@ class Mounts:
         beneath.add(within)
         return "foreign" if "foreign" in beneath else "removable" if "removable" in beneath else "fixed"
 
+    def kernels(self) -> tuple[str, ...]:
+        """Where the kernel's own file systems are mounted, wherever that is."""
+        self.refresh()
+        return tuple(mount.point for mount in self._mounts if mount.kernel and mount.point)
+
     def _parse(self, text: str) -> list[Mount]:
         mounts = []
         for line in text.splitlines():
@@ -84,7 +95,7 @@ class Mounts:
             kind: Kind = "foreign"
             if kinds[0] in _LOCAL_TYPES:
                 kind = "removable" if self._by_usb(fields[2]) else "fixed"
-            mounts.append(Mount(point, kind))
+            mounts.append(Mount(point, kind, kinds[0] in _KERNEL_TYPES))
         return mounts
 
     def _by_usb(self, device: str) -> bool:

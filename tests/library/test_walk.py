@@ -220,3 +220,61 @@ def test_a_file_that_cannot_be_looked_at_is_doubtful(tmp_path: Path) -> None:
         walking.os.scandir = real
     assert folder.doubtful == ["b.mp3"]
     assert [path for path, _ in folder.files] == ["a.mp3"]
+
+
+# ---- what others may have put there ---------------------------------------------------------------------------------
+
+
+def test_links_to_what_is_called_otherwise_are_no_music_no_lyrics_and_no_pictures(tmp_path: Path) -> None:
+    music = tmp_path / "music"
+    put(music, "a.flac", "object")
+    put(tmp_path, "shadow", "b.flac", "words.lrc", "photo.jpg")
+    for name, target in (("secret.flac", "shadow"), ("a.lrc", "shadow"), ("cover.jpg", "shadow"), ("b.flac", "b.flac"),
+                         ("b.lrc", "words.lrc"), ("folder.jpg", "photo.jpg"), ("picture.flac", "photo.jpg")):
+        (music / name).symlink_to(tmp_path / target)
+    (music / "inside.flac").symlink_to(music / "object")
+    [folder] = Walk(str(music))
+    assert sorted(path for path, _ in folder.files) == ["a.flac", "b.flac", "inside.flac"]
+    assert list(folder.lyrics) == ["b"]
+    assert folder.picture is not None and folder.picture.path == "folder.jpg"
+
+
+def test_lyrics_that_are_no_regular_file_are_none(tmp_path: Path) -> None:
+    put(tmp_path, "a.flac")
+    os.mkfifo(tmp_path / "a.lrc")
+    [folder] = Walk(str(tmp_path))
+    assert not folder.lyrics
+
+
+@pytest.mark.parametrize("target", ["/proc/self", "/proc/self/cwd", "/sys", "/dev"])
+def test_no_link_leads_into_the_kernels_file_systems_or_round_about_into_closed_folders(
+    tmp_path: Path, target: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    music = tmp_path / "music"
+    put(music, "a.flac")
+    put(tmp_path / "home", "own.flac")
+    monkeypatch.chdir(tmp_path / "home")
+    (music / "link").symlink_to(target)
+    assert [folder.path for folder in Walk(str(music), closed=[tmp_path / "home"])] == [""]
+
+
+def test_the_kernels_file_systems_are_known_wherever_they_are_mounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put(tmp_path / "music", "chroot/proc/1.flac", "chroot/home/2.flac")
+    put(tmp_path / "elsewhere", "proc/3.flac")
+    (tmp_path / "music" / "link").symlink_to(tmp_path / "elsewhere" / "proc")
+    kernels = (str(tmp_path / "music" / "chroot" / "proc"), str(tmp_path / "elsewhere" / "proc"))
+    monkeypatch.setattr("shared.library.walk.Mounts.kernels", lambda _: kernels)
+    assert paths(tmp_path / "music") == ["chroot/home/2.flac"]
+
+
+def test_the_stations_own_folders_are_no_music_but_its_demo_is(tmp_path: Path) -> None:
+    data = tmp_path / "home" / "data"
+    put(data, "demo/1.flac", "own.flac")
+    (data / "demo" / "2.flac").symlink_to(data / "own.flac")
+    (data / "demo" / "3.flac").symlink_to(data / "demo" / "1.flac")
+    put(tmp_path, "4.flac")
+    (tmp_path / "way").symlink_to(tmp_path / "home")
+    assert paths(tmp_path, closed=[data]) == ["4.flac"]
+    assert paths(data / "demo", closed=[data]) == ["1.flac", "3.flac"]

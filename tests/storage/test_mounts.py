@@ -47,3 +47,9 @@ def test_the_last_mount_on_a_point_counts_and_escaped_names_are_understood(tmp_p
 
 def test_without_a_mount_table_everything_is_foreign(tmp_path):
     assert Mounts(table=str(tmp_path / "none")).kind("/music") == "foreign"
+
+
+def test_the_kernels_own_file_systems_are_told_wherever_they_are(tmp_path):
+    mounts = table(tmp_path, ("/", "ext4", "8:1"), ("/proc", "proc", "0:5"), ("/srv/root/proc", "proc", "0:5"),
+                   ("/sys", "sysfs", "0:6"), ("/media/stick", "vfat", "8:17"))
+    assert mounts.kernels() == ("/proc", "/srv/root/proc", "/sys")
