@@ -140,6 +140,7 @@ class _Work:
         self._pool = WorkerPool(
             size=int(order["workers"]), memory_bytes=int(order["memory_bytes"]), name="scan", nice=0)
         self._hang_s = float(order.get("hang_s", 20.0))
+        self._closed: list[str] = order.get("closed", [])
 
     def do(self, wish: dict[str, Any], orders: Orders) -> None:
         """One scan, with the passes that are wished for while it runs."""
@@ -148,7 +149,7 @@ class _Work:
             one = Scan(
                 scans=self._scans, recall=self._recall, pool=self._pool, uid=wish.get("id"), deep=wish["deep"],
                 progress=lambda report: self._say({"scan": as_fields(report)}), stop=lambda: orders.stopped,
-                hang_s=self._hang_s, marks=self._data_dir / "deep-scan.json")
+                hang_s=self._hang_s, closed=self._closed, marks=self._data_dir / "deep-scan.json")
             following: dict[str, Any] | None = wish
             while following is not None and not orders.stopped:
                 every = self._scans.roots()

@@ -33,7 +33,7 @@ from shared.library.compare import (
     recognise,
 )
 from shared.library.shelf import settle
-from shared.library.walk import Walk
+from shared.library.walk import Walk, remove_leftovers
 from shared.model.errors import UnreadableFile
 from shared.model.filepath import to_path
 from shared.model.scan import BadEntry, BadFile, Batch, ChangedFile, Found, Known, MovedFile, NewFile, ScanReport
@@ -100,16 +100,18 @@ class Scan:
     progress        hears the report at most five times a second
     stop            asked between batches
     hang_s          how long one call on a music folder may take
+    closed          the station's own folders: nothing in them is music
     marks           a file that remembers how far a deep scan is, for the next one to go on from there
     """
 
     def __init__(self, *, scans: Any, recall: Any, pool: Reader, uid: str | None = None, deep: bool = False,
                  progress: Callable[[ScanReport], None] | None = None, stop: Callable[[], bool] | None = None,
-                 hang_s: float = HANG_S, marks: Path | None = None) -> None:
+                 hang_s: float = HANG_S, closed: Sequence[str] = (), marks: Path | None = None) -> None:
         self._scans, self._recall, self._pool = scans, recall, pool
         self._tell = progress or (lambda report: None)
         self._stop = stop or (lambda: False)
         self._hang_s = hang_s
+        self._closed = tuple(closed)
         self._marks = marks
         self._batches: dict[int, Batch] = {}
         self._lyrics: dict[int, dict[str, str | None]] = {}
@@ -189,7 +191,7 @@ class Scan:
             self._scans.known(root.id), bad=self._scans.bad(root.id), lyrics=lambda: self._recall.lyrics(root.id),
             pictures=self._scans.pictures(root.id))
         others = [to_path(other.path) for other in every if other.id != root.id]
-        return _Survey(root, comparison, Walk(to_path(root.path), others=others), self._hang_s)
+        return _Survey(root, comparison, Walk(to_path(root.path), others=others, closed=self._closed), self._hang_s)
 
     def _jobs_while_walking(self, surveys: Sequence[_Survey]) -> Iterator[_Job | None]:
         """The first scan knows nothing, so nothing can have moved: read at once what the walk meets."""
@@ -609,6 +611,8 @@ class _Survey:
         walk, compare, put = self._walk, self.comparison.folder, self._differences.put
         try:
             for folder in walk:
+                if folder.leftovers:
+                    remove_leftovers(walk.root, folder.leftovers)
                 differences = compare(folder)
                 if differences is not None:
                     put(differences)

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from shared.model.filepath import to_text
+from shared.model.filepath import to_path, to_text
 from shared.model.scan import Found, Picture
 from shared.model.track import EXTENSIONS
 from shared.storage.bounds import LYRICS, PICTURE_EXTENSIONS, Bounds
@@ -32,6 +34,8 @@ _KINDS = {
 }
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _Place = tuple[str, str, str | None]    # a folder to list: its text, its path, its real path when a link leads to it
+_UNFINISHED = re.compile(r"\.soundsible-[0-9a-f]{16}\.\w{1,15}")      # as audio.tags calls them
+_LEFT_AFTER_S = 3600.0
 _LIST_BY_FD = os.scandir in os.supports_fd      # names are then looked up in the open folder, not from / each time
 _OPEN = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NONBLOCK", 0)
 
@@ -45,6 +49,7 @@ class Folder:
     lyrics: dict[str, str] = field(default_factory=dict)    # path of the .lrc without its ending → "size-mtime_ns"
     picture: Picture | None = None
     doubtful: list[str] = field(default_factory=list)       # files that did not let themselves be looked at
+    leftovers: list[str] = field(default_factory=list)      # copies of edits: under way, or cut off
 
 
 class Walk:
@@ -164,6 +169,8 @@ class Walk:
             for entry in entries:   # a hundred thousand times: every call counts
                 name = entry.name
                 if name[0] == ".":
+                    if real is None and _UNFINISHED.fullmatch(name):
+                        folder.leftovers.append(prefix + _text(name))
                     continue
                 ending = name[name.rfind("."):]
                 kind = kinds.get(ending) or kinds.get(ending.lower())
@@ -232,6 +239,19 @@ class Walk:
 def found_file(path: str, looked: os.stat_result) -> Found:
     """The word for one of a folder's files."""
     return Found(path, looked.st_size, looked.st_mtime_ns, str(looked.st_dev), str(looked.st_ino))
+
+
+def remove_leftovers(root: str, paths: Sequence[str]) -> None:
+    """Remove those of a folder's unfinished copies that nobody has touched for an hour: their edit was killed."""
+    for path in paths:
+        whole = os.path.join(root, to_path(path))
+        try:
+            looked = os.lstat(whole)
+            # By the time that nobody can set: a copy may carry the time of its original.
+            if stat.S_ISREG(looked.st_mode) and time.time() - looked.st_ctime > _LEFT_AFTER_S:
+                os.unlink(whole)
+        except OSError:
+            continue    # somebody else removed it, or the disk is read-only
 
 
 def picture_rank(name: str) -> tuple[int, int, str] | None:

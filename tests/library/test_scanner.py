@@ -609,3 +609,16 @@ def test_within_gives_up_on_what_does_not_answer() -> None:
     release.set()
     assert within(5, lambda: 7) == 7
     assert isinstance(within(5, lambda: 1 // 0), ZeroDivisionError)
+
+
+def test_a_scan_removes_the_copies_that_killed_edits_left(
+    library: Library, music: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    song(music / "A", "a.flac", "A")
+    left = music / "A" / f".soundsible-{'0a' * 8}.flac"
+    left.write_bytes(b"half a song")
+    library.scan()
+    assert left.exists()
+    monkeypatch.setattr("shared.library.walk._LEFT_AFTER_S", -1.0)
+    library.scan()
+    assert not left.exists()

@@ -337,3 +337,9 @@ def test_a_deep_scan_that_was_cut_off_goes_on_where_it_was(station: Station, mus
     assert (report.state, report.read) == ("done", 1)
     assert not marks.exists()
     assert station.scan(deep=True).read == 3
+
+
+def test_the_scans_process_knows_the_stations_own_folders(station: Station, music: Path) -> None:
+    make_audio(station.settings.cache_dir / "transcodes", "own.opus", seconds=0.3, tags={"title": "Own"})
+    (music / "link").symlink_to(station.settings.cache_dir)
+    assert (station.scan().added, len(station.tracks())) == (3, 3)

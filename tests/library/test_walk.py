@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -278,3 +279,26 @@ def test_the_stations_own_folders_are_no_music_but_its_demo_is(tmp_path: Path) -
     (tmp_path / "way").symlink_to(tmp_path / "home")
     assert paths(tmp_path, closed=[data]) == ["4.flac"]
     assert paths(data / "demo", closed=[data]) == ["1.flac", "3.flac"]
+
+
+def test_copies_that_a_killed_edit_left_are_removed_once_they_are_an_hour_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copy, mine, linked = f".soundsible-{'0a' * 8}.flac", ".soundsible-mine.flac", f".soundsible-{'0b' * 8}.mp3"
+    put(tmp_path, f"A/{copy}", f"A/{mine}", "A/a.flac", "b.flac")
+    (tmp_path / "A" / linked).symlink_to(tmp_path / "b.flac")
+    os.utime(tmp_path / "A" / copy, (0, 0))
+    [folder] = [folder for folder in Walk(str(tmp_path)) if folder.path == "A"]
+    assert sorted(folder.leftovers) == [f"A/{copy}", f"A/{linked}"]
+    walking.remove_leftovers(str(tmp_path), folder.leftovers)
+    assert (tmp_path / "A" / copy).exists()     # it may carry the time of its original
+    now = time.time()
+    monkeypatch.setattr(walking.time, "time", lambda: now + 3700)
+    walking.remove_leftovers(str(tmp_path), folder.leftovers)
+    assert sorted(os.listdir(tmp_path / "A")) == sorted([linked, mine, "a.flac"])
+
+
+def test_nothing_is_removed_behind_links(tmp_path: Path) -> None:
+    put(tmp_path, f"outside/.soundsible-{'0a' * 8}.flac", "music/a.flac")
+    (tmp_path / "music" / "link").symlink_to(tmp_path / "outside")
+    assert not any(folder.leftovers for folder in Walk(str(tmp_path / "music")))
