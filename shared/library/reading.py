@@ -47,10 +47,15 @@ def lyrics_beside(path: str) -> Lyrics | None:
     return None
 
 
-def write(path: str, fields: dict[str, Any]) -> Reading:
-    """Write `fields` into the tags of `path` (see audio.tags.write); its reading, with the lyrics beside it."""
+def write(path: str, fields: dict[str, Any], real: str | None = None) -> Reading:
+    """Write `fields` into the tags of `path` (see audio.tags.write); its reading, with the lyrics beside it.
+
+    `real` is what the file really was when it was allowed to be written: if it has become another, nothing is done.
+    """
+    if real is not None and os.path.realpath(path) != real:
+        raise UnreadableFile("It has just become a link to something else.", reason="vanished")
     beside = lyrics_beside(path)    # first: what is wrong with it must not be found out once the file is another one
-    reading = tags.write(path, fields)
+    reading = tags.write(real or path, fields)
     return reading if beside is None else replace(reading, lyrics=(beside, *reading.lyrics))
 
 

@@ -1,20 +1,21 @@
 """What people do to files on the shelf: edit their tags, put them into the trash and back, add and forget folders.
 
 The trash lies in the music folder itself (`.soundsible/trash/<track id>/`), so that moving a file there is one
-rename. The row is written first and is the truth: when the rename did not follow (the process was killed, the disk
-did not answer), `settle` brings the file to where its row says, at the start of the next scan.
+rename; library.moves does it, and follows no link. The row is written first and is the truth: when the rename did
+not follow (the process was killed, the disk did not answer), `settle` brings the file to where its row says, at the
+start of the next scan.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from shared.library import moves
+from shared.library.moves import TRASH
 from shared.library.walk import found_file
 from shared.model.errors import (
     BadInput,
@@ -33,8 +34,6 @@ from shared.ports import FileAccess, Workers
 
 log = logging.getLogger(__name__)
 
-HOME = ".soundsible"
-TRASH = f"{HOME}/trash"
 WORDS = ("title", "artist", "album", "album_artist")
 NUMBERS = {"track_number": 9999, "disc_number": 9999, "year": 9999}
 EDITABLE = (*WORDS, *NUMBERS, "genres")
@@ -63,7 +62,7 @@ class Shelf:
 
         With `write_tags` the file's tags are written first and the library says what they then say; without, the
         edit is laid over whatever the file says. Raises BadInput, NotFound, TrackMissing, StorageOffline, and
-        Conflict when the file cannot be written.
+        Conflict when the file cannot be written. What fails after the file was written (a full disk) says so.
         """
         self.take_up(uid, fields, write_tags=write_tags)
         track: Track = self._tracks.get(person, uid)
@@ -81,15 +80,25 @@ class Shelf:
         if self._stat(file) is None:
             raise TrackMissing(f"The file of this track ({file.path}) is not there. Plug in its disk, or set "
                                "write_tags to false to change the library alone.")
+        root, path = to_path(file.root), to_path(file.path)
+        whole = os.path.join(root, path)
+        real, inside = self._access.call(root, lambda: _real_place(root, whole))
+        if not inside:
+            raise Conflict(f"The file {file.path} is reached through a link that leads out of its music folder, where "
+                           "the station changes nothing. With write_tags false the edit is kept in the library alone.")
         try:
-            reading = self._workers.run("shared.library.reading:write", os.path.join(file.root, file.path), clean,
-                                        timeout_s=WRITE_TIMEOUT_S)
+            reading = self._workers.run("shared.library.reading:write", whole, clean, real, timeout_s=WRITE_TIMEOUT_S)
         except UnreadableFile as error:
             raise _unwritable(file, error) from error
-        looked = self._stat(file)
-        if looked is None:
-            raise TrackMissing(f"The file of this track ({file.path}) went away while it was written.")
-        self._tracks.apply_reading(uid, found_file(to_text(file.path), looked), reading, written=set(clean))
+        try:
+            looked = self._stat(file)
+            if looked is None:
+                raise TrackMissing("It is no longer there.")
+            self._tracks.apply_reading(uid, found_file(to_text(file.path), looked), reading, written=set(clean))
+        except SoundsibleError as error:
+            error.message = (f"The tags of {file.path} are written, but the library has not taken note of it: "
+                             f"{error.message} The next scan makes up for it.")
+            raise
 
     # ---- the trash ------------------------------------------------------------------------------------------------
 
@@ -103,17 +112,22 @@ class Shelf:
         root, here = file.root, to_text(file.path)
         there = f"{TRASH}/{uid}/{here.rpartition('/')[2]}"
         try:
-            self._access.call(root, lambda: _make_trash(root, here, uid), deadline_s=MOVE_DEADLINE_S)
+            self._access.call(root, lambda: moves.make_trash(root, here, uid), deadline_s=MOVE_DEADLINE_S)
         except (OSError, StorageOffline) as error:
             log.info("track %s is only marked as trashed, its file stays: %s", uid, error)
+            self._clear(root, uid)
             self._tracks.trash(uid, trashed_from=here, path=here)
             return
-        self._tracks.trash(uid, trashed_from=here, path=there)
         try:
-            self._access.call(root, lambda: os.rename(_whole(root, here), _whole(root, there)),
-                              deadline_s=MOVE_DEADLINE_S)
+            self._tracks.trash(uid, trashed_from=here, path=there)
+        except SoundsibleError:
+            self._clear(root, uid)
+            raise
+        try:
+            self._access.call(root, lambda: moves.move(root, here, there), deadline_s=MOVE_DEADLINE_S)
         except OSError as error:
             log.info("track %s is only marked as trashed, its file stays: %s", uid, error)
+            self._clear(root, uid)
             self._tracks.restore(uid, path=here)
             self._tracks.trash(uid, trashed_from=here, path=here)
         except StorageOffline:
@@ -122,7 +136,8 @@ class Shelf:
     def restore(self, uid: str) -> None:
         """Bring a track back from the trash, its file to where it was; beside it when that place is taken.
 
-        Raises NotFound when it is not in the trash, TrackMissing when its file is not, StorageOffline.
+        Raises NotFound when it is not in the trash, TrackMissing when its file is not, StorageOffline, and Conflict
+        when a link took the place of a folder on the way.
         """
         place = self._tracks.trash_place(uid)
         root = to_path(place.root)
@@ -133,15 +148,19 @@ class Shelf:
             return
 
         def free(wanted: str, taken: bool) -> str:
-            if not os.path.lexists(_whole(root, path)):
-                if os.path.lexists(_whole(root, home)):
+            if not moves.is_there(root, path):
+                if moves.is_there(root, home):
                     return home     # it never went to the trash, or came back already
                 raise TrackMissing("The file is no longer in the trash; the track can only be removed for ever.")
-            return _free_name(root, wanted, taken=taken)
+            return moves.free_name(root, wanted, taken=taken)
 
         target = home
         for again in range(100):
-            target = str(self._access.call(root, partial(free, target, again > 0), deadline_s=MOVE_DEADLINE_S))
+            try:
+                target = str(self._access.call(root, partial(free, target, again > 0), deadline_s=MOVE_DEADLINE_S))
+            except NotADirectoryError as error:
+                raise Conflict(f"The file cannot go back to {home}: a folder on the way there, or the trash, has "
+                               "become a link or a file. Put the folder back and try again.") from error
             try:
                 self._tracks.restore(uid, path=target)
                 break
@@ -149,7 +168,7 @@ class Shelf:
                 if again == 99:
                     raise
         try:
-            self._access.call(root, lambda: _move_back(root, uid, path, target), deadline_s=MOVE_DEADLINE_S)
+            self._access.call(root, lambda: moves.move_back(root, uid, path, target), deadline_s=MOVE_DEADLINE_S)
         except (OSError, SoundsibleError) as error:
             log.warning("the file of track %s comes back from the trash at the next scan: %s", uid, error)
 
@@ -159,13 +178,14 @@ class Shelf:
         root, path = to_path(place.root), place.path
 
         def remove() -> None:
-            whole = _whole(root, path)
-            with contextlib.suppress(FileNotFoundError):    # removed by hand, or by a purge that was cut off
-                os.unlink(whole)
-            _remove_empty(os.path.dirname(whole), uid)
+            moves.remove(root, path)    # it may be gone: removed by hand, or by a purge that was cut off
+            moves.clear(root, uid)
 
         try:
             self._access.call(root, remove, deadline_s=MOVE_DEADLINE_S)
+        except NotADirectoryError as error:
+            raise Conflict(f"The file of this track, {path}, is reached through a link, where the station removes "
+                           "nothing. Remove it where it really lies.") from error
         except OSError as error:
             raise Conflict(f"The file of this track cannot be removed ({error.strerror}): {path}. Make its folder "
                            "writable and try again.") from error
@@ -213,6 +233,13 @@ class Shelf:
             return None
         return looked
 
+    def _clear(self, root: str, uid: str) -> None:
+        """Leave no empty folder in the trash."""
+        try:
+            self._access.call(root, lambda: moves.clear(root, uid), deadline_s=MOVE_DEADLINE_S)
+        except StorageOffline:
+            log.debug("an empty folder of track %s may be left in the trash of %s", uid, root)
+
     def _real(self, path: str) -> str:
         try:
             return str(self._access.call(path, lambda: os.path.realpath(path)))
@@ -230,25 +257,21 @@ def settle(root: str, trashed: Iterable[Trashed], place_of: Callable[[list[str]]
     known = set()
     for uid, path, home, size_bytes, mtime_ns in trashed:
         known.add(uid)
-        if path == home or os.path.lexists(_whole(root, path)):
-            continue
         try:
-            looked = os.stat(_whole(root, home))
-            if (looked.st_size, looked.st_mtime_ns) == (size_bytes, mtime_ns):
-                _make_trash(root, home, uid)
-                os.rename(_whole(root, home), _whole(root, path))
+            if path == home or moves.is_there(root, path):
+                continue
+            if moves.stamp(root, home) == (size_bytes, mtime_ns):
+                moves.make_trash(root, home, uid)
+                moves.move(root, home, path)
         except OSError:
             continue    # it is in neither place
-    try:
-        strange = sorted(set(os.listdir(os.path.join(root, TRASH))) - known)
-    except OSError:
-        return
+    strange = sorted(set(moves.names(root, TRASH)) - known)
     if not strange:
         return
     for uid, path in place_of(strange).items():     # whose they are not is left alone: another library's, perhaps
-        for name in os.listdir(os.path.join(root, TRASH, uid)):
-            if not os.path.lexists(_whole(root, path)):
-                _move_back(root, uid, f"{TRASH}/{uid}/{to_text(name)}", path)
+        for name in moves.names(root, f"{TRASH}/{uid}"):
+            if not moves.is_there(root, path):
+                moves.move_back(root, uid, f"{TRASH}/{uid}/{name}", path)
 
 
 def checked(fields: dict[str, Any]) -> dict[str, Any]:
@@ -287,6 +310,8 @@ def _words(name: str, value: Any) -> str:
 
 def _unwritable(file: TrackFile, error: UnreadableFile) -> SoundsibleError:
     rest = "The library is as it was; with write_tags false the edit is kept there alone."
+    if error.reason in ("timed_out", "reader_crashed"):
+        rest = "Whether they were written before that is not known; the next scan tells."
     if error.reason == "vanished":
         return TrackMissing(f"The file of this track ({file.path}) went away while it was written.")
     if error.reason == "no_permission":
@@ -295,57 +320,10 @@ def _unwritable(file: TrackFile, error: UnreadableFile) -> SoundsibleError:
     return Conflict(f"The tags of {file.path} cannot be written ({why}). {rest}", reason=error.reason)
 
 
-# ---- deeds on files; paths are text relative to their root ----------------------------------------------------------
-
-
-def _whole(root: str, path: str) -> str:
-    return os.path.join(root, to_path(path))
-
-
-def _make_trash(root: str, path: str, uid: str) -> None:
-    """The track's folder in the trash. Raises OSError when its file is not there, or could not be moved."""
-    source = _whole(root, path)
-    os.lstat(source)        # so that the place of an unmounted disk is never written to
-    if not os.access(os.path.dirname(source), os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), source)
-    os.makedirs(os.path.join(root, TRASH, uid), exist_ok=True)
-
-
-def _move_back(root: str, uid: str, here: str, there: str) -> None:
-    """A rename that never goes over a file that is there."""
-    source, target = _whole(root, here), _whole(root, there)
-    if os.path.lexists(source):
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        try:
-            os.link(source, target, follow_symlinks=False)      # fails when somebody was quicker
-            os.unlink(source)
-        except FileExistsError:
-            raise
-        except OSError:     # no hard links here
-            if os.path.lexists(target):
-                raise
-            os.rename(source, target)
-    _remove_empty(os.path.dirname(source), uid)
-
-
-def _remove_empty(folder: str, uid: str) -> None:
-    """The track's own folder in the trash, once nothing is in it."""
-    if os.path.basename(folder) == uid:
-        try:
-            os.rmdir(folder)
-        except OSError:
-            return
-
-
-def _free_name(root: str, path: str, *, taken: bool = False) -> str:
-    """`path`, or beside it "name (2).mp3" … when something lies there."""
-    if not taken and not os.path.lexists(_whole(root, path)):
-        return path
-    stem, ending = os.path.splitext(path)
-    number = 2
-    while os.path.lexists(_whole(root, f"{stem} ({number}){ending}")):
-        number += 1
-    return f"{stem} ({number}){ending}"
+def _real_place(root: str, whole: str) -> tuple[str, bool]:
+    """Where the file at `whole` really lies, and whether that is in `root`."""
+    real = os.path.realpath(whole)
+    return real, _within(real, os.path.realpath(root))
 
 
 def _inspected(folder: str) -> str:

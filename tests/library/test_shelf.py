@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from shared.audio.pool import WorkerPool
 from shared.database import Database
-from shared.library import shelf as shelving
+from shared.library import moves
 from shared.library.scanner import scan
 from shared.library.shelf import EDITABLE, Shelf, checked
-from shared.model.errors import BadInput, Conflict, NotFound, StorageOffline, TrackMissing, Unprocessable
+from shared.model.errors import BadInput, Conflict, DiskFull, NotFound, StorageOffline, TrackMissing, Unprocessable
 from shared.model.person import Person
 from shared.model.scan import ScanReport
 from shared.model.track import Filters, Track
@@ -251,7 +251,7 @@ def test_where_the_folder_cannot_be_written_the_track_is_only_marked(
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     with monkeypatch.context() as patch:
-        patch.setattr(shelving.os, "makedirs", refuse)
+        patch.setattr(moves.os, "mkdir", refuse)
         house.shelf.trash(uid)
     assert (house.music / "a.flac").exists()
     os.utime(house.music / "a.flac")
@@ -268,11 +268,11 @@ def test_a_rename_that_fails_leaves_the_track_marked_and_the_file_in_place(
 ) -> None:
     uid = house.song("a.flac", "A")
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
 
     with monkeypatch.context() as patch:
-        patch.setattr(shelving.os, "rename", refuse)
+        patch.setattr(moves.os, "rename", refuse)
         house.shelf.trash(uid)
     assert (house.music / "a.flac").exists()
     assert (house.scan().added, house.all()) == (0, {})
@@ -320,7 +320,7 @@ def test_killed_before_the_file_moved_to_the_trash_the_next_scan_moves_it(
 ) -> None:
     uid = house.song("a.flac", "A")
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(shelving.os, "rename", killed)
+        patch.setattr(moves.os, "rename", killed)
         house.shelf.trash(uid)
     assert (house.music / "a.flac").exists()
     report = house.scan()
@@ -347,7 +347,7 @@ def test_killed_before_the_file_came_back_the_next_scan_brings_it(
     house.shelf.trash(uid)
     (house.music / "sub").rmdir()
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(shelving, "_move_back", killed)
+        patch.setattr(moves, "move_back", killed)
         house.shelf.restore(uid)
     report = house.scan()
     assert (report.found, report.missing, report.added) == (1, 0, 0)
@@ -419,3 +419,149 @@ def test_a_forgotten_folder_leaves_its_tracks_missing_and_its_files_alone(house:
     house.shelf.add_root(str(house.music))
     house.scan()
     assert house.tracks.get(house.ann, uid).place == "local"
+
+
+# ---- what others may have done to the folder ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A folder beside the music, with a song that the music folder's writers must not have changed by the station."""
+    folder = tmp_path / "outside"
+    make_audio(folder, "a.flac", seconds=0.3, tags={"title": "Not yours"})
+    return folder
+
+
+@pytest.mark.parametrize("swapped", ["file", "folder"])
+def test_an_edit_never_changes_a_file_outside_the_music_folder(house: House, outside: Path, swapped: str) -> None:
+    uid = house.song("sub/a.flac", "A")
+    before = (outside / "a.flac").read_bytes()
+    if swapped == "file":
+        (house.music / "sub" / "a.flac").unlink()
+        (house.music / "sub" / "a.flac").symlink_to(outside / "a.flac")
+    else:
+        (house.music / "sub").rename(house.music / "aside")
+        (house.music / "sub").symlink_to(outside)
+    with pytest.raises(Conflict, match="out of its music folder"):
+        house.shelf.edit(house.ann, uid, {"title": "B"})
+    assert (outside / "a.flac").read_bytes() == before
+    assert os.listdir(outside) == ["a.flac"]
+    assert house.shelf.edit(house.ann, uid, {"title": "B"}, False).title == "B"
+
+
+def test_an_edit_through_a_link_that_stays_in_the_music_folder_is_written(house: House) -> None:
+    make_audio(house.music / ".objects", "1.flac", seconds=0.3, tags={"title": "A"})
+    (house.music / "a.flac").symlink_to(house.music / ".objects" / "1.flac")
+    house.scan()
+    assert house.shelf.edit(house.ann, house.all()["a.flac"].id, {"title": "B"}).title == "B"
+    assert (house.music / "a.flac").is_symlink()
+    assert mutagen.File(house.music / ".objects" / "1.flac", easy=True)["title"] == ["B"]
+
+
+def test_a_file_that_becomes_a_link_just_before_it_is_written_is_left_alone(
+    house: House, outside: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    uid = house.song("a.flac", "A")
+    before, run = (outside / "a.flac").read_bytes(), house.workers.run
+
+    def swap_first(*args: Any, **named: Any) -> Any:
+        (house.music / "a.flac").unlink()
+        (house.music / "a.flac").symlink_to(outside / "a.flac")
+        return run(*args, **named)
+
+    with monkeypatch.context() as patch, pytest.raises(TrackMissing):
+        patch.setattr(house.workers, "run", swap_first)
+        house.shelf.edit(house.ann, uid, {"title": "B"})
+    assert (outside / "a.flac").read_bytes() == before
+
+
+def test_a_file_behind_a_link_is_not_moved_to_the_trash_and_not_purged(house: House, outside: Path) -> None:
+    (house.music / "linked").symlink_to(outside)
+    house.scan()
+    uid = house.all()["linked/a.flac"].id
+    house.shelf.trash(uid)
+    assert os.listdir(outside) == ["a.flac"]
+    assert (house.scan().added, house.all()) == (0, {})
+    with pytest.raises(Conflict, match="through a link"):
+        house.shelf.purge(uid)
+    assert os.listdir(outside) == ["a.flac"]
+    house.shelf.restore(uid)
+    assert house.all()["linked/a.flac"].id == uid
+
+
+def test_a_track_does_not_come_back_through_a_link_in_its_folders_place(house: House, outside: Path) -> None:
+    uid = house.song("sub/b.flac", "B")
+    house.shelf.trash(uid)
+    (house.music / "sub").rmdir()
+    (house.music / "sub").symlink_to(outside)
+    with pytest.raises(Conflict, match="has become a link"):
+        house.shelf.restore(uid)
+    house.scan()
+    assert os.listdir(outside) == ["a.flac"]
+    assert [path.name for path in house.in_trash(uid).iterdir()] == ["b.flac"]
+    (house.music / "sub").unlink()
+    house.shelf.restore(uid)
+    assert (house.music / "sub" / "b.flac").exists()
+
+
+@pytest.mark.parametrize("name", [".soundsible", ".soundsible/trash"])
+def test_a_trash_that_is_a_link_takes_nothing(house: House, outside: Path, name: str) -> None:
+    uid = house.song("a.flac", "A")
+    (house.music / name).parent.mkdir(exist_ok=True)
+    (house.music / name).symlink_to(outside)
+    house.shelf.trash(uid)
+    house.scan()
+    assert os.listdir(outside) == ["a.flac"]
+    assert (house.music / "a.flac").exists()
+    assert house.all() == {}
+
+
+def test_a_trash_that_becomes_a_link_gives_nothing_back_and_removes_nothing(house: House, outside: Path) -> None:
+    uid = house.song("a.flac", "A")
+    house.shelf.trash(uid)
+    (house.music / ".soundsible").rename(house.music / ".aside")
+    victim = outside / "trash" / uid / "a.flac"
+    victim.parent.mkdir(parents=True)
+    victim.write_bytes(b"x")
+    (house.music / ".soundsible").symlink_to(outside)
+    for deed in (house.shelf.restore, house.shelf.purge):
+        with pytest.raises(Conflict):
+            deed(uid)
+    house.scan()
+    assert victim.read_bytes() == b"x"
+
+
+def test_a_trashing_that_is_refused_leaves_no_empty_folder(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    uid = house.song("a.flac", "A")
+
+    def full(*_: object, **__: object) -> None:
+        raise DiskFull("The station's disk is full.")
+
+    with monkeypatch.context() as patch, pytest.raises(DiskFull):
+        patch.setattr(house.tracks, "trash", full)
+        house.shelf.trash(uid)
+    assert os.listdir(house.music / ".soundsible" / "trash") == []
+    assert (house.music / "a.flac").exists()
+
+
+def test_when_only_the_library_cannot_take_note_of_an_edit_people_are_told_that_the_file_is_written(
+    house: House, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    uid = house.song("a.flac", "Before")
+
+    def full(*_: object, **__: object) -> None:
+        raise DiskFull("The station's disk is full.")
+
+    with monkeypatch.context() as patch, pytest.raises(DiskFull, match="disk is full") as told:
+        patch.setattr(house.tracks, "apply_reading", full)
+        house.shelf.edit(house.ann, uid, {"title": "After"})
+    assert told.value.message.startswith("The tags of a.flac are written")
+    assert mutagen.File(house.music / "a.flac", easy=True)["title"] == ["After"]
+    assert house.scan().changed == 1
+    assert house.tracks.get(house.ann, uid).title == "After"
+
+
+def test_a_fifo_in_the_place_of_lyrics_does_not_hold_an_edit(house: House) -> None:
+    uid = house.song("a.flac", "A")
+    os.mkfifo(house.music / "a.lrc")
+    assert house.shelf.edit(house.ann, uid, {"title": "B"}).title == "B"
