@@ -53,6 +53,7 @@ class Scans:
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
+        self._counts: tuple[int, dict[int, int]] | None = None      # (library revision, files of each root)
 
     # ---- music folders
 
@@ -104,12 +105,17 @@ class Scans:
             conn.execute(delete(bad_files).where(bad_files.c.root_id == root_id))
 
     def track_counts(self) -> dict[int, int]:
-        """Files of each root, by its id; those in the trash are not counted."""
+        """Files of each root, by its id; those in the trash are not counted. Counted anew when the library moved."""
         with self._database.read() as conn:
-            rows = conn.execute(
-                select(files.c.root_id, func.count()).where(files.c.trashed_from.is_(None)).group_by(files.c.root_id)
-            )
-            return {root_id: count for root_id, count in rows}
+            library, kept = revisions.library(conn), self._counts
+            if kept is None or kept[0] != library:
+                rows = conn.execute(
+                    select(files.c.root_id, func.count())
+                    .where(files.c.trashed_from.is_(None))
+                    .group_by(files.c.root_id)
+                )
+                kept = self._counts = (library, {root_id: count for root_id, count in rows})
+            return dict(kept[1])
 
     # ---- what is known
 
