@@ -26,6 +26,7 @@ LONGEST_MS = 10_000         # while they go on, they are told so often
 LOOK_MS = 2000              # at the music folder itself: is it still the same one?
 
 _INTERESTING = EXTENSIONS | {LYRICS, *PICTURE_EXTENSIONS}
+_UNTELLABLE = "Unable to decode path"
 _UNFINISHED = (".part", ".tmp", ".crdownload", ".partial", "~")
 
 
@@ -53,29 +54,39 @@ class Watch:
     def run(self) -> None:
         """Until `ended`, or watching is refused."""
         here = _identity(self._root)
+        missed = False              # something changed that the watching did not live to tell
+        pause_ms = self._quiet_ms
         while not self.ended:
+            began = time.monotonic()
             if here is None:
                 time.sleep(self._look_ms / 1000)
             else:
                 try:
-                    self._watch(here)
+                    self._watch(here, missed)
+                    missed = False
                 except FileNotFoundError:
                     pass    # it vanished while it was set up
                 except Exception as error:  # the edge of a thread: a limit is reached, the file system cannot
-                    self._say({"refused": self._root, "why": str(error)})
-                    return
+                    if not str(error).startswith(_UNTELLABLE):
+                        self._say({"refused": self._root, "why": str(error)})
+                        return
+                    # It ends at a name that is not UTF-8: watched anew, less often while such news goes on.
+                    missed = True
+                    steady = time.monotonic() - began > self._longest_ms / 1000
+                    pause_ms = self._quiet_ms if steady else min(2 * pause_ms, self._longest_ms)
+                    time.sleep(pause_ms / 1000)
             now = _identity(self._root)
             if now != here and not self.ended:
                 here = now
                 self._say({"changed": self._root})
 
-    def _watch(self, here: tuple[int, int]) -> None:
+    def _watch(self, here: tuple[int, int], missed: bool) -> None:
         """Until the folder is no longer the same one."""
         from watchfiles._rust_notify import RustNotify  # the rest of watchfiles wants an event loop
 
         watcher = RustNotify([self._root], False, False, 0, True, True)
         try:
-            self._say({"watching": self._root})
+            self._say({"changed" if missed else "watching": self._root})
             while not self.ended and _identity(self._root) == here:
                 changes = watcher.watch(self._longest_ms, self._quiet_ms, self._look_ms, None)
                 if isinstance(changes, str):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -96,6 +97,19 @@ def test_a_refusal_is_told_with_its_reason(tmp_path: Path, monkeypatch: pytest.M
     said: list[dict[str, Any]] = []
     Watch(str(tmp_path), said.append).run()
     assert said == [{"refused": str(tmp_path), "why": "OS file watch limit reached."}]
+
+
+def test_a_name_that_is_not_text_is_a_change_like_others_and_the_folder_stays_watched(
+    watched: tuple[Path, list[dict[str, Any]]],
+) -> None:
+    root, said = watched
+    (root / os.fsdecode(b"\xff\xfe.mp3")).write_bytes(b"x")
+    until(lambda: changes(said))
+    time.sleep(0.2)
+    before = changes(said)
+    (root / "a.mp3").write_bytes(b"x")
+    until(lambda: changes(said) > before)
+    assert not any("refused" in one for one in said)
 
 
 # ---- the whole ------------------------------------------------------------------------------------------------------
