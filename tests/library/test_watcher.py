@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import shutil
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
