@@ -32,6 +32,7 @@ LISTENING_S = 120.0         # when only favourites and plays moved
 SETTLED_S = 5.0             # a file that cannot be read may still be being written for so long
 WORK_TIMEOUT_S = 900.0
 RETRY_S = 60.0
+BROKEN_KEPT = 5             # files set aside, the newest
 _HEARD = 2000               # (revision, time) pairs remembered, to tell which of two edits is the newer
 
 
@@ -252,12 +253,24 @@ class Manifest:
             count += 1
             name = f"{FILE}.broken-{time.strftime('%Y%m%d-%H%M%S')}-{count}"
         os.rename(self._folder / FILE, self._folder / name)
+        self._keep_private(name)
         message = (f"library.json cannot be read ({reason}). It was set aside as {name}, and a fresh one is written; "
                    "nothing in the library changed.")
         log.warning("%s", message)
         self._events.publish(Notice("error", message))
         self._seen = None
         self._export()
+
+    def _keep_private(self, name: str) -> None:
+        """Nobody but the station's user reads a file set aside, whoever wrote it; only the last few are kept."""
+        try:
+            if not (self._folder / name).is_symlink():
+                os.chmod(self._folder / name, 0o600)
+            older = sorted(one for one in os.listdir(self._folder) if one.startswith(f"{FILE}.broken-"))
+            for one in older[:-BROKEN_KEPT]:
+                os.unlink(self._folder / one)
+        except OSError as error:
+            log.warning("what was set aside of library.json could not be put in order: %s", error)
 
 
 def _tracks(count: int) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import stat
 import time
 import zlib
 from bisect import bisect_left
@@ -24,6 +25,7 @@ from shared.library.merge import EDITABLE, merge
 from shared.model.units import MIB
 from shared.records import manifest as records
 from shared.records.moments import shown
+from shared.storage.bounds import open_regular
 
 FILE, BASE, STATE = "library.json", ".library.base.gz", ".library.state.json"
 SLICE = 1000                    # edited tracks told at once: the station applies them one by one
@@ -44,10 +46,12 @@ class _Theirs(msgspec.Struct):
 
 
 def look(folder: str | Path) -> Look | None:
-    """How library.json looks now; None when there is none."""
+    """How library.json looks now; None when there is none. What is no regular file is none: it is written over."""
     try:
         found = os.stat(Path(folder) / FILE)
     except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
         return None
     return found.st_size, found.st_mtime_ns, found.st_ino
 
@@ -185,7 +189,11 @@ def compare(
     """
     if expected[0] > LARGEST:
         return {"status": "broken", "reason": f"it is larger than {LARGEST // MIB} MiB"}
-    raw = (Path(folder) / FILE).read_bytes()
+    try:
+        with open_regular(str(Path(folder) / FILE)) as file:
+            raw = file.readall()
+    except OSError:
+        return {"status": "moved"}
     if look(folder) != tuple(expected) or len(raw) != expected[0]:
         return {"status": "moved"}
     state = state_of(folder)

@@ -450,3 +450,28 @@ def test_a_kill_at_any_moment_leaves_a_whole_file_and_no_edit_of_ours_undone(hom
         found = compare(home, library, unknown_at=time.time() + 1)
         assert found["status"] == "ours" or found["edits"] == []
     assert re.fullmatch(r"After .*", library.track(1)["title"])
+
+
+def test_a_fifo_in_the_place_of_library_json_holds_nobody_and_is_written_over(home, library, keep):
+    os.mkfifo(home / "library.json")
+    assert manifest_work.look(home) is None
+    code = "import sys; from shared.library.manifest_work import compare\n" \
+           "print(compare('', sys.argv[1], expected=(0, 0, 0), heard=(), unknown_at=0.0)['status'])"
+    done = subprocess.run([sys.executable, "-c", code, str(home)], capture_output=True, text=True, timeout=30)
+    assert done.stdout.strip() == "moved", done.stderr
+    keep()
+    assert until(lambda: (home / "library.json").is_file())
+    assert len(json.loads((home / "library.json").read_text())["tracks"]) == 3
+
+
+def test_files_set_aside_are_private_and_few(home, library, keep):
+    for number in range(7):
+        (home / f"library.json.broken-20200101-00000{number}").write_text("old")
+    (home / "library.json").write_text("no library")
+    (home / "library.json").chmod(0o666)
+    one = keep()
+    assert until(lambda: one.notices)
+    aside = sorted(name for name in os.listdir(home) if name.startswith("library.json.broken-"))
+    assert len(aside) == 5
+    assert (home / aside[-1]).read_text() == "no library"
+    assert (home / aside[-1]).stat().st_mode & 0o777 == 0o600
