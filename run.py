@@ -39,6 +39,7 @@ Options of the station:
   --host H      address to listen on (default 0.0.0.0: every network of this machine)
   --port N      port to listen on (default 5005)
   --demo        no music at hand? Play a few tracks that Soundsible makes itself
+  --version     which version this is
   --help        this text
 
 Example: python3 run.py --music ~/Music

@@ -173,10 +173,11 @@ def look_at_folder(name: str, folder: Path, *, private: bool) -> Check:
 
 
 def port(settings: Settings) -> Iterator[Check]:
-    from setup_tool.rooms import running
+    from setup_tool.rooms import as_running, running
     from shared import __version__
     from shared.discovery.interfaces import addresses, answering
 
+    settings = as_running(settings)
     answered = running(settings)
     if answered is not None:
         if answered["version"] != __version__:

@@ -6,6 +6,7 @@ import http.client
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shared.model.errors import StartFailed
@@ -39,6 +40,14 @@ def rooms(settings: Settings, *, make: bool = False) -> Iterator[Station]:
     finally:
         station.workers.stop()
         station.database.close()
+
+
+def as_running(settings: Settings) -> Settings:
+    """`settings` with the address of the station that runs on this home, which its command line may have moved."""
+    from shared.library.presence import Presence
+
+    at = Presence(settings.data_dir).address()
+    return settings if at is None else replace(settings, host=at[0], port=at[1])
 
 
 def running(settings: Settings) -> dict[str, Any] | None:

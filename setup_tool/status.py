@@ -15,13 +15,13 @@ STATE_WORDS = {
 def run(*, context: Context) -> None:
     """What the station holds, whether it runs, and which files it could not read."""
     from setup_tool import show
-    from setup_tool.rooms import rooms, running
+    from setup_tool.rooms import as_running, rooms, running
     from setup_tool.scan import print_bad
     from shared import __version__
     from shared.model.filepath import to_path
     from shared.security.accounts import OPERATOR
 
-    settings = context.load_settings()
+    settings = as_running(context.load_settings())
     answered = running(settings)
     with rooms(settings) as station:
         stats = station.tracks.stats()

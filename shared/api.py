@@ -5,6 +5,7 @@ Run as `python -m shared.api [--music DIR]… [--home DIR] [--host H] [--port N]
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from shared.settings import Settings
+    from shared.station import Station
 
 USAGE = """\
 usage: python3 run.py [--music DIR]... [--home DIR] [--host H] [--port N] [--demo]
@@ -77,15 +79,24 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{error.message}\n")
         return 1
     logs.configure(loaded.log_level.upper())
+    for name in settings.unknown(os.environ):
+        logging.getLogger(__name__).warning("%s is no setting; python3 run.py tool settings lists them", name)
 
     front = terminal.Front()
 
+    stations: list[Station] = []
+
     def create() -> Flask:
         app = create_app(loaded)
-        front.watch(app.extensions["station"])
+        stations[:] = [app.extensions["station"]]
+        front.watch(stations[0])
         return app
 
-    return server.serve(create=create, settings=loaded, on_ready=front.ready)
+    def ready(listening: list[tuple[str, int]]) -> None:
+        stations[0].presence.tell(*listening[0])
+        front.ready(listening)
+
+    return server.serve(create=create, settings=loaded, on_ready=ready)
 
 
 def _read(arguments: list[str]) -> tuple[dict[str, str], list[str], str | None]:

@@ -228,6 +228,12 @@ def load(*, environ: Mapping[str, str] | None = None, given: Mapping[str, str] |
     return Settings(**values)
 
 
+def unknown(environ: Mapping[str, str]) -> list[str]:
+    """Variables that look like settings and are none: most often a slip of the pen."""
+    known = {PREFIX + row.name.upper() for row in rows()}
+    return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+
+
 def _config_file(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))

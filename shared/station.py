@@ -17,6 +17,7 @@ from shared.events import EventBus
 from shared.library.covers import Covers
 from shared.library.demo import ensure_demo
 from shared.library.manifest import Manifest
+from shared.library.presence import Presence
 from shared.library.pulse import Pulse
 from shared.library.scanning import Scanning
 from shared.library.shelf import Shelf
@@ -50,6 +51,8 @@ class Station:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.events = EventBus()
+
+        self.presence = Presence(settings.data_dir)
 
         # memory
         self.database = Database(settings.database_path)
@@ -111,6 +114,8 @@ class Station:
         settings = self.settings
         for folder in (settings.config_dir, settings.data_dir, settings.cache_dir):
             make_folder(folder)
+        self.presence.claim()
+        self._started.append(("presence", self.presence.leave))
         self.database.prepare()
         self._started.append(("database", self.database.close))
         self.accounts.ensure_owner(settings.owner)
@@ -159,6 +164,8 @@ class Station:
         for path in wanted:
             if str(path) in known:
                 continue
+            if path.exists() and not path.is_dir():
+                raise StartFailed(f"{path} is a file. --music takes the folder that holds the music.")
             if not path.is_dir():
                 raise StartFailed(
                     f"There is no music folder {path}. Check the path, or plug in and mount the disk it is on."

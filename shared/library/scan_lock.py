@@ -16,10 +16,10 @@ except ImportError:     # Windows
 
 
 class ScanLock:
-    """Held by the process that scans."""
+    """Held by the process that scans (or, by another name, by the station itself)."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "scan.lock"
+    def __init__(self, folder: Path, name: str = "scan.lock") -> None:
+        self._path = folder / name
         self._descriptor: int | None = None
 
     def acquire(self, *, patience_s: float = 0.0) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -176,6 +177,30 @@ def test_two_starts_on_one_port_say_so(tmp_path: Path, station: RunningStation) 
         cwd=ROOT, env=clean_environment(tmp_path / "home"), capture_output=True, text=True, timeout=60,
     )
     assert done.returncode == 1 and port in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_second_station_on_one_home_says_so_and_the_tool_finds_the_first(station: RunningStation) -> None:
+    second = subprocess.run(
+        [sys.executable, "-m", "shared.api", "--host", "127.0.0.1", "--port", "0"],
+        cwd=ROOT, env=clean_environment(station.home), capture_output=True, text=True, timeout=60,
+    )
+    port = station.url.rsplit(":", 1)[1]
+    assert second.returncode == 1 and f"port {port}" in second.stderr and "Traceback" not in second.stderr
+    status = subprocess.run(
+        [sys.executable, "-m", "setup_tool", "status", "--json"],
+        cwd=ROOT, env=clean_environment(station.home), capture_output=True, text=True, timeout=60,
+    )
+    told = json.loads(status.stdout)
+    assert told["running"] is True and told["port"] == int(port)
+
+
+def test_a_file_is_no_music_folder(tmp_path: Path) -> None:
+    (tmp_path / "song.txt").write_text("la")
+    done = subprocess.run(
+        [sys.executable, "-m", "shared.api", "--port", "0", "--music", str(tmp_path / "song.txt")],
+        cwd=ROOT, env=clean_environment(tmp_path / "home"), capture_output=True, text=True, timeout=60,
+    )
+    assert done.returncode == 1 and "is a file" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_an_unwritable_home_is_one_clear_sentence(tmp_path: Path) -> None:

@@ -88,3 +88,7 @@ def test_any_text_is_taken_or_refused_with_a_sentence(text: str, name: str) -> N
         settings.load(environ={}, given=given)
     except BadSetting as error:
         assert name in error.message
+
+
+def test_a_slip_in_a_variables_name_is_noticed() -> None:
+    assert settings.unknown({"SOUNDSIBLE_PROT": "1", "SOUNDSIBLE_PORT": "1", "PATH": "/bin"}) == ["SOUNDSIBLE_PROT"]
