@@ -63,6 +63,7 @@ class Scanning:
         self._thread: threading.Thread | None = None
         self._waiting: list[_Wish] = []     # not handed to a process yet
         self._handed: list[_Wish] = []      # to the process, since a scan of its last ended
+        self._unkept: ScanReport | None = None      # a failure that the database had no room for
         self._ended = ""                    # the id of the last scan that did
         self._stopping = False
         self._moved = threading.Condition(self._lock)
@@ -88,6 +89,7 @@ class Scanning:
             if running is None or running.state != "running":
                 running = self._report = ScanReport(
                     id=wish.id, state="running", phase="walk", started_at=shown(time.time()))
+                self._unkept = None
             if self._process is not None and self._send({"scan": wish.as_json()}):
                 self._handed.append(wish)
                 return running
@@ -105,6 +107,9 @@ class Scanning:
             if self._thread is not None and report is not None and report.state == "running":
                 return report
         kept = self._scans.last()
+        unkept = self._unkept
+        if unkept is not None and (kept is None or (kept.started_at or "") <= (unkept.started_at or "")):
+            return unkept
         if kept is None:
             return ScanReport(id="", state="idle")
         if kept.state == "running" and ScanLock(self._settings.data_dir).is_free():
@@ -243,7 +248,11 @@ class Scanning:
         report = self._report or ScanReport(id=make_uid(), state="failed")
         report = replace(report, state="failed", phase=None, message=message, finished_at=shown(time.time()))
         log.error("%s", message)
-        self._scans.progress(report)
+        try:
+            self._scans.progress(report)
+        except SoundsibleError as error:    # what failed the scan, perhaps: a full disk
+            log.warning("that the scan failed could not be kept: %s", error.message)
+            self._unkept = report
         self._tell(report)
 
     def _send(self, order: dict[str, Any]) -> bool:

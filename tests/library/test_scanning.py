@@ -18,7 +18,7 @@ from shared.events import EventBus, ScanMoved
 from shared.library.scan_lock import ScanLock
 from shared.library.scan_process import merge
 from shared.library.scanning import Scanning, child_environment
-from shared.model.errors import Conflict, NotFound
+from shared.model.errors import Conflict, DiskFull, NotFound
 from shared.model.scan import ScanReport
 from shared.records.scans import Scans
 from shared.settings import Settings
@@ -343,3 +343,25 @@ def test_the_scans_process_knows_the_stations_own_folders(station: Station, musi
     make_audio(station.settings.cache_dir / "transcodes", "own.opus", seconds=0.3, tags={"title": "Own"})
     (music / "link").symlink_to(station.settings.cache_dir)
     assert (station.scan().added, len(station.tracks())) == (3, 3)
+
+
+def test_a_scan_that_a_full_disk_ends_is_told_as_failed_until_the_next_one(
+    station: Station, music: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = station.scan()
+    assert before.state == "done"
+    os.kill(station.child(), signal.SIGKILL)
+    until(lambda: station.scanning._thread is None)
+
+    def full(*_: object) -> None:
+        raise DiskFull("The station's disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(station.scans, "progress", full)
+        patch.setattr(station.scanning, "_begin", full)
+        failed = station.scan()
+    assert (failed.state, station.scanning.progress().id) == ("failed", failed.id) != ("failed", before.id)
+    assert "disk is full" in (station.scanning.progress().message or "")
+    assert station.heard[-1]["state"] == "failed"
+    after = station.scan()
+    assert (after.state, station.scanning.progress().id) == ("done", after.id)
