@@ -3,6 +3,9 @@
 A stream or a socket holds its place (a thread) for minutes, a quick answer for milliseconds. Each kind has
 a room of its own, so that paused players and open tabs never keep a search waiting; and one address may fill
 only a part of each room, so that nobody locks the others out. Who finds it full hears 503 with Retry-After.
+
+Three kinds have only a corner of a room, because anybody may ask for them, or because they last longer than the
+others there: logins and long bodies among the quick answers, and sockets of who has not logged in among the sockets.
 """
 
 from __future__ import annotations
@@ -16,11 +19,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-Kind = Literal["stream", "socket", "quick"]
+Kind = Literal["stream", "socket", "quick", "login", "body", "stranger"]
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 STREAM_PATHS = ("/api/stream/", "/rest/stream", "/rest/download", "/rest/hls", "/rest/getTranscodeStream")
 SOCKET_PATHS = ("/socket.io", "/api/downloads/manager/events")
+LOGIN_PATHS = ("/api/session", "/api/setup")    # open to everybody, and each costs a hashed password
+SMALL_BODY_BYTES = 64 * 1024    # up to here a body is gathered before a place is taken
+PLACE = "soundsible.place"      # in a request's environ: its Place
 
 RETRY_AFTER_S = 5
 _BODY = json.dumps(
@@ -42,18 +48,46 @@ _HEADERS = [
 
 def refusal() -> bytes:
     """The whole 503 answer as it goes over the wire; the connection closes after it."""
-    lines = ["HTTP/1.1 503 Service Unavailable", "Connection: close"]
-    lines += [f"{name}: {value}" for name, value in _HEADERS]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + _BODY
+    return on_the_wire("503 Service Unavailable", _HEADERS, _BODY)
 
 
-def kind_of(method: str, path: str) -> Kind:
-    """How long a request will hold its place, told from its first line alone."""
+def on_the_wire(status: str, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
+    """An answer that a server gives without asking the application."""
+    lines = [f"HTTP/1.1 {status}", "Connection: close", *(f"{name}: {value}" for name, value in headers)]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def short_answer(status: str, code: str, message: str) -> bytes:
+    """The same for an error of the client, in the shape of every error."""
+    body = json.dumps({"error": {"code": code, "message": message}}).encode()
+    return on_the_wire(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))], body)
+
+
+def kind_of(method: str, path: str, *, claims: bool = True, long_body: bool = False) -> Kind:
+    """How long a request will hold its place, told from its head alone.
+
+    claims      whether it brings something that may be a login (heads.Head).
+    long_body   whether its body is too long to have been gathered.
+    """
     if path.startswith(SOCKET_PATHS):
-        return "socket"
+        return "socket" if claims else "stranger"
     if path.startswith(STREAM_PATHS) and method != "HEAD":
         return "stream"
-    return "quick"
+    if is_login(method, path):
+        return "login"
+    return "body" if long_body else "quick"
+
+
+def is_login(method: str, path: str) -> bool:
+    return method == "POST" and path.rstrip("/") in LOGIN_PATHS
+
+
+def room_of(kind: Kind) -> Kind:
+    """The room in which a kind has its places."""
+    return _ROOM_OF.get(kind, kind)
+
+
+_ROOM_OF: dict[Kind, Kind] = {"login": "quick", "body": "quick", "stranger": "socket"}
 
 
 @lru_cache(maxsize=4096)
@@ -81,12 +115,18 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """A room for each kind. Streams and sockets share their places: `together` is what both may hold."""
+    """A room for each kind. Streams and sockets share their places: `together` is what both may hold.
+
+    Who is in a corner (login, body, stranger) is in the room around it as well.
+    """
 
     stream: Room
     socket: Room
     quick: Room
     together: int
+    login: Room
+    body: Room
+    stranger: Room
 
     @property
     def threads(self) -> int:
@@ -98,13 +138,21 @@ def rooms_for(threads: int) -> Rooms:
     """Divide `threads` (64 or more): an eighth, 48 at least, for quick answers; the rest for streams and sockets,
     six sevenths at most for either. One household gets half of a room, of the quick answers' three quarters.
 
-    The 400 of the default carry 300 paused players, or 300 sockets, and leave 50 for the other kind.
+    The 400 of the default carry 300 paused players, or 300 sockets, and leave 50 for the other kind. Of the 50 quick
+    places 16 are for logins at most, and 12 for long bodies; of the 300 sockets 40 for who has not logged in: the
+    twenty that `shared.sockets` lets stay for a moment, and as many that come and go.
     """
     quick = max(48, threads // 8)
     together = max(16, threads - quick)
     either = together * 6 // 7
     long_stay = Room(total=either, per_household=either // 2)
-    return Rooms(long_stay, long_stay, Room(total=quick, per_household=quick * 3 // 4), together)
+    strangers = max(4, either * 2 // 15)
+    return Rooms(
+        long_stay, long_stay, Room(total=quick, per_household=quick * 3 // 4), together,
+        login=Room(total=quick // 3, per_household=quick // 4),
+        body=Room(total=quick // 4, per_household=quick // 6),
+        stranger=Room(total=strangers, per_household=strangers * 3 // 4),
+    )
 
 
 class Admission:
@@ -123,38 +171,107 @@ class Admission:
 
     def enter(self, kind: Kind, address: str) -> bool:
         """True: let in, `leave` must follow. False: the room, or this household's part of it, is full."""
-        room = self._room(kind)
-        home = None if address in self._exempt else household(address)
+        home = self._home(address)
         with self._lock:
-            if self.full(kind):
+            if self.full(kind) or any(self._full_for(one, home) for one in _kinds(kind)):
                 return False
-            if home is not None:
-                if self._households[kind, home] >= room.per_household:
-                    return False
-                self._households[kind, home] += 1
-            self._inside[kind] += 1
+            for one in _kinds(kind):
+                self._count(one, home, 1)
             return True
 
     def leave(self, kind: Kind, address: str) -> None:
-        home = None if address in self._exempt else household(address)
+        home = self._home(address)
         with self._lock:
-            self._inside[kind] -= 1
-            if home is not None:
-                self._households[kind, home] -= 1
-                if not self._households[kind, home]:
-                    del self._households[kind, home]
+            for one in _kinds(kind):
+                self._count(one, home, -1)
+
+    def move(self, corner: Kind, address: str, *, into: bool) -> bool:
+        """Into a corner of the room one is in (False: it is full), or out of it again (always True)."""
+        home = self._home(address)
+        with self._lock:
+            if into and (self._inside[corner] >= self._room(corner).total or self._full_for(corner, home)):
+                return False
+            self._count(corner, home, 1 if into else -1)
+            return True
 
     def full(self, kind: Kind) -> bool:
         """Whether the room as a whole is full (not one household's part of it)."""
-        if kind != "quick" and self._inside["stream"] + self._inside["socket"] >= self.rooms.together:
+        room = room_of(kind)
+        if room != "quick" and self._inside["stream"] + self._inside["socket"] >= self.rooms.together:
             return True
-        return self._inside[kind] >= self._room(kind).total
+        return any(self._inside[one] >= self._room(one).total for one in _kinds(kind))
 
     def inside(self, kind: Kind) -> int:
         return self._inside[kind]
 
     def _room(self, kind: Kind) -> Room:
-        return {"stream": self.rooms.stream, "socket": self.rooms.socket, "quick": self.rooms.quick}[kind]
+        room: Room = getattr(self.rooms, kind)
+        return room
+
+    def _home(self, address: str) -> str | None:
+        return None if address in self._exempt else household(address)
+
+    def _full_for(self, kind: Kind, home: str | None) -> bool:
+        return home is not None and self._households[kind, home] >= self._room(kind).per_household
+
+    def _count(self, kind: Kind, home: str | None, change: int) -> None:
+        self._inside[kind] += change
+        if home is not None:
+            self._households[kind, home] += change
+            if not self._households[kind, home]:
+                del self._households[kind, home]
+
+
+def _kinds(kind: Kind) -> tuple[Kind, ...]:
+    """A kind and, for a corner, the room around it."""
+    room = room_of(kind)
+    return (kind,) if room == kind else (kind, room)
+
+
+class Place:
+    """One request's place, from `enter` to `leave`. The application finds it in the environ as PLACE and may say
+    whether the client behind a socket is known; until then who brought no login is a stranger. Safe from any thread.
+    """
+
+    def __init__(self, admission: Admission, kind: Kind, address: str) -> None:
+        self._admission = admission
+        self._kind: Kind = kind
+        self._address = address
+        self._left = False
+        self._lock = threading.Lock()
+
+    @property
+    def kind(self) -> Kind:
+        return self._kind
+
+    @property
+    def strangers(self) -> int:
+        """How many strangers may stay at once, so that as many can come and go."""
+        return max(1, self._admission.rooms.stranger.total // 2)
+
+    def known(self) -> None:
+        """The client has logged in: its socket may stay."""
+        with self._lock:
+            if not self._left and self._kind == "stranger":
+                self._admission.move("stranger", self._address, into=False)
+                self._kind = "socket"
+
+    def unknown(self) -> bool:
+        """What looked like a login is none. False: no stranger finds room any more; answer 503."""
+        with self._lock:
+            if self._left or self._kind != "socket":
+                return True
+            if not self._admission.move("stranger", self._address, into=True):
+                return False
+            self._kind = "stranger"
+            return True
+
+    def leave(self) -> None:
+        """Once is enough."""
+        with self._lock:
+            if not self._left:
+                self._left = True
+                self._admission.leave(self._kind, self._address)
 
 
 class Doorkeeper:
@@ -165,17 +282,23 @@ class Doorkeeper:
         self._admission = admission
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        kind = kind_of(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
+        claims = "HTTP_COOKIE" in environ or "HTTP_AUTHORIZATION" in environ or any(
+            field.startswith(("token=", "sid=")) for field in environ.get("QUERY_STRING", "").split("&"))
+        announced = environ.get("CONTENT_LENGTH") or "0"
+        short = announced.isascii() and announced.isdigit() and int(announced) <= SMALL_BODY_BYTES
+        kind = kind_of(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), claims=claims,
+                       long_body=not short or "HTTP_TRANSFER_ENCODING" in environ)
         address = environ.get("REMOTE_ADDR", "")
         if not self._admission.enter(kind, address):
             start_response("503 Service Unavailable", _HEADERS)
             return [_BODY]
+        place = environ[PLACE] = Place(self._admission, kind, address)
         try:
             body = self._app(environ, start_response)
         except BaseException:
-            self._admission.leave(kind, address)
+            place.leave()
             raise
-        return _Visit(body, leave=lambda: self._admission.leave(kind, address))
+        return _Visit(body, leave=place.leave)
 
 
 class _Visit:

@@ -3,7 +3,7 @@
 gunicorn's threaded worker is kept for what it does well (parsing, answering, sendfile) and changed where a
 home station needs more. What is different here:
 
-- a request's head is gathered in the main loop: slow or silent clients hold no thread;
+- a request's head and a short body are gathered in the main loop: slow or silent clients hold no thread;
 - admission happens there too, so that a full house answers 503 instead of queueing behind stuck calls;
 - a closing connection lingers in the main loop, where gunicorn would wait for it up to two seconds;
 - sending has a patience: who takes nothing for PATIENCE_S is let go, sooner when the place is needed;
@@ -32,7 +32,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 from gunicorn import http
 from gunicorn.app.base import BaseApplication
@@ -41,7 +41,19 @@ from gunicorn.errors import HaltServer
 from gunicorn.sock import TCP6Socket, TCPSocket
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from shared.serving.admission import Admission, Kind, kind_of, refusal
+from shared.serving.admission import (
+    PLACE,
+    SMALL_BODY_BYTES,
+    Admission,
+    Kind,
+    Place,
+    is_login,
+    kind_of,
+    refusal,
+    room_of,
+    short_answer,
+)
+from shared.serving.heads import Chunks, Head, head_of, without_expectation
 
 log = logging.getLogger("soundsible.server")
 
@@ -49,10 +61,13 @@ CONNECTIONS = 2048          # open at once; the longest idle ones make room for 
 HEAD_LIMIT_BYTES = 64 * 1024
 FIRST_BYTE_S = 20.0         # browsers open connections in advance and use them seconds later
 HEAD_S = 15.0               # from a request's first byte to the end of its head
+GATHER_BODY_S = 4.0         # from a head's end to that of a short body; longer as bytes come, at BODY_BYTES_PER_S
+GATHERED_BYTES = 24 * 1024 * 1024   # in all; whoever has gathered most goes first
 KEEP_ALIVE_S = 75           # an idle connection costs a file number, no thread
 WAITING_S = 3.0             # longer than this nobody waits for a free hand: 503
-WAITING_LIMIT = 1024
-BODY_GRACE_S = 30.0         # a request's body: this long, and more as long as it comes at BODY_BYTES_PER_S
+WAITING_LIMITS: dict[Kind, int] = {"login": 256, "stranger": 512}
+WAITING_LIMIT = 1024        # of each other kind
+BODY_GRACE_S = 30.0         # a long body: this long, and more as long as it comes at BODY_BYTES_PER_S
 BODY_BYTES_PER_S = 8192
 # A paused player stops reading for as long as its listener likes; a browser that is cut off goes on with a
 # Range request when play is pressed. Half an hour keeps simple players, which cannot, through most pauses.
@@ -69,8 +84,13 @@ SWITCH_INTERVAL_S = 0.0005
 START_FAILED = Arbiter.APP_LOAD_ERROR
 EARLY_S, EARLY_LIMIT = 10.0, 5  # so many workers dead so soon after their start: give up
 
-_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-_TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_BAD_REQUEST = short_answer("400 Bad Request", "bad_request", "The request is not understood.")
+_CUT_SHORT = short_answer("400 Bad Request", "bad_request", "The request's body ended before its announced length.")
+_TOO_SLOW = short_answer("408 Request Timeout", "too_slow", "The request came too slowly.")
+_TOO_LARGE = short_answer("413 Content Too Large", "too_large",
+                          "The request's body is larger than this address takes.")
+_HEAD_TOO_LARGE = short_answer("431 Request Header Fields Too Large", "too_large", "The request's head is too large.")
+_GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 _GOING_AWAY = b"\x88\x02\x03\xe9"  # a WebSocket close frame, code 1001
 
 
@@ -82,6 +102,8 @@ class ClientSocket(socket.socket):
 
     progress_at = 0.0                       # monotonic seconds of the last byte taken by the client
     read_until: float | None = None         # monotonic seconds; None: no deadline (a WebSocket)
+    place: Place | None = None
+    ended = False                           # the client hung up, or its body did not come in time
 
     def setblocking(self, flag: bool) -> None:
         self.settimeout(PATIENCE_S if flag else 0.0)
@@ -93,14 +115,16 @@ class ClientSocket(socket.socket):
         usual = self.gettimeout()
         allowed = self.read_until - time.monotonic()
         if allowed <= 0:
+            self.ended = True
             return b""
         self.settimeout(allowed if usual is None else min(usual, allowed))
         try:
             data = super().recv(size, flags)
         except TimeoutError:
-            return b""
+            data = b""
         finally:
             self.settimeout(usual)
+        self.ended = not data
         self.read_until += len(data) / BODY_BYTES_PER_S
         return data
 
@@ -159,17 +183,46 @@ class ClientSocket(socket.socket):
 
 
 class Connection(TConn):  # type: ignore[misc]
-    """gunicorn's connection, with what has arrived of the next request's head."""
+    """gunicorn's connection, with what has arrived of the next request."""
 
     def __init__(self, cfg: Any, sock: ClientSocket, client: Any, server: Any) -> None:
         super().__init__(cfg, sock, client, server)
-        self.head = bytearray()
-        self.deadline = 0.0             # monotonic seconds: by then the head must be whole
+        self.head = bytearray()         # and the body, if it is short
+        self.said: Head | None = None   # the head, when it is whole
+        self.chunks: Chunks | None = None
+        self.long_body = False
+        self.begun = False              # a byte of the request has come
+        self.searched = 0               # before this the head does not end
+        self.counted = 0                # bytes of it among what is gathered in all
+        self.deadline = 0.0             # monotonic seconds: by then head or body must be whole
         self.used = False               # has answered a request before
-        self.kind: Kind = "quick"
+        self.wanted: Kind = "quick"
+        self.place: Place | None = None
         self.address = client[0] if isinstance(client, tuple) else ""
         self.waiting_since = 0.0
         self.drained = 0
+
+    @property
+    def room(self) -> Kind:
+        return room_of(self.wanted)
+
+    def whole(self) -> bool:
+        """Whether nothing more has to be gathered. Of a long body nothing is: the application may not even want it."""
+        said = self.said
+        if said is None:
+            return False
+        come = len(self.head) - said.end
+        if self.chunks is not None:
+            self.long_body = come > SMALL_BODY_BYTES
+            return self.long_body or self.chunks.whole(self.head)
+        self.long_body = said.length > SMALL_BODY_BYTES
+        return self.long_body or come >= said.length
+
+    def begin_again(self) -> None:
+        """What is gathered from now on is the next request."""
+        self.said = self.chunks = None
+        self.long_body = self.begun = False
+        self.searched = 0
 
 
 class Crew:
@@ -250,7 +303,7 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
         self.station: Any = None
         try:
             app = self.app.create()
-            self.wsgi = _whole_bodies(app)
+            self.wsgi = _as_expected(app)
             self.station = getattr(app, "extensions", {}).get("station")
             if self.station is not None:
                 self.station.start()
@@ -264,7 +317,8 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
         self.admission: Admission = self.app.admission
         self.gathering: dict[int, Connection] = {}
         self.lingering: dict[int, tuple[ClientSocket, Connection]] = {}
-        self.waiting: deque[Connection] = deque()
+        self.gathered = 0               # bytes of heads and bodies that are not whole yet
+        self.waiting: dict[Kind, deque[Connection]] = {kind: deque() for kind in get_args(Kind)}
         self.working: set[Connection] = set()
         self.refusal = refusal()
         self.names = {listener: listener.getsockname() for listener in self.sockets}
@@ -278,7 +332,7 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
         try:
             while self.alive:
                 self.notify()
-                self.wait_for_and_dispatch_events(timeout=0.2 if self.waiting else 1.0)
+                self.wait_for_and_dispatch_events(timeout=0.2 if any(self.waiting.values()) else 1.0)
                 self._look_at_the_clock()
                 if not self.is_parent_alive():
                     break
@@ -307,65 +361,127 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
         connection.deadline = time.monotonic() + patience_s
         self.gathering[connection.sock.fileno()] = connection
         self.poller.register(connection.sock, selectors.EVENT_READ, partial(self._arrived, connection))
+        self._count(connection)
 
     def _arrived(self, connection: Connection, _: Any) -> None:
-        """More of a head: admit the request when it is whole."""
+        """More of a head or a short body: admit the request when it is whole."""
         try:
-            data = socket.socket.recv(connection.sock, 16384)
+            data = socket.socket.recv(connection.sock, 65536)
         except BlockingIOError:
             return
         except OSError:
             data = b""
         if not data:
             self._forget(connection)
-            self._close(connection)
+            if connection.said is None:
+                self._close(connection)
+            else:
+                self._answer_shortly(connection, _CUT_SHORT)
             return
-        head = connection.head
-        if not head:
+        if not connection.begun:
+            connection.begun = True
             connection.deadline = time.monotonic() + HEAD_S
-        searched = max(0, len(head) - 3)
-        head += data
-        if head.find(b"\r\n\r\n", searched) >= 0 or len(head) > HEAD_LIMIT_BYTES:
-            self._forget(connection)
+        elif connection.said is not None:
+            connection.deadline += len(data) / BODY_BYTES_PER_S
+        connection.head += data
+        verdict = self._verdict(connection)
+        if verdict is None:
+            self._count(connection)
+            return
+        self._forget(connection)
+        self._go_by(verdict, connection)
+
+    def _verdict(self, connection: Connection) -> bytes | None:
+        """None: gather on. Empty: the request is whole. Else what it is answered at once."""
+        head = connection.head
+        if connection.said is None:
+            while head[:2] == b"\r\n":
+                del head[:2]
+            if head and not head[:1].isalpha() and head != b"\r":
+                return _BAD_REQUEST
+            if head.find(b"\r\n\r\n", connection.searched) < 0:
+                connection.searched = max(0, len(head) - 3)
+                return _HEAD_TOO_LARGE if len(head) > HEAD_LIMIT_BYTES else None
+            connection.said = said = head_of(head)
+            if said is None:
+                return _BAD_REQUEST
+            if said.chunked:
+                connection.chunks = Chunks(start=said.end)
+            connection.deadline = time.monotonic() + GATHER_BODY_S
+            if not connection.whole() and said.expects:
+                self._tell_to_go_on(connection, said)
+        if not connection.whole():
+            return None
+        said = connection.said
+        too_large = connection.long_body and said is not None and is_login(said.method, said.path)
+        return _TOO_LARGE if too_large else b""
+
+    @staticmethod
+    def _tell_to_go_on(connection: Connection, said: Head) -> None:
+        """100 Continue, once: the application's side must not say it again."""
+        with contextlib.suppress(OSError):
+            socket.socket.send(connection.sock, _GO_ON)
+        connection.head[: said.end - 4] = without_expectation(connection.head[: said.end - 4])
+        connection.said = head_of(connection.head)
+        if said.chunked and connection.said is not None:
+            connection.chunks = Chunks(start=connection.said.end)
+
+    def _go_by(self, verdict: bytes, connection: Connection) -> None:
+        if verdict:
+            self._answer_shortly(connection, verdict)
+        else:
             self._admit(connection)
-        elif not (head[:1].isalpha() or head[:1] in b"\r\n"):
-            self._forget(connection)
-            self._answer_shortly(connection, _BAD_REQUEST)
+
+    def _count(self, connection: Connection) -> None:
+        """What all have gathered has a limit; beyond it the one with most gives up."""
+        self.gathered += len(connection.head) - connection.counted
+        connection.counted = len(connection.head)
+        if self.gathered > GATHERED_BYTES:
+            most = max(self.gathering.values(), key=lambda other: other.counted)
+            self._forget(most)
+            self._answer_shortly(most, self.refusal)
 
     def _forget(self, connection: Connection) -> None:
         """Take a connection out of the gathering."""
+        self.gathered -= connection.counted
+        connection.counted = 0
         self.gathering.pop(connection.sock.fileno(), None)
         with contextlib.suppress(KeyError, ValueError, OSError):
             self.poller.unregister(connection.sock)
 
     def _admit(self, connection: Connection) -> None:
-        first, _, _ = connection.head.lstrip(b"\r\n").partition(b"\r\n")
-        words = first.split(b" ")
-        target = words[1].decode("latin-1") if len(words) > 1 else ""
-        if target[:7].lower() == "http://":
-            target = "/" + target[7:].partition("/")[2]
-        connection.kind = kind_of(words[0].decode("latin-1"), target.partition("?")[0])
-        if self.admission.enter(connection.kind, connection.address):
+        said = connection.said
+        assert said is not None
+        kind = connection.wanted = kind_of(said.method, said.path, claims=said.claims, long_body=connection.long_body)
+        if self._enter(connection):
             self._answer(connection)
             return
-        make_room = connection.kind == "quick" or self._let_a_stalled_one_go(connection)
-        if make_room and len(self.waiting) < WAITING_LIMIT:
+        may_wait = kind != "stream" or self._let_a_stalled_one_go(connection)
+        if may_wait and len(self.waiting[kind]) < WAITING_LIMITS.get(kind, WAITING_LIMIT):
             connection.waiting_since = time.monotonic()
-            self.waiting.append(connection)
+            self.waiting[kind].append(connection)
         else:
             self._answer_shortly(connection, self.refusal)
+
+    def _enter(self, connection: Connection) -> bool:
+        if not self.admission.enter(connection.wanted, connection.address):
+            return False
+        connection.place = connection.sock.place = Place(self.admission, connection.wanted, connection.address)
+        return True
 
     def _answer(self, connection: Connection) -> None:
         """Hand an admitted request to a thread."""
         if connection.parser is None:
             connection.parser = http.get_parser(self.cfg, connection.sock, connection.client)
             connection.initialized = True
-        upgrade = b"\r\nupgrade:" in connection.head.lower()
+        conversation = connection.room == "socket" and connection.said is not None and connection.said.upgrade
         now = time.monotonic()
-        connection.sock.read_until = None if upgrade else now + BODY_GRACE_S
+        connection.sock.read_until = None if conversation else now + BODY_GRACE_S
+        connection.sock.ended = False
         connection.sock.progress_at = now
         connection.parser.unreader.unread(bytes(connection.head))
         connection.head.clear()
+        connection.begin_again()
         self.working.add(connection)
         self.tpool.submit(partial(self._in_thread, connection))
 
@@ -378,9 +494,17 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
         finally:
             self.method_queue.defer(self._answered, connection, keep)
 
+    def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:
+        """A body that nobody wanted and that has not come is not waited for in a thread: the connection ends."""
+        if not keepalive:
+            return False
+        conn.sock.read_until = 0.0
+        return bool(conn.parser.finish_body(deadline=time.monotonic() + 1.0)) and not conn.sock.ended
+
     def _answered(self, connection: Connection, keep: bool) -> None:
         self.working.discard(connection)
-        self.admission.leave(connection.kind, connection.address)
+        if connection.place is not None:
+            connection.place.leave()
         self._let_waiting_in()
         if not keep or not self.alive:
             self._linger(connection)
@@ -388,37 +512,38 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
         connection.used = True
         try:
             connection.sock.setblocking(False)
-            # What came after the request, or with it (pipelining), is the next one's head.
+            # What came after the request, or with it (pipelining), is the next one's beginning.
             connection.head += connection.parser.unreader.take_buffered()
-            if b"\r\n\r\n" in connection.head:
-                self._admit(connection)
+            connection.begun = bool(connection.head)
+            verdict = self._verdict(connection)
+            if verdict is not None:
+                self._go_by(verdict, connection)
+            elif connection.said is not None:
+                self._gather(connection, GATHER_BODY_S)
             else:
                 self._gather(connection, HEAD_S if connection.head else KEEP_ALIVE_S)
         except OSError:
             self._close(connection)
 
     def _let_waiting_in(self) -> None:
-        """First come, first served, within each kind; who stays keeps the order."""
-        if not self.waiting:
-            return
-        staying: deque[Connection] = deque()
-        full: set[Kind] = set()
-        for connection in self.waiting:
-            if connection.kind not in full and self.admission.enter(connection.kind, connection.address):
-                self._answer(connection)
-                continue
-            staying.append(connection)
-            if self.admission.full(connection.kind):
-                full.add(connection.kind)
-        self.waiting = staying
+        """First come, first served, within each kind; who finds only its household's part full keeps its turn."""
+        for kind, line in self.waiting.items():
+            staying: list[Connection] = []
+            while line and not self.admission.full(kind):
+                connection = line.popleft()
+                if self._enter(connection):
+                    self._answer(connection)
+                else:
+                    staying.append(connection)
+            line.extendleft(reversed(staying))
 
     def _let_a_stalled_one_go(self, newcomer: Connection) -> bool:
         """End the stream that has not moved for longest, if a minute or more; the newcomer gets its place."""
         latest = time.monotonic() - STALLED_S
-        whole_room = self.admission.full(newcomer.kind)
+        whole_room = self.admission.full(newcomer.wanted)
         stalled = [
             other for other in self.working
-            if other.kind == newcomer.kind == "stream" and other.sock.progress_at < latest
+            if other.wanted == newcomer.wanted == "stream" and other.sock.progress_at < latest
             and (whole_room or other.address == newcomer.address)
         ]
         if not stalled:
@@ -457,7 +582,7 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
     def _lingered(self, number: int, _: Any) -> None:
         client, connection = self.lingering[number]
         try:
-            data = socket.socket.recv(client, 16384)
+            data = socket.socket.recv(client, 65536)
         except BlockingIOError:
             return
         except OSError:
@@ -481,14 +606,15 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
         now = time.monotonic()
         for connection in [one for one in self.gathering.values() if one.deadline < now]:
             self._forget(connection)
-            if connection.head:
+            if connection.begun:
                 self._answer_shortly(connection, _TOO_SLOW)
             else:
                 self._close(connection)
         for number in [number for number, (_, one) in self.lingering.items() if one.deadline < now]:
             self._end_linger(number)
-        while self.waiting and self.waiting[0].waiting_since < now - WAITING_S:
-            self._answer_shortly(self.waiting.popleft(), self.refusal)
+        for line in self.waiting.values():
+            while line and line[0].waiting_since < now - WAITING_S:
+                self._answer_shortly(line.popleft(), self.refusal)
 
     # ---- the end
 
@@ -517,14 +643,15 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
             for connection in list(self.gathering.values()):
                 self._forget(connection)
                 self._close(connection)
-            while self.waiting:
-                self._answer_shortly(self.waiting.popleft(), self.refusal)
+            for line in self.waiting.values():
+                while line:
+                    self._answer_shortly(line.popleft(), self.refusal)
             for connection in self.working:
-                if connection.kind != "quick":
+                if connection.room != "quick":
                     socket_open = connection.sock.read_until is None
                     connection.sock.hang_up(_GOING_AWAY if socket_open else b"")
             until = time.monotonic() + QUICK_GRACE_S
-            while time.monotonic() < until and any(one.kind == "quick" for one in self.working):
+            while time.monotonic() < until and any(one.room == "quick" for one in self.working):
                 self.wait_for_and_dispatch_events(timeout=0.05)
         except Exception:
             log.exception("Closing the connections failed.")
@@ -592,13 +719,17 @@ class StationArbiter(Arbiter):  # type: ignore[misc]
     handle_ttin = handle_ttou = handle_winch = handle_usr1 = handle_usr2
 
 
-def _whole_bodies(app: Any) -> Any:
-    """Let the application notice a body that ended early. gunicorn promises that its input ends by itself,
-    which makes Werkzeug take half an upload for a whole one; without the promise it answers 400."""
+def _as_expected(app: Any) -> Any:
+    """`app` with two things set right between it and gunicorn.
+
+    gunicorn promises that its input ends by itself, which makes Werkzeug take half an upload for a whole one; without
+    the promise it answers 400. And the application finds the request's place.
+    """
 
     def site(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         if "CONTENT_LENGTH" in environ:
             environ.pop("wsgi.input_terminated", None)
+        environ[PLACE] = environ["gunicorn.socket"].place
         return app(environ, start_response)
 
     return site

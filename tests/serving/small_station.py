@@ -71,6 +71,15 @@ def create():
     def echo():
         return jsonify(received=len(request.get_data()))
 
+    @app.post("/api/session")
+    def login():
+        stuck.wait(60)
+        return "late"
+
+    @app.post("/api/refused")
+    def refuse():
+        return "log in first", 401
+
     @app.get("/api/stuck")
     def hang():
         stuck.wait(60)

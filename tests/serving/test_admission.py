@@ -4,9 +4,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.serving.admission import Admission, Doorkeeper, Room, Rooms, household, kind_of, rooms_for
+from shared.serving.admission import (
+    PLACE,
+    Admission,
+    Doorkeeper,
+    Place,
+    Room,
+    Rooms,
+    household,
+    kind_of,
+    room_of,
+    rooms_for,
+)
 
-SMALL = Rooms(stream=Room(4, 2), socket=Room(2, 1), quick=Room(3, 2), together=5)
+SMALL = Rooms(
+    stream=Room(4, 2), socket=Room(2, 1), quick=Room(3, 2), together=5,
+    login=Room(2, 1), body=Room(1, 1), stranger=Room(1, 1),
+)
+KINDS = ("stream", "socket", "quick", "login", "body", "stranger")
 
 
 @pytest.mark.parametrize(
@@ -19,11 +34,22 @@ SMALL = Rooms(stream=Room(4, 2), socket=Room(2, 1), quick=Room(3, 2), together=5
         ("GET", "/api/downloads/manager/events", "socket"),
         ("GET", "/api/health", "quick"),
         ("GET", "/api/streams", "quick"),
+        ("POST", "/api/session", "login"),
+        ("POST", "/api/session/", "login"),
+        ("POST", "/api/setup", "login"),
+        ("GET", "/api/session", "quick"),
+        ("DELETE", "/api/session", "quick"),
         ("", "", "quick"),
     ],
 )
 def test_the_first_line_tells_how_long_a_request_stays(method, path, kind):
     assert kind_of(method, path) == kind
+
+
+def test_who_brings_no_login_is_a_stranger_and_long_bodies_are_apart():
+    assert kind_of("GET", "/socket.io/", claims=False) == "stranger"
+    assert kind_of("GET", "/api/health", claims=False) == "quick"
+    assert kind_of("POST", "/api/library/playlists", long_body=True) == "body"
 
 
 def test_one_household_does_not_fill_the_room():
@@ -57,6 +83,8 @@ def test_every_room_has_places_and_together_they_fit_the_threads(threads):
     for room in (rooms.stream, rooms.socket):
         assert 0 < room.per_household <= room.total < rooms.together
     assert rooms.quick.per_household * 2 >= 48 and rooms.quick.total >= 48
+    assert rooms.login.total + rooms.body.total < rooms.quick.total
+    assert 2 <= rooms.stranger.per_household < rooms.stranger.total < rooms.socket.total
 
 
 def test_the_default_carries_three_hundred_paused_players():
@@ -71,8 +99,44 @@ def test_streams_and_sockets_share_their_places_and_leave_the_quick_ones_alone()
     assert admission.enter("quick", "10.0.0.3")
 
 
+def test_a_corner_full_of_logins_leaves_room_for_quick_answers():
+    admission = Admission(rooms=SMALL)
+    assert [admission.enter("login", f"10.0.0.{n}") for n in range(3)] == [True, True, False]
+    assert admission.full("login") and not admission.full("quick")
+    assert admission.enter("quick", "10.0.0.9")
+    assert not admission.enter("quick", "10.0.0.8"), "the logins hold places of the room"
+
+
+def test_a_stranger_who_logs_in_makes_room_for_the_next():
+    admission = Admission(rooms=SMALL)
+    assert admission.enter("stranger", "10.0.0.1")
+    first = Place(admission, "stranger", "10.0.0.1")
+    assert not admission.enter("stranger", "10.0.0.2")
+    first.known()
+    first.known()
+    assert first.kind == "socket" and admission.enter("stranger", "10.0.0.2")
+    assert (admission.inside("socket"), admission.inside("stranger")) == (2, 1)
+    first.leave()
+    first.leave()
+    first.known()
+    assert (admission.inside("socket"), admission.inside("stranger")) == (1, 1)
+
+
+def test_what_only_looked_like_a_login_goes_to_the_strangers_or_away():
+    admission = Admission(rooms=SMALL)
+    places = []
+    for n in (1, 2):
+        assert admission.enter("socket", f"10.0.0.{n}")
+        places.append(Place(admission, "socket", f"10.0.0.{n}"))
+    assert [place.unknown() for place in places] == [True, False]
+    assert places[0].unknown(), "it is there already"
+    for place in places:
+        place.leave()
+    assert (admission.inside("socket"), admission.inside("stranger")) == (0, 0)
+
+
 addresses = st.sampled_from(["10.0.0.1", "10.0.0.2", "::1"])
-visits = st.lists(st.tuples(st.sampled_from(["stream", "socket", "quick"]), addresses))
+visits = st.lists(st.tuples(st.sampled_from(KINDS), addresses))
 
 
 @given(visits)
@@ -80,16 +144,16 @@ def test_who_was_let_in_and_leaves_gives_the_place_back(wanted):
     admission = Admission(rooms=SMALL)
     inside = [visit for visit in wanted if admission.enter(*visit)]
     for kind, room in (("stream", SMALL.stream), ("socket", SMALL.socket), ("quick", SMALL.quick)):
-        assert admission.inside(kind) == sum(1 for visit in inside if visit[0] == kind) <= room.total
+        assert admission.inside(kind) == sum(1 for visit in inside if room_of(visit[0]) == kind) <= room.total
     for visit in inside:
         admission.leave(*visit)
-    assert [admission.inside(kind) for kind in ("stream", "socket", "quick")] == [0, 0, 0]
+    assert [admission.inside(kind) for kind in KINDS] == [0] * 6
     assert admission.enter("socket", "10.0.0.1")
 
 
-def ask(door):
+def ask(door, **more):
     statuses = []
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/socket.io/", "REMOTE_ADDR": "10.0.0.1"}
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/socket.io/", "REMOTE_ADDR": "10.0.0.1", **more}
     return door(environ, lambda status, headers: statuses.append((status, dict(headers)))), statuses
 
 
@@ -118,3 +182,23 @@ def test_a_failing_answer_gives_its_place_back():
     with pytest.raises(ValueError, match="broken"):
         ask(Doorkeeper(app, admission=admission))
     assert admission.inside("socket") == 0
+
+
+@pytest.mark.parametrize(("more", "kind"), [
+    ({}, "stranger"),
+    ({"HTTP_COOKIE": "a=b"}, "socket"),
+    ({"HTTP_AUTHORIZATION": "Bearer x"}, "socket"),
+    ({"QUERY_STRING": "EIO=4&sid=x"}, "socket"),
+    ({"PATH_INFO": "/api/session", "REQUEST_METHOD": "POST", "CONTENT_LENGTH": "10"}, "login"),
+    ({"PATH_INFO": "/api/x", "CONTENT_LENGTH": "65537"}, "body"),
+    ({"PATH_INFO": "/api/x", "CONTENT_LENGTH": "65536"}, "quick"),
+    ({"PATH_INFO": "/api/x", "HTTP_TRANSFER_ENCODING": "chunked"}, "body"),
+])
+def test_the_door_finds_the_kind_and_the_application_the_place(more, kind):
+    def app(environ, start_response):
+        kinds.append(environ[PLACE].kind)
+        return []
+
+    kinds = []
+    ask(Doorkeeper(app, admission=Admission(rooms=SMALL)), **more)
+    assert kinds == [kind]

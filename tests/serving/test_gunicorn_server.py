@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import socket
 
@@ -88,12 +89,89 @@ def test_a_head_that_does_not_end_in_time_is_ended(small_station):
         assert silent.ended()
 
 
-def test_a_body_that_comes_too_slowly_gives_its_thread_back(small_station):
-    station = small_station(times={"BODY_GRACE_S": 0.2})
+SLOW_BODIES = [
+    b"POST /api/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16000\r\n\r\n{",
+    b"POST /api/%73ession HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+    b"POST /api/echo HTTP/1.1\r\nHost: localhost\r\nUpgrade: x\r\nContent-Length: 9\r\n\r\n",
+    b"POST /api/refused HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90000\r\n\r\n{",
+    b"GET /api/health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n",
+    b"\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("beginning", SLOW_BODIES)
+def test_bodies_that_do_not_come_shut_nobody_out(small_station, many, beginning):
+    station = small_station(THREADS=FEW, times={"WAITING_S": 0.3})
+    for wire in many(station, 2 * rooms_for(64).quick.total):
+        wire.send(beginning)
+    for _ in range(10):
+        assert station.health()["status"] == "ok"
+
+
+def test_a_short_body_that_does_not_come_in_time_is_ended(small_station):
+    station = small_station(times={"GATHER_BODY_S": 0.2})
     with station.wire() as wire:
         wire.send(b"POST /api/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nslow")
+        status, _, body = wire.answer()
+        assert (status, json.loads(body)["error"]["code"]) == (408, "too_slow")
+
+
+def test_a_long_body_that_comes_too_slowly_gives_its_thread_back(small_station):
+    station = small_station(times={"BODY_GRACE_S": 0.2})
+    with station.wire() as wire:
+        wire.send(b"POST /api/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90000\r\n\r\nslow")
         assert wire.answer()[0] == 400
     assert "Traceback" not in station.stderr()
+
+
+def test_long_bodies_that_do_not_come_fill_only_their_corner(small_station, many):
+    station = small_station(THREADS=FEW, times={"WAITING_S": 0.3})
+    for wire in many(station, 2 * rooms_for(64).quick.total):
+        wire.send(b"POST /api/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90000\r\n\r\n{")
+    for _ in range(10):
+        assert station.health()["status"] == "ok"
+
+
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_a_body_is_whole_however_it_comes(small_station, step):
+    station = small_station()
+    text = bytes(range(256)) * 3
+    chunked = b"".join(b"%x\r\n%b\r\n" % (len(text[at : at + 100]), text[at : at + 100])
+                       for at in range(0, len(text), 100)) + b"0\r\n\r\n"
+    for field, body in ((b"Content-Length: 768", text), (b"Transfer-Encoding: chunked", chunked)):
+        with station.wire() as wire:
+            wire.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sent = b"POST /api/echo HTTP/1.1\r\nHost: localhost\r\n" + field + b"\r\n\r\n" + body
+            for at in range(0, len(sent), step):
+                wire.send(sent[at : at + step])
+            assert wire.answer()[2].strip() == b'{"received":768}'
+            assert wire.ask("/api/health")[0] == 200, "the connection stands where the next request begins"
+
+
+def test_many_logins_at_once_keep_nobody_else_waiting(small_station, many):
+    station = small_station(THREADS=FEW, times={"WAITING_S": 0.3})
+    logins = many(station, 200)
+    for wire in logins:
+        wire.request("/api/session", "POST", b"{}")
+    for _ in range(10):
+        assert station.health()["status"] == "ok"
+    waiting = {wire.socket: wire for wire in logins}    # those let in hang in the call
+    while len(waiting) > rooms_for(64).login.total:
+        heard, _, _ = select.select(list(waiting), [], [], 30)
+        assert heard, "who finds no room is told"
+        for one in heard:
+            status, headers, _ = waiting.pop(one).answer()
+            assert (status, headers["retry-after"]) == (503, "5")
+
+
+def test_what_has_been_gathered_has_a_limit(small_station, many):
+    station = small_station(times={"GATHERED_BYTES": 500_000, "HEAD_S": 60.0, "GATHER_BODY_S": 60.0})
+    greedy = many(station, 20)
+    for wire in greedy:
+        wire.send(b"POST /api/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n" + b"x" * 50_000)
+    assert greedy[0].answer()[0] == 503
+    with station.wire() as wire:
+        assert wire.ask("/api/echo", "POST", b"12345")[2].strip() == b'{"received":5}'
 
 
 def test_half_a_body_is_not_taken_for_a_whole_one(small_station):
@@ -216,6 +294,11 @@ def test_too_much_is_refused(small_station):
     with station.wire() as wire:
         assert wire.ask("/api/health", X_Long="x" * 9000)[0] == 431
     with station.wire() as wire:
+        wire.send(b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000)
+        assert wire.answer()[0] == 431
+    with station.wire() as wire:
+        assert wire.ask("/api/session", "POST", b"x" * 70_000)[0] == 413
+    with station.wire() as wire:
         assert wire.ask("/" + "x" * 9000)[0] == 414
     with station.wire() as wire:
         assert wire.ask("/api/echo", "POST", b"x" * 200_000)[0] == 413
@@ -235,6 +318,10 @@ def test_who_asks_before_sending_a_body_is_told_to_go_on(small_station):
         wire.request("/api/echo", "POST", Expect="100-continue", Content_Length="4")
         assert wire.answer()[0] == 100
         wire.send(b"body")
+        assert wire.answer()[2].strip() == b'{"received":4}'
+        wire.request("/api/echo", "POST", Expect="100-continue", Transfer_Encoding="chunked")
+        assert wire.answer()[0] == 100
+        wire.send(b"4\r\nbody\r\n0\r\n\r\n")
         assert wire.answer()[2].strip() == b'{"received":4}'
 
 
