@@ -73,8 +73,10 @@ BODY_BYTES_PER_S = 8192
 # Range request when play is pressed. Half an hour keeps simple players, which cannot, through most pauses.
 PATIENCE_S = 1800.0
 STALLED_S = 60.0            # this long without a byte, a stream gives its place to a new one if none is free
-LINGER_S = 2.0
-LINGER_BYTES = 64 * 1024
+# Who is refused while it still sends must have sent it all before it listens; what comes is dropped meanwhile.
+LINGER_S = 2.0              # without a byte
+LINGER_AT_MOST_S = 20.0
+LINGER_BYTES = 16 * 1024 * 1024
 QUICK_GRACE_S = 1.0         # at the stop: for requests that are being answered
 STATION_GRACE_S = 2.5       # at the stop: for the station to put everything down
 STOP_LIMIT_S = 4.6          # at the stop: then the process ends, whatever still hangs
@@ -201,6 +203,7 @@ class Connection(TConn):  # type: ignore[misc]
         self.address = client[0] if isinstance(client, tuple) else ""
         self.waiting_since = 0.0
         self.drained = 0
+        self.lingers_until = 0.0
 
     @property
     def room(self) -> Kind:
@@ -552,7 +555,9 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
         return True
 
     def _let_the_longest_idle_go(self) -> None:
-        if self.gathering:
+        if self.lingering:
+            self._end_linger(next(iter(self.lingering)))
+        elif self.gathering:
             connection = min(self.gathering.values(), key=lambda other: (bool(other.head), other.deadline))
             self._forget(connection)
             self._close(connection)
@@ -572,7 +577,8 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
         try:
             client.setblocking(False)
             client.shutdown(socket.SHUT_WR)
-            connection.deadline = time.monotonic() + LINGER_S
+            now = time.monotonic()
+            connection.deadline, connection.lingers_until = now + LINGER_S, now + LINGER_AT_MOST_S
             number = client.fileno()
             self.poller.register(client, selectors.EVENT_READ, partial(self._lingered, number))
             self.lingering[number] = (client, connection)
@@ -588,6 +594,7 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
         except OSError:
             data = b""
         connection.drained += len(data)
+        connection.deadline = min(time.monotonic() + LINGER_S, connection.lingers_until)
         if not data or connection.drained > LINGER_BYTES:
             self._end_linger(number)
 

@@ -312,6 +312,16 @@ def test_too_much_is_refused(small_station):
         assert wire.answer()[0] == 400
 
 
+@pytest.mark.parametrize("size", [200_000, 8_000_000])
+def test_who_sends_too_much_hears_it_even_when_it_listens_last(small_station, size):
+    """As most programs do: first all of the body, then the answer."""
+    station = small_station()
+    for path in ("/api/echo", "/api/session"):
+        with station.wire() as wire:
+            wire.request(path, "POST", b"x" * size)
+            assert wire.answer()[0] == 413
+
+
 def test_who_asks_before_sending_a_body_is_told_to_go_on(small_station):
     station = small_station()
     with station.wire() as wire:
