@@ -727,17 +727,22 @@ class StationArbiter(Arbiter):  # type: ignore[misc]
 
 
 def _as_expected(app: Any) -> Any:
-    """`app` with two things set right between it and gunicorn.
+    """`app` with three things set right between it and gunicorn.
 
     gunicorn promises that its input ends by itself, which makes Werkzeug take half an upload for a whole one; without
-    the promise it answers 400. And the application finds the request's place.
+    the promise it answers 400. A body in answer to HEAD is dropped before gunicorn complains of it in the log. And
+    the application finds the request's place.
     """
 
     def site(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         if "CONTENT_LENGTH" in environ:
             environ.pop("wsgi.input_terminated", None)
         environ[PLACE] = environ["gunicorn.socket"].place
-        return app(environ, start_response)
+        body = app(environ, start_response)
+        if environ["REQUEST_METHOD"] == "HEAD":
+            getattr(body, "close", lambda: None)()
+            return ()
+        return body
 
     return site
 

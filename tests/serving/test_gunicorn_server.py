@@ -322,6 +322,16 @@ def test_who_sends_too_much_hears_it_even_when_it_listens_last(small_station, si
             assert wire.answer()[0] == 413
 
 
+def test_a_body_in_answer_to_head_is_dropped_without_a_word(small_station):
+    station = small_station()
+    with station.wire() as wire:
+        for path in ("/socket.io/?EIO=4&transport=polling", "/api/session"):
+            assert wire.ask(path, "HEAD")[0] == 405
+        assert wire.ask("/api/health")[0] == 200
+    station.stop()
+    assert station.stderr() == ""
+
+
 def test_who_asks_before_sending_a_body_is_told_to_go_on(small_station):
     station = small_station()
     with station.wire() as wire:
