@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
+from functools import lru_cache
 
 # Letters that Unicode does not take apart, and the fold people type instead.
 _LETTERS = {
@@ -118,6 +119,7 @@ _SAME = str.maketrans(
 )
 
 
+@lru_cache(maxsize=8192)  # an album's tracks ask for its names one after the other
 def same(text: str) -> str:
     """Equal for two spellings of one name: case, width, quotes, dashes and spaces do not count."""
     if text.isascii():
@@ -278,6 +280,7 @@ def slips(word: str) -> set[int]:
     return {zlib.crc32((word[:i] + word[i + 1 :]).encode()) for i in range(len(word))} | {zlib.crc32(word.encode())}
 
 
+_FIRST_SOUNDS = str.maketrans("cqzv", "kksf")
 _SOUNDS = str.maketrans(
     {
         "c": "k",
@@ -303,7 +306,7 @@ _SOUNDS = str.maketrans(
 
 def sound(word: str) -> str:
     """A rough phonetic key: metalika and metallica share theirs."""
-    key = word[:1].translate(str.maketrans("cqzv", "kksf")) + word[1:].replace("ph", "f").translate(_SOUNDS)
+    key = word[:1].translate(_FIRST_SOUNDS) + word[1:].replace("ph", "f").translate(_SOUNDS)
     out: list[str] = []
     for one in key:
         if not out or out[-1] != one:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,9 +15,10 @@ from typing import Any
 from shared.model.scan import BadFile, Batch, ChangedFile, Found, MovedFile, Picture
 from shared.model.track import Credit, Metadata, Reading
 from shared.records import folding, identity
+from shared.records.bulk import insert_rows
 from shared.records.moments import make_uids
 from shared.records.search_index import Indexing
-from shared.records.settling import Hint, Names, Settling, chunks, keep_artwork, name_of
+from shared.records.settling import COUNTED, Hint, Names, Settling, chunks, keep_artwork, name_of
 
 EDITABLE = ("title", "artist", "album", "album_artist", "track_number", "disc_number", "year", "genres")
 
@@ -219,16 +219,16 @@ class Intake:
             files.append((*self._file_row(one), file_id, number))
             file_id += 1
             its_credits, its_genres = self._parts(one, number)
-            credits.extend(its_credits)
-            genres.extend(its_genres)
+            credits += its_credits
+            genres += its_genres
             if one.reading.lyrics:
-                lyrics.extend(_lyrics_rows(number, one.reading))
+                lyrics += _lyrics_rows(number, one.reading)
             self._indexing.track(number, one.title_tokens, one.artist_tokens, one.album_tokens, known=False)
             self._settling.added(
                 (
                     album_id,
-                    frozenset(row[3] for row in its_credits if row[1] in ("artist", "albumartist")),
-                    frozenset(row[2] for row in its_genres),
+                    {row[3] for row in its_credits if row[1] in COUNTED},
+                    [row[2] for row in its_genres],
                 )
             )
         self._write_names()
@@ -432,7 +432,7 @@ class Intake:
 
     def _load(self, ready: Sequence[Ready]) -> None:
         self._names.load(
-            {credit for one in ready for credit in one.identity.credits},
+            (credit for one in ready for credit in one.identity.credits),
             {genre for one in ready for genre in one.metadata.genres},
         )
         keys = {one.identity.key for one in ready if one.identity.key is not None} - self._album_ids.keys()
@@ -568,21 +568,21 @@ class Intake:
         self, one: Ready, track_id: int
     ) -> tuple[list[tuple[int, str, int, int, str]], list[tuple[int, int, int]]]:
         credits: list[tuple[int, str, int, int, str]] = []
-        positions: defaultdict[str, int] = defaultdict(int)
+        positions: dict[str, int] = {}
+        artist, genre = self._names.artist, self._names.genre
         for credit in one.identity.credits:
-            credits.append((track_id, credit.role, positions[credit.role], self._names.artist(credit), credit.name))
-            positions[credit.role] += 1
-        genre_ids = dict.fromkeys(self._names.genre(genre) for genre in one.metadata.genres)
+            role = credit.role
+            position = positions[role] = positions.get(role, -1) + 1
+            credits.append((track_id, role, position, artist(credit), credit.name))
+        genre_ids = dict.fromkeys([genre(name) for name in one.metadata.genres])
         return credits, [(track_id, i, genre_id) for i, genre_id in enumerate(genre_ids)]
 
     def _write_parts(
         self, credits: list[tuple[Any, ...]], genres: list[tuple[Any, ...]], lyrics: list[tuple[Any, ...]]
     ) -> None:
         cursor = self._cursor
-        cursor.executemany(
-            "INSERT INTO credits (track_id, role, position, artist_id, name) VALUES (?, ?, ?, ?, ?)", credits
-        )
-        cursor.executemany("INSERT INTO track_genres (track_id, position, genre_id) VALUES (?, ?, ?)", genres)
+        insert_rows(cursor, "INSERT INTO credits (track_id, role, position, artist_id, name)", credits)
+        insert_rows(cursor, "INSERT INTO track_genres (track_id, position, genre_id)", genres)
         cursor.executemany(
             "INSERT INTO lyrics (track_id, position, source, synced, language, text) VALUES (?, ?, ?, ?, ?, ?)", lyrics
         )

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Integer, Select, column, select, text
 
 from shared.records import folding
+from shared.records.bulk import insert_rows
 
 # detail=none and columnsize=0: positions and lengths are not asked for, and cost half of the index.
 _FTS = "tokenize = 'ascii', prefix = '2 3', detail = none, columnsize = 0"
@@ -89,18 +90,15 @@ class Indexing:
             return
         first = self._cursor.execute("SELECT coalesce(max(id), 0) + 1 FROM words").fetchone()[0]
         numbered = list(enumerate(unknown, first))
-        self._cursor.executemany(
-            "INSERT INTO words (id, word, sound) VALUES (?, ?, ?)",
+        insert_rows(
+            self._cursor,
+            "INSERT INTO words (id, word, sound)",
             [(number, word, folding.sound(word)) for number, word in numbered],
         )
-        self._cursor.executemany(
-            "INSERT OR IGNORE INTO word_tails (tail, word_id) VALUES (?, ?)",
-            sorted((tail, number) for number, word in numbered for tail in folding.tails(word)),
-        )
-        self._cursor.executemany(
-            "INSERT OR IGNORE INTO word_slips (slip, word_id) VALUES (?, ?)",
-            sorted((slip, number) for number, word in numbered for slip in folding.slips(word)),
-        )
+        tails = [(tail, number) for number, word in numbered for tail in folding.tails(word)]
+        slips = [(slip, number) for number, word in numbered for slip in folding.slips(word)]
+        for into, rows in (("word_tails (tail, word_id)", tails), ("word_slips (slip, word_id)", slips)):
+            insert_rows(self._cursor, f"INSERT OR IGNORE INTO {into}", sorted(rows))  # in the order of their index
 
     def _unknown(self, words: Sequence[str]) -> list[str]:
         marks = ", ".join("?" * len(words))

@@ -8,21 +8,22 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
 from shared.model.track import Credit
 from shared.records import folding, identity
+from shared.records.bulk import insert_rows
 from shared.records.moments import make_uids
 from shared.records.search_index import Indexing, tokens
 
 _AT_ONCE = 500  # values in one IN (…)
 _MOST_GENRES = 10  # of an album
-_COUNTED = ("artist", "albumartist")  # the roles by which a track counts as an artist's
+COUNTED = ("artist", "albumartist")  # the roles by which a track counts as an artist's
 
-Contribution = tuple[int | None, frozenset[int], frozenset[int]]  # album, counted artists, genres
+Contribution = tuple[int | None, Collection[int], Collection[int]]  # album, counted artists, genres: each once
 
 
 def chunks(values: Iterable[Any]) -> Iterator[tuple[str, list[Any]]]:
@@ -254,7 +255,7 @@ class Settling:
         for marks, part in chunks(track_ids):
             artists: defaultdict[int, set[int]] = defaultdict(set)
             genres: defaultdict[int, set[int]] = defaultdict(set)
-            roles = ", ".join(f"'{role}'" for role in _COUNTED)
+            roles = ", ".join(f"'{role}'" for role in COUNTED)
             for track_id, artist_id in self._cursor.execute(
                 f"SELECT track_id, artist_id FROM credits WHERE track_id IN ({marks}) AND role IN ({roles})", part
             ):
@@ -268,9 +269,9 @@ class Settling:
             ).fetchall()
             for track_id, album_id, trashed_at in rows:
                 if trashed_at is None:
-                    yield album_id, frozenset(artists[track_id]), frozenset(genres[track_id])
+                    yield album_id, artists[track_id], genres[track_id]
                 else:
-                    yield album_id, frozenset(), frozenset()
+                    yield album_id, (), ()
 
     # ---- what follows
 
@@ -332,6 +333,7 @@ class Settling:
         told = self._told_artists([one for one in album_ids if one in loose])
         artwork = self._artwork_of(tracks)
         writes: list[tuple[Any, ...]] = []
+        genre_rows: list[tuple[Any, ...]] = []
         new_credits: dict[int, list[tuple[int, str]]] = {}
         for album_id in album_ids:
             was = old.get(album_id)
@@ -364,10 +366,7 @@ class Settling:
             if its_genres != genres[album_id]:
                 if genres[album_id]:
                     cursor.execute("DELETE FROM album_genres WHERE album_id = ?", (album_id,))
-                cursor.executemany(
-                    "INSERT INTO album_genres (album_id, position, genre_id) VALUES (?, ?, ?)",
-                    [(album_id, i, genre_id) for i, genre_id in enumerate(its_genres)],
-                )
+                genre_rows += [(album_id, i, genre_id) for i, genre_id in enumerate(its_genres)]
             if (now.title, now.artist) != (was.title, was.artist) or is_new:
                 self._indexing.album(album_id, name_of(now.title).tokens, name_of(now.artist).tokens, known=not is_new)
             if (
@@ -395,13 +394,15 @@ class Settling:
                 )
             if visible != was_visible:
                 self._shown("album", album_id, uids[album_id], visible, fresh=is_new)
+        insert_rows(cursor, "INSERT INTO album_genres (album_id, position, genre_id)", genre_rows)
         if new_credits:
             self._names.write()
             old_ones = [album_id for album_id in new_credits if credits[album_id]]
             for few, part in chunks(old_ones):
                 cursor.execute(f"DELETE FROM album_credits WHERE album_id IN ({few})", part)
-            cursor.executemany(
-                "INSERT INTO album_credits (album_id, position, artist_id, name) VALUES (?, ?, ?, ?)",
+            insert_rows(
+                cursor,
+                "INSERT INTO album_credits (album_id, position, artist_id, name)",
                 [
                     (album_id, i, artist_id, name)
                     for album_id, them in new_credits.items()
