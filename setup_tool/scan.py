@@ -165,7 +165,9 @@ def foresee_one(station: Station, root: Root, others: list[str]) -> WouldChange:
     comparison = Comparison(
         station.scans.known(root.id), bad=station.scans.bad(root.id), pictures=station.scans.pictures(root.id)
     )
-    walk = Walk(to_path(root.path), others=[to_path(one) for one in others])
+    own = station.settings
+    walk = Walk(to_path(root.path), others=[to_path(one) for one in others],
+                closed=[own.config_dir, own.data_dir, own.cache_dir])
     new = changed = returned = 0
     with show.bar() as bar:
         task = bar.add_task(f"Looking through {show.plain(root.path)}", total=None, told="")
