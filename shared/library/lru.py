@@ -20,7 +20,7 @@ KEEP = 0.9                  # of the limit, after a clean-up: it need not come a
 class DiskLru:
     """Files beneath `folder`, at most `limit_bytes` together. A file's mtime is when it was last used.
 
-    Holds no list in memory: a clean-up walks the folder (about 3 s for 500,000 files), in a thread of its own.
+    Holds no list in memory: a clean-up walks the folder (about 1 s for 50,000 covers), in a thread of its own.
     Names ending in .part are in the making and never touched. Removing a file that somebody still reads is safe:
     its bytes stay until it is closed.
     """

@@ -72,7 +72,7 @@ def export(database: str, folder: str, expected: Look | None) -> dict[str, Any]:
     """Write the library at `database` to `folder`/library.json, atomically, if that changes anything.
 
     {status, look}: `written`; `unchanged`: the file says so already; `edited`: somebody wrote to the file since it
-    looked as `expected`, nothing was done. 0.9 s for 100,000 tracks, and no memory.
+    looked as `expected`, nothing was done. Some 0.7 s and 4 MB for 100,000 tracks.
     """
     place = Path(folder)
     part, base_part = place / f".{FILE}.part", place / f"{BASE}.part"

@@ -5,8 +5,8 @@ few threads that belong to their folder; the caller waits as long as its deadlin
 call overran is *hanging*: further calls fail at once, no thread piles up, and one probe waits until it answers
 again.
 
-Files on a fixed disk of this machine are opened and looked at directly (2 µs instead of 30; and where other
-threads keep the interpreter busy, one wait for it instead of three). A stall there is still noticed: while a
+Files on a fixed disk of this machine are opened and looked at directly (7 to 15 µs instead of 30 to 70; figures in
+docs/decisions/0002-music-folders-by-deadline.md). A stall there is still noticed: while a
 direct call is older than its deadline, all others go through the folder's threads. Disks on USB, FUSE, network
 and unknown file systems, and paths through symbolic links, always go through the threads.
 """
@@ -78,7 +78,7 @@ class Access:
     # ---- asking ---------------------------------------------------------------------------------------------------
 
     def call(self, root: str, deed: Callable[[], Any], *, deadline_s: float = DEADLINE_S) -> Any:
-        """What `deed()` returns, run in a thread of `root`'s own; about 30 µs dearer than calling it.
+        """What `deed()` returns, run in a thread of `root`'s own; 15 to 50 µs dearer than calling it.
 
         Raises StorageOffline when it does not return in time or `root` is known to hang; what `deed` raises
         goes through. A deed that overran goes on in its thread: let it touch nothing that others share.

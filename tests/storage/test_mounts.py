@@ -50,6 +50,6 @@ def test_without_a_mount_table_everything_is_foreign(tmp_path):
 
 
 def test_the_kernels_own_file_systems_are_told_wherever_they_are(tmp_path):
-    mounts = table(tmp_path, ("/", "ext4", "8:1"), ("/proc", "proc", "0:5"), ("/srv/root/proc", "proc", "0:5"),
+    mounts = table(tmp_path, ("/", "ext4", "8:1"), ("/proc", "proc", "0:5"), ("/srv/jail/proc", "proc", "0:5"),
                    ("/sys", "sysfs", "0:6"), ("/media/stick", "vfat", "8:17"))
-    assert mounts.kernels() == ("/proc", "/srv/root/proc", "/sys")
+    assert mounts.kernels() == ("/proc", "/srv/jail/proc", "/sys")
