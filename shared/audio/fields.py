@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from shared.model.track import Credit, Lyrics, Metadata, ReplayGain
 
@@ -323,23 +324,28 @@ def _several(values: list[str], ids: list[str]) -> list[str]:
 
 def _credits_of(raw: Raw, role: str, plural: str, single: str, sort: str, mbid: str) -> tuple[str | None, list[Credit]]:
     """(as shown, credits) of the artists or album artists."""
-    fields = raw.fields
-    get = fields.get
-    single_values = get(single)
-    listed = get(plural)
-    if single_values is None and listed is None:
+    get = raw.fields.get
+    values, listed = get(single), get(plural)
+    if values is None and listed is None:
         return None, []
-    shown = clean_all(single_values) if single_values else []
-    ids = mbids_of(fields[mbid]) if mbid in fields else []
-    names = _several(clean_all(listed), ids) if listed else []
+    written = (tuple(values or ()), tuple(listed or ()), tuple(get(mbid) or ()), tuple(get(sort) or ()))
+    # What is absurdly long is not kept in the cache.
+    read = _read_credits if sum(map(len, written[0] + written[1])) <= LONGEST_TEXT else _read_credits.__wrapped__
+    whole, credits = read(role, *written)
+    return whole, list(credits)
+
+
+@lru_cache(maxsize=1024)    # an album's tracks follow each other; the same Credit is also sent to the station but once
+def _read_credits(role: str, values: tuple[str, ...], listed: tuple[str, ...], mbids: tuple[str, ...],
+                  sort_values: tuple[str, ...]) -> tuple[str | None, tuple[Credit, ...]]:
+    shown = clean_all(values)
+    ids = mbids_of(mbids)
+    names = _several(clean_all(listed), ids) or _several(shown, ids)
     if not names:
-        names = _several(shown, ids)
-    if not names:
-        return None, []
-    sorts_raw = get(sort)
+        return None, ()
     sorts: list[str] = []
-    if sorts_raw:
-        sorts = clean_all(sorts_raw)
+    if sort_values:
+        sorts = clean_all(sort_values)
         if len(sorts) == 1 and len(names) > 1:
             parts = clean_all(sorts[0].split(";"))
             sorts = parts if len(parts) == len(names) else []
@@ -348,8 +354,8 @@ def _credits_of(raw: Raw, role: str, plural: str, single: str, sort: str, mbid: 
     if len(ids) != len(names):
         ids = []                            # nobody knows whose they are
     whole = ", ".join(names) if len(shown) != 1 else ", ".join(names) if ";" in shown[0] and not listed else shown[0]
-    return clean(whole), [Credit(name, role, ids[i] if ids else None, sorts[i] if sorts else None)
-                          for i, name in enumerate(names)]
+    return clean(whole), tuple(Credit(name, role, ids[i] if ids else None, sorts[i] if sorts else None)
+                               for i, name in enumerate(names))
 
 
 _INSTRUMENT = re.compile(r"(.+?)\s*\(([^()]*)\)\Z")
