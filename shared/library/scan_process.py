@@ -111,6 +111,7 @@ def main(lines: TextIO, say: Callable[[dict[str, Any]], None]) -> int:
         while wish is not None:
             work.do(wish, orders)
             lock.release()
+            gc.collect()
             wish = orders.take(LINGER_S)
             if wish is not None and not lock.acquire(patience_s=1.0):
                 say({"busy": True})
@@ -136,7 +137,8 @@ class _Work:
         self._scans = Scans(database=self._database)
         self._recall = Recall(database=self._database)
         self._recall.make_room()
-        gc.set_threshold(50_000, 20, 100)   # the default looks through a hundred thousand known files again and again
+        gc.freeze()     # what is loaded by now stays
+        gc.disable()    # a scan makes hardly any cycles; looking for them among all it holds took a tenth of its time
         self._pool = WorkerPool(
             size=int(order["workers"]), memory_bytes=int(order["memory_bytes"]), name="scan", nice=0)
         self._hang_s = float(order.get("hang_s", 20.0))

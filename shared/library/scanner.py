@@ -42,7 +42,8 @@ from shared.records.moments import make_uid, shown
 
 log = logging.getLogger(__name__)
 
-BATCH_FILES = 2000          # of one transaction: its pages are written once; it holds other writers some 0.15 s
+BATCH_FILES = 4000          # of one transaction: its pages are written once; it holds other writers some 0.2 s
+BATCH_LEAST = 500           # written at once when nothing else is being written
 BATCH_AGE_S = 0.7           # and how long a smaller one is held back, so that tracks are seen early
 MARKS_AT_ONCE = 5_000       # moved, missing or returned files of one transaction: cheaper than read ones
 READ_AT_ONCE = 96           # paths a worker is given in one go; fewer at the beginning
@@ -452,7 +453,8 @@ class Scan:
         due = time.monotonic() - self._oldest > BATCH_AGE_S
         for root_id in list(self._batches):
             batch = self._batches[root_id]
-            if due or len(batch.new) + len(batch.changed) + len(batch.bad) >= BATCH_FILES:
+            enough = BATCH_FILES if self._writer.is_busy() else min(BATCH_LEAST, BATCH_FILES)
+            if due or len(batch.new) + len(batch.changed) + len(batch.bad) >= enough:
                 self._write(self._batches.pop(root_id))
         now = time.monotonic()
         if now - self._told_at >= PROGRESS_EVERY_S:
@@ -519,6 +521,9 @@ class _Writer:
             self._thread = threading.Thread(target=self._run, daemon=True, name="writer")
             self._thread.start()
         self._deeds.put(deed)
+
+    def is_busy(self) -> bool:
+        return self._deeds.unfinished_tasks > 0
 
     def drain(self) -> None:
         """Until all is done. Raises what one of them raised; those after it were not begun."""
