@@ -63,7 +63,7 @@ class Scanning:
         self._thread: threading.Thread | None = None
         self._waiting: list[_Wish] = []     # not handed to a process yet
         self._handed: list[_Wish] = []      # to the process, since a scan of its last ended
-        self._unkept: ScanReport | None = None      # a failure that the database had no room for
+        self._failed: ScanReport | None = None      # the last one, if so: the database may have had no room for it
         self._ended = ""                    # the id of the last scan that did
         self._stopping = False
         self._moved = threading.Condition(self._lock)
@@ -89,7 +89,7 @@ class Scanning:
             if running is None or running.state != "running":
                 running = self._report = ScanReport(
                     id=wish.id, state="running", phase="walk", started_at=shown(time.time()))
-                self._unkept = None
+                self._failed = None
             if self._process is not None and self._send({"scan": wish.as_json()}):
                 self._handed.append(wish)
                 return running
@@ -107,9 +107,9 @@ class Scanning:
             if self._thread is not None and report is not None and report.state == "running":
                 return report
         kept = self._scans.last()
-        unkept = self._unkept
-        if unkept is not None and (kept is None or (kept.started_at or "") <= (unkept.started_at or "")):
-            return unkept
+        failed = self._failed
+        if failed is not None and (kept is None or (kept.started_at or "") <= (failed.started_at or "")):
+            return failed
         if kept is None:
             return ScanReport(id="", state="idle")
         if kept.state == "running" and ScanLock(self._settings.data_dir).is_free():
@@ -248,11 +248,11 @@ class Scanning:
         report = self._report or ScanReport(id=make_uid(), state="failed")
         report = replace(report, state="failed", phase=None, message=message, finished_at=shown(time.time()))
         log.error("%s", message)
+        self._failed = report
         try:
-            self._scans.progress(report)
+            self._scans.progress(report)    # says nothing when not even the scan's beginning could be kept
         except SoundsibleError as error:    # what failed the scan, perhaps: a full disk
             log.warning("that the scan failed could not be kept: %s", error.message)
-            self._unkept = report
         self._tell(report)
 
     def _send(self, order: dict[str, Any]) -> bool:
