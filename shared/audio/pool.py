@@ -95,6 +95,16 @@ class WorkerPool:
         """
         yield from _Mapping(self, deed, batches, timeout_s).results()
 
+    def warm(self, deed: str, /, *args: Any) -> None:
+        """Have all workers started, each by calling `deed`, while the caller goes on. What goes wrong is told to who
+        asks for work next."""
+        def start() -> None:
+            with contextlib.suppress(Exception):    # the edge of a thread
+                self.run(deed, *args)
+
+        for _ in range(self._size):
+            threading.Thread(target=start, daemon=True, name=f"{self._name} start").start()
+
     def stop(self) -> None:
         """End all workers at once; who waits for one gets Overloaded. The pool cannot be used again."""
         with self._changed:

@@ -127,6 +127,11 @@ class _Work:
     def __init__(self, order: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> None:
         # After the orders are followed and the lock is held: these imports take a while.
         from shared.audio.pool import WorkerPool
+
+        self._pool = WorkerPool(
+            size=int(order["workers"]), memory_bytes=int(order["memory_bytes"]), name="scan", nice=0)
+        if order.get("fresh"):
+            self._pool.warm("shared.library.reading:read_many", [])     # readers start while this process does
         from shared.database import Database
         from shared.records.recall import Recall
         from shared.records.scans import Scans
@@ -139,8 +144,6 @@ class _Work:
         self._recall.make_room()
         gc.freeze()     # what is loaded by now stays
         gc.disable()    # a scan makes hardly any cycles; looking for them among all it holds took a tenth of its time
-        self._pool = WorkerPool(
-            size=int(order["workers"]), memory_bytes=int(order["memory_bytes"]), name="scan", nice=0)
         self._hang_s = float(order.get("hang_s", 20.0))
         self._closed: list[str] = order.get("closed", [])
 

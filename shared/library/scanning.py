@@ -196,6 +196,7 @@ class Scanning:
             "parent": os.getpid(), "database": str(settings.database_path), "data_dir": str(settings.data_dir),
             "workers": settings.scan_workers, "memory_bytes": settings.worker_memory_bytes, "hang_s": self._hang_s,
             "closed": [str(one) for one in (settings.config_dir, settings.data_dir, settings.cache_dir)],
+            "fresh": not any(self._scans.track_counts().values()),
             "log_level": settings.log_level, "scan": wishes[0].as_json(),
         }
         process = subprocess.Popen(

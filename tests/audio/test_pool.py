@@ -237,6 +237,23 @@ def test_a_worker_that_was_taken_over_cannot_run_code_here(pool: WorkerPool, tmp
     assert not (tmp_path / "owned").exists()
 
 
+def test_warmed_workers_have_done_their_first_deed_before_they_are_asked(tmp_path: Path) -> None:
+    pool = new_pool()
+    try:
+        pool.warm(deed("pid"))
+        until = time.monotonic() + 20
+        while len(pool._idle) < 2 and time.monotonic() < until:
+            time.sleep(0.02)
+        started = {worker._process.pid for worker in pool._idle}
+        assert len(started) == 2
+        assert sorted(pool.map_batches(deed("doubled"), [[1], [2], [3]])) == [(0, [2]), (1, [4]), (2, [6])]
+        assert {worker._process.pid for worker in pool._idle} == started
+        pool.warm("nonsense")       # is told to nobody, and takes no worker away
+        assert pool.run(deed("pid")) in started
+    finally:
+        pool.stop()
+
+
 # ---- map_batches
 
 
