@@ -164,7 +164,7 @@ class Scanning:
 
     def _follow_one(self, wishes: list[_Wish]) -> None:
         process = self._begin(wishes)
-        busy = False
+        busy, told = False, ""      # told: the id of the scan that it spoke of last
         try:
             assert process.stdout is not None
             for line in process.stdout:
@@ -172,6 +172,7 @@ class Scanning:
                 if said.get("busy"):
                     busy = True
                 else:
+                    told = said["scan"].get("id", told)
                     self._heard(said["scan"])
         finally:
             with self._lock:
@@ -183,9 +184,9 @@ class Scanning:
             _kill(process)      # readers that outlived it
         if busy:
             self._follow_other(wishes)
-        elif code == 0:
+        elif code == 0 or (told and self._report is not None and self._report.id != told):
             with self._lock:
-                self._waiting[:0] = wishes      # handed over when it was just going
+                self._waiting[:0] = wishes      # handed over when it was just going, or killed while it lingered
         elif self._report is not None and self._report.state == "running":
             how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
             self._fail(f"The scan's process {how}. What it had read is kept; the next scan goes on from there.")

@@ -219,6 +219,19 @@ def test_a_process_that_crashes_fails_the_scan_with_a_message(station: Station, 
     assert len(station.tracks()) == 300
 
 
+def test_a_scan_handed_to_a_process_that_has_just_been_killed_is_done_by_the_next(
+    station: Station, music: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert station.scan().state == "done"
+    child = station.child()
+    monkeypatch.setattr(station.scanning, "_send", lambda order: True)   # as into a pipe nobody reads
+    wished = station.scanning.start()
+    monkeypatch.undo()
+    os.kill(child, signal.SIGKILL)
+    report = station.scanning.wait(60)
+    assert (report.id, report.state) == (wished.id, "done")
+
+
 def test_a_first_scan_killed_five_times_ends_with_the_library_of_an_undisturbed_one(
     many: Path, tmp_path: Path,
 ) -> None:
