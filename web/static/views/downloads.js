@@ -10,28 +10,23 @@ import { View } from './view.js';
 const STATES = { waiting: 'Waiting', pending: 'Looking for it', queued: 'Next', downloading: 'Coming in', processing: 'Getting it ready', completed: 'In your library', paused: 'Paused', failed: 'Did not work', cancelled: 'Stopped' };
 
 class Downloads extends View {
-  here = true;
+  here = false; // whether this station fetches music
   opened() {
     this.named('Downloads');
     this.follow(room.store, 'downloads');
     this.deeds['download-again'] = async ({ id }) => { await room.api.post(`/downloads/${id}/retry`).catch((/** @type {any} */ e) => room.ui.toast({ tone: 'problem', message: e.message })); this.ask(); };
   }
   async fetch() {
-    try {
-      const { items } = await room.api.get('/downloads', { limit: 100 });
-      room.store.set({ downloads: items });
-      this.here = true;
-    } catch (error) {
-      if (/** @type {any} */ (error).status !== 404) throw error;
-      this.here = false; // this station does not fetch music yet
-    }
+    const { providers } = await room.api.get('/health');
+    this.here = Object.keys(providers ?? {}).length > 0;
+    if (this.here) room.store.set({ downloads: (await room.api.get('/downloads', { limit: 100 })).items });
   }
   render() {
     const { downloads } = room.store.state;
     return html`<div class="page">
       <header class="page-head"><h1>Downloads</h1></header>
-      ${this.failure && !downloads.length ? this.problem() : !downloads.length ? empty({ icon: 'download', title: 'Nothing on its way',
-        text: this.here ? 'What you ask for shows up here while it comes in, and then in your library.' : 'Music you ask for will show up here on its way into your library. Until then: copy files into your music folder, and they appear by themselves.',
+      ${this.failure && !downloads.length ? this.problem() : !downloads.length ? empty({ icon: 'download', title: this.here ? 'Nothing on its way' : 'Music comes from your folders',
+        text: this.here ? 'What you ask for shows up here while it comes in, and then in your library.' : 'This station does not fetch music from elsewhere. Files copied into its music folders appear in the library by themselves.',
         actions: html`<a class="button button-main" href="#/you/folders">See your music folders</a>` })
       : html`<ul class="downloads">${downloads.map((/** @type {any} */ d) => html`<li class="download" data-key="${d.id}">
           <span class="cover cover-list">${icon(d.status === 'completed' ? 'check' : d.status === 'failed' ? 'circle-alert' : 'download')}</span>
