@@ -65,7 +65,7 @@ class Home extends View {
     const { track } = room.player;
     return html`<div class="page page-home">
       <header class="page-head"><h1>${hello}</h1></header>
-      ${track && state.status !== 'playing' ? html`<section class="resume" aria-label="Go on listening" data-css="--tint:${tintOf(track)}"><button class="resume-cover" data-do="open-now" aria-label="Open now playing">${cover(track, { size: 300 })}</button>
+      ${track && track.place !== 'missing' && state.status !== 'playing' ? html`<section class="resume" aria-label="Go on listening" data-css="--tint:${tintOf(track)}"><button class="resume-cover" data-do="open-now" aria-label="Open now playing">${cover(track, { size: 300 })}</button>
         <div class="resume-words"><p class="quiet">Go on listening</p><p class="resume-title" title="${track.title}">${track.title}</p><p class="quiet resume-artist">${track.artist}</p></div>
         <button class="play-button" data-do="toggle" aria-label="Go on">${icon('play', 'filled')}</button></section>` : ''}
       ${!last || last.played.length ? shelf('Recently played', '') : ''}
