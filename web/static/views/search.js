@@ -1,5 +1,6 @@
 // @ts-check
 /** Search as you type, everything grouped, all of it within reach of the arrow keys. */
+import { plural } from '../core/format.js';
 import { html } from '../core/html.js';
 import { albumCard, artistCard, empty, icon, problem, trackRow } from './parts.js';
 import { createLatest } from '../core/latest.js';
@@ -107,7 +108,7 @@ class SearchView extends View {
     return html`<div class="page page-search">
       <h1 class="sr-only">Search</h1>
       <form class="search-field" role="search">${icon('search')}<input type="search" name="q" value="${words}" placeholder="Tracks, albums, artists" aria-label="Search your library" autocomplete="off" autocapitalize="off" spellcheck="false" enterkeyhint="search">${words ? html`<button type="button" class="icon-button" data-do="clear" aria-label="Clear">${icon('x')}</button>` : ''}</form>
-      <div class="sr-only" role="status">${found && !none ? `${tracks.length} tracks, ${albums.length} albums, ${artists.length} artists` : ''}</div>
+      <div class="sr-only" role="status">${found && !none ? `${plural(tracks.length, 'track')}, ${plural(albums.length, 'album')}, ${plural(artists.length, 'artist')}` : ''}</div>
       ${this.failure ? problem(this.failure) : !words.trim() ? (recent.length ? html`<section aria-label="Searched for lately"><header class="section-head"><h2 class="section-title">Searched for lately</h2><button class="link-button" data-do="forget-recent">Clear</button></header><ul class="recent">${recent.map((/** @type {string} */ w) => html`<li data-key="${w}"><button class="recent-item" data-do="recent" data-words="${w}">${icon('history')}<span>${w}</span></button></li>`)}</ul></section>`
         : empty({ icon: 'search', title: 'Find anything you own', text: 'A few letters are enough. Accents, word order and small slips do not matter.' }))
       : none ? empty({ icon: 'search', title: `Nothing like “${words.trim()}”`, text: 'Not in your library yet. Fewer letters find more.' })
