@@ -50,7 +50,7 @@ class You extends View {
     else if (this.page === 'trash') { const answer = await api.get('/library/trash', { limit: 200 }); this.data = answer.items; room.library.remember('tracks', []); }
     else if (this.page === 'missing') this.data = await api.get('/library/tracks', { place: 'missing', sort: 'artist', limit: 200 });
     else if (this.page === 'bad') this.data = (await api.get('/library/scan'));
-    else if (this.page === 'addresses') this.data = (await api.get('/endpoints')).items.sort((/** @type {any} */ a, /** @type {any} */ b) => Number(b.reachable) - Number(a.reachable));
+    else if (this.page === 'addresses') this.data = (await api.get('/endpoints')).items.filter((/** @type {any} */ e) => e.reachable && e.kind !== 'this_machine').sort((/** @type {any} */ a, /** @type {any} */ b) => Number(b.kind === 'home') - Number(a.kind === 'home'));
     else if (!this.page) {
       const [stats, scan, health] = await Promise.all([api.get('/library/stats'), api.get('/library/scan').catch(() => null), api.get('/health').catch(() => null)]);
       room.store.set({ stats, ...(scan ? { scan: scan.scan ?? scan } : {}) });
@@ -145,8 +145,9 @@ class You extends View {
       return html`<ul class="things">${bad.map((/** @type {any} */ b) => html`<li class="thing" data-key="${b.path}">${icon('file-question-mark')}<div class="thing-words"><p class="path" title="${b.path}">${b.path}</p><p class="quiet">${REASONS[b.reason] ?? b.reason}</p></div></li>`)}</ul>`;
     }
     if (this.page === 'addresses') {
-      const kinds = /** @type {Record<string, string>} */ ({ this_machine: 'On the station itself', home: 'At home', vpn: 'Over your VPN', public: 'From anywhere' });
-      return html`<p class="lead">Open one of these on a phone or another computer and log in.</p><ul class="things">${this.data.map((/** @type {any} */ e) => html`<li class="thing" data-key="${e.url}">${icon('wifi')}<div class="thing-words"><p><a class="plain-link" href="${/^https?:/.test(e.url) ? e.url : '#/you/addresses'}">${e.url}</a></p><p class="quiet">${kinds[e.kind] ?? e.kind}${e.reachable ? '' : ' · not answering now'}</p></div></li>`)}</ul>`;
+      const kinds = /** @type {Record<string, string>} */ ({ home: 'At home', vpn: 'Over your VPN', public: 'From anywhere' });
+      if (!this.data.length) return empty({ icon: 'wifi', title: 'No other device can reach the station now', text: 'Its addresses show up here when the station is on a network.' });
+      return html`<p class="lead">Open one of these on a phone or another computer and log in.</p><ul class="things">${this.data.map((/** @type {any} */ e) => html`<li class="thing" data-key="${e.url}">${icon('wifi')}<div class="thing-words"><p><a class="plain-link" href="${/^https?:/.test(e.url) ? e.url : '#/you/addresses'}">${e.url}</a></p><p class="quiet">${kinds[e.kind] ?? e.kind}</p></div></li>`)}</ul>`;
     }
     return empty({ icon: 'music', title: 'There is no such page', text: '' });
   }
@@ -183,7 +184,7 @@ class You extends View {
         <div class="setting"><div class="setting-words"><p>Appearance</p></div><div class="segments" role="group" aria-label="Appearance">${[['system', 'monitor', 'System'], ['light', 'sun', 'Light'], ['dark', 'moon', 'Dark']].map(([value, symbol, name]) => html`<button class="segment" data-do="theme" data-value="${value}" aria-pressed="${theme === value ? 'true' : 'false'}">${icon(symbol)} ${name}</button>`)}</div></div>
         <div class="setting"><div class="setting-words"><p>Even loudness</p><p class="quiet">Loud records play softer, if their files say how loud they are</p></div><label class="select"><span class="sr-only">Even loudness</span><select name="levelling">${[['off', 'Off'], ['track', 'Each track'], ['album', 'Each album']].map(([value, name]) => html`<option value="${value}" ${levelling === value ? html`selected` : ''}>${name}</option>`)}</select></label></div>
         <label class="setting"><span class="setting-words"><span>Save data on this device</span><span class="quiet">Smaller files on their way here; the originals stay as they are</span></span><input class="switch" type="checkbox" role="switch" name="saver" ${flag('checked', saver)}></label>
-        <button class="setting setting-link" data-do="shortcuts">${icon('keyboard')}<span class="setting-words">Keyboard</span><kbd>?</kbd></button>
+        <button class="setting setting-link needs-keys" data-do="shortcuts">${icon('keyboard')}<span class="setting-words">Keyboard</span><kbd>?</kbd></button>
       </section>
       <section class="group" aria-label="Library"><h2 class="section-title">Library</h2>
         ${stats ? html`<p class="facts">${[plural(stats.tracks, 'track'), plural(stats.albums, 'album'), plural(stats.artists, 'artist'), span(stats.duration_ms), size(stats.size_bytes)].join(' · ')}</p>` : ''}
