@@ -15,6 +15,7 @@ from shared.model.units import MIB
 _TEXT = {b"\xa9nam": "TITLE", b"\xa9ART": "ARTIST", b"\xa9alb": "ALBUM", b"aART": "ALBUMARTIST", b"\xa9day": "DATE",
          b"\xa9gen": "GENRE", b"\xa9wrt": "COMPOSER", b"\xa9cmt": "COMMENT", b"\xa9lyr": "LYRICS", b"sonm": "TITLESORT",
          b"soal": "ALBUMSORT", b"soar": "ARTISTSORT", b"soaa": "ALBUMARTISTSORT", b"soco": "COMPOSERSORT"}
+_HEAD = struct.Struct(">I4s").unpack_from
 TEXT = {name.decode("latin-1"): canonical for name, canonical in _TEXT.items()}
 _CODECS = {b"alac": "alac", b"fLaC": "flac", b"Opus": "opus", b".mp3": "mp3", b"mp4a": "aac", b"ac-3": "aac",
            b"ec-3": "aac"}
@@ -77,7 +78,7 @@ def _moov(file: Media, size: int) -> tuple[bytes, int]:
 def _atoms(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """(name, start, end of the content) of the atoms in data[at:end]."""
     while at + 8 <= end:
-        length = int.from_bytes(data[at:at + 4], "big")
+        length, name = _HEAD(data, at)
         header = 8
         if length == 1:
             length, header = int.from_bytes(data[at + 8:at + 16], "big"), 16
@@ -85,7 +86,7 @@ def _atoms(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
             length = end - at
         if length < header or at + length > end:
             return
-        yield data[at + 4:at + 8], at + header, at + length
+        yield name, at + header, at + length
         at += length
 
 
