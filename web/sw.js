@@ -2,7 +2,7 @@
  * Keeps the player's shell, and the covers looked at last, so that it opens at once and without the station.
  * Music and everything else under /api goes straight to the station, always.
  */
-const VERSION = /* version */'a0cf5239a2f3'/* end */;
+const VERSION = /* version */'018cb79748ef'/* end */;
 const FILES = /* files */[
   '/',
   '/manifest.webmanifest',

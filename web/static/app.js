@@ -259,6 +259,12 @@ store.watch(['status'], () => { keepQueue(); if (store.state.status === 'paused'
 setInterval(() => { if (store.state.status === 'playing') keepQueue(); }, 5000);
 addEventListener('pagehide', keepQueue);
 store.watch(['volume', 'muted', 'levelling', 'saver'], ({ volume, muted, levelling, saver }) => keep('sound', { volume, muted, levelling, saver }));
+// The tab names what is heard, else the page.
+store.watch(['status', 'queue', 'page'], () => {
+  const track = store.state.status === 'playing' && player.entry ? library.track(player.entry.id) : null;
+  const words = track ? `${track.title} · ${track.artist}` : store.state.page;
+  document.title = words ? `${words} · Soundsible` : 'Soundsible';
+});
 store.watch(['panel'], ({ panel }) => keep('panel', panel));
 
 // One player at a time: another tab that starts lets this one rest.

@@ -37,7 +37,7 @@ export class View extends Element {
   }
 
   /** Names the page for the tab and for screen readers. @param {string} title */
-  named(title) { document.title = title ? `${title} · Soundsible` : 'Soundsible'; }
+  named(title) { room.store.set({ page: title ?? '' }); }
 
   async ask() {
     const mine = (this.asked += 1);
