@@ -4,6 +4,10 @@ Everything is told by one thread, the herald, in one order: `seq` counts what is
 one person carries the number of the last. Each message is encoded once and given to the kernel at once; only a client
 that is slow to take it gets a queue, and when that is full it is let go and hears a fresh snapshot when it comes back.
 
+Anybody may open a socket, and the token may come only after it is open. So who is not logged in yet is a stranger: of
+these a few may stay for a moment, and the one that has stayed longest gives way to the next. Who brings a session's
+cookie or a Bearer token is known from the beginning.
+
 Flask-SocketIO carries it. Some of its habits are changed here, because every open player costs them: a thread that
 only sleeps until the next ping, a thread that only reads, a thread woken for every message (200 players: 20 ms, now 3),
 compression with a window per socket, and messages of any length. This relies on inner names of engineio and
@@ -22,7 +26,7 @@ import socket as net
 import struct
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -62,10 +66,17 @@ WAITING_LIMIT = 256             # messages a client may leave untaken
 PING_EVERY_S = 25.0
 PING_PATIENCE_S = 20.0
 AT_MOST_EVERY_S = 0.2           # library:changed and scan:progress, each
-CHECK_EVERY_S = 5.0             # dead sockets, sockets that never log in
-LOGIN_PATIENCE_S = 10.0         # from opening to a valid token
+CHECK_EVERY_S = 5.0             # dead sockets
+STRANGERS = 20                  # open sockets of who has not logged in, unless the server names a smaller number
+STRANGER_S = 3.0                # so long one of them may stay
+SEAT_S = 0.1                    # so long it stays at least: enough for a token to arrive while others flood in
+STRANGER_POLL_S = 0.25          # so long its poll is kept waiting
+LOGIN_PATIENCE_S = 10.0         # from opening to logging in, for who came with a valid token
 RECHECK_EVERY_S = 60.0          # that an open socket's token still counts
 RELAYS_PER_S, RELAYS_AT_ONCE = 20.0, 40.0   # playback messages of one socket
+
+PLACE = "soundsible.place"      # in the environ: the request's serving.admission.Place, if the server keeps places
+_KNOWN = "soundsible.known"     # in the environ: whether it came with a valid token
 
 _encode = msgspec.json.Encoder().encode
 
@@ -115,7 +126,7 @@ class Sockets:
         self._lock = threading.RLock()              # order: numbers and what goes into the sockets' queues
         self._open: dict[str, Listener] = {}        # sid → who
         self._admitted: dict[str, Listener] = {}    # logged in, not yet welcomed
-        self._strangers: dict[str, float] = {}      # engine sid → since when it is open without login
+        self._strangers = Strangers()
 
         self._wake = threading.Condition(threading.Lock())
         self._news: deque[Callable[[], None]] = deque()
@@ -154,6 +165,8 @@ class Sockets:
             return start(target, *args, **named)
 
         server.eio.start_background_task = start_unless_ping
+        server.eio.on("connect", self._enter)
+        server.eio.on("disconnect", self._leave)
         welcome = server.manager.connect
 
         def connect(sid: str, namespace: str) -> str:
@@ -204,6 +217,37 @@ class Sockets:
             return 403
         return 0
 
+    def knows(self, environ: Mapping[str, Any], engine_sid: str) -> bool:
+        """Whether a request comes from somebody who is logged in: by its session, or by cookie or Bearer token."""
+        if engine_sid:
+            socket = self._server.eio.sockets.get(engine_sid)
+            return socket is not None and not socket.queue.stranger
+        token, _ = token_of(environ.get("HTTP_AUTHORIZATION", ""), _cookies(environ))
+        return bool(token) and self._accounts.who(token, environ.get("REMOTE_ADDR", "")) is not None
+
+    def _enter(self, engine_sid: str, environ: dict[str, Any]) -> None:
+        """A new session of Engine.IO, in its first request's thread. A stranger may have to wait for its seat."""
+        self._server._handle_eio_connect(engine_sid, environ)
+        if environ.get(_KNOWN):
+            self._later(LOGIN_PATIENCE_S, partial(self._let_go_unless_logged_in, engine_sid))
+            return
+        self._server.eio.sockets[engine_sid].queue.stranger = True
+        place = environ.get(PLACE)
+        seats = STRANGERS if place is None else min(STRANGERS, place.strangers)
+        gives_way = self._strangers.sit(engine_sid, environ.get("REMOTE_ADDR", ""), seats=seats)
+        if gives_way is not None:
+            self._close(gives_way)
+        self._later(STRANGER_S, partial(self._let_go_unless_logged_in, engine_sid))
+
+    def _leave(self, engine_sid: str, reason: str) -> None:
+        self._strangers.rise(engine_sid)
+        self._server._handle_eio_disconnect(engine_sid, reason)
+
+    def _let_go_unless_logged_in(self, engine_sid: str) -> None:
+        known = (*self._open.copy().values(), *self._admitted.copy().values())
+        if engine_sid in self._server.eio.sockets and all(one.engine_sid != engine_sid for one in known):
+            self._close(engine_sid)
+
     def _connect(self, auth: Any = None) -> None:
         environ = request.environ
         token = auth.get("token") if isinstance(auth, dict) else None
@@ -216,6 +260,10 @@ class Sockets:
         sid: str = request.sid  # type: ignore[attr-defined]
         engine_sid = self._server.manager.eio_sid_from_sid(sid, "/")
         self._admitted[sid] = Listener(sid, engine_sid, token or "", address, person, time.monotonic())
+        self._strangers.rise(engine_sid)
+        socket = self._server.eio.sockets.get(engine_sid)
+        if socket is not None:
+            socket.queue.log_in()
 
     def _welcome(self, sid: str) -> None:
         """Tell how things stand; from then on it hears what happens. Between the two nothing is told to others."""
@@ -235,7 +283,9 @@ class Sockets:
     def _disconnect(self, *reason: Any) -> None:
         sid: str = request.sid  # type: ignore[attr-defined]
         self._admitted.pop(sid, None)
-        self._open.pop(sid, None)
+        listener = self._open.pop(sid, None)
+        if listener is not None and not self._ending:   # its connection may still be open
+            self._later(STRANGER_S, partial(self._let_go_unless_logged_in, listener.engine_sid))
 
     def _relay(self, event: str, data: Any) -> None:
         """From one device to the same person's others, or to the one it names in `to`."""
@@ -402,6 +452,7 @@ class Sockets:
 
     def _close(self, engine_sid: str, *, hang_up: bool = True) -> None:
         """Close a client's connection; with `hang_up` also when it takes nothing any more."""
+        self._strangers.rise(engine_sid)
         socket = self._server.eio.sockets.pop(engine_sid, None)
         if socket is None:
             return
@@ -431,16 +482,10 @@ class Sockets:
             socket.send(engine.Packet(engine.PING))
 
     def _check(self, now: float) -> None:
-        """Let go who is gone, who never logged in, and whose login has ended without a word."""
-        sockets = self._server.eio.sockets
-        known = {one.engine_sid for one in self._open.values()}
-        for engine_sid, socket in list(sockets.items()):
-            overdue = socket.last_ping and time.time() - socket.last_ping > PING_PATIENCE_S
-            if socket.closed or overdue or (engine_sid not in known and (
-                now - self._strangers.setdefault(engine_sid, now) > LOGIN_PATIENCE_S
-            )):
+        """Let go who is gone, and whose login has ended without a word."""
+        for engine_sid, socket in list(self._server.eio.sockets.items()):
+            if socket.closed or (socket.last_ping and time.time() - socket.last_ping > PING_PATIENCE_S):
                 self._close(engine_sid)
-        self._strangers = {sid: since for sid, since in self._strangers.items() if sid in sockets and sid not in known}
         for listener in list(self._open.values()):
             if now - listener.checked_at >= RECHECK_EVERY_S:
                 listener.checked_at = now
@@ -455,6 +500,40 @@ class Sockets:
 
 _HEADERS = (("Host", "HTTP_HOST"), ("Origin", "HTTP_ORIGIN"), ("Sec-Fetch-Site", "HTTP_SEC_FETCH_SITE"),
             ("Referer", "HTTP_REFERER"))
+
+
+class Strangers:
+    """The seats of who has not logged in. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._seated: dict[str, tuple[float, str]] = {}     # engine sid → since when, address; the oldest first
+        self._changed = threading.Condition(threading.Lock())
+
+    def sit(self, engine_sid: str, address: str, *, seats: int) -> str | None:
+        """Take one of `seats`; who has to give way for it. Waits while everybody has only just sat down."""
+        gives_way = None
+        with self._changed:
+            while len(self._seated) >= seats:
+                oldest = self._oldest_of_the_most()
+                wait_s = self._seated[oldest][0] + SEAT_S - time.monotonic()
+                if wait_s <= 0:
+                    gives_way = oldest
+                    del self._seated[oldest]
+                    break
+                self._changed.wait(wait_s)
+            self._seated[engine_sid] = time.monotonic(), address
+        return gives_way
+
+    def rise(self, engine_sid: str) -> None:
+        with self._changed:
+            if self._seated.pop(engine_sid, None) is not None:
+                self._changed.notify()
+
+    def _oldest_of_the_most(self) -> str:
+        """The oldest of the address that has most seats: a flood from one displaces nobody else."""
+        per_address = Counter(address for _, address in self._seated.values())
+        most = max(per_address.values())
+        return next(sid for sid, (_, address) in self._seated.items() if per_address[address] == most)
 
 
 class Message:
@@ -486,39 +565,69 @@ class Outbox:
         self._changed = threading.Condition(threading.Lock())
         self._waiting = 0                       # threads that wait for an item: all before has been sent
         self._wire: net.socket | None = None    # the client's connection, as a descriptor of our own
+        self._ended = False
+        self._place: Any = None                 # of the request that carries it
+        self.stranger = False                   # has not logged in
 
     def qsize(self) -> int:
         return len(self._items)
 
     def put(self, item: Any) -> None:
+        """None is the end, for everybody who waits."""
         with self._changed:
-            self._items.append(item)
-            self._changed.notify()
+            if item is None:
+                self._ended = True
+                self._changed.notify_all()
+            else:
+                self._items.append(item)
+                self._changed.notify()
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """The next item; None after the end. A stranger's poll is answered soon, with nothing: it costs a thread."""
         with self._changed:
-            if not self._items and block:
+            soon = block and self.stranger and self._wire is None
+            if not self._items and not self._ended and block:
                 self._waiting += 1
                 try:
-                    self._changed.wait_for(lambda: self._items, timeout)
+                    self._changed.wait_for(lambda: self._items or self._ended, STRANGER_POLL_S if soon else timeout)
                 finally:
                     self._waiting -= 1
-            if not self._items:
-                raise queue.Empty
-            return self._items.popleft()
+            if self._items:
+                return self._items.popleft()
+            if self._ended:
+                return None
+            if soon:
+                return engine.Packet(engine.NOOP)
+            raise queue.Empty
 
     def task_done(self) -> None: ...
 
     def join(self) -> None: ...
 
-    def attach(self, wire: net.socket) -> None:
-        """From now on frames may go to `wire` directly. Its descriptor is doubled: the other may close any time."""
+    def attach(self, wire: net.socket, place: Any = None) -> bool:
+        """From now on frames may go to `wire` directly. Its descriptor is doubled: the other may close any time.
+
+        False: there is one already. `place` is that of the request behind it; it learns when the client logs in.
+        """
         with self._changed:
+            if self._wire is not None or self._ended:
+                return False
             self._wire = net.socket(wire.family, wire.type, wire.proto, fileno=os.dup(wire.fileno()))
+            self._place = place
+            if place is not None and not self.stranger:
+                place.known()
+            return True
+
+    def log_in(self) -> None:
+        """The client is no stranger any more."""
+        with self._changed:
+            self.stranger = False
+            if self._place is not None:
+                self._place.known()
 
     def detach(self) -> None:
         with self._changed:
-            wire, self._wire = self._wire, None
+            wire, self._wire, self._place = self._wire, None, None
             if wire is not None:
                 wire.close()
 
@@ -653,13 +762,16 @@ class _Upgrade(SimpleWebSocketWSGI):  # type: ignore[misc]
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         self.ws = _WebSocket(environ, max_message_size=MESSAGE_BYTES, thread_class=_NoThread)
         socket = self.app.__self__      # Engine.IO's, whose method is to be called
-        socket.queue.attach(self.ws.sock)
-        try:
-            answer = self.app(self)
-        finally:
-            socket.queue.detach()
-            if socket.closed:
-                socket.server.sockets.pop(socket.sid, None)
+        answer: Any = []
+        if socket.queue.attach(self.ws.sock, environ.get(PLACE)):
+            try:
+                answer = self.app(self)
+            finally:
+                socket.queue.detach()
+                if socket.closed:
+                    socket.server.sockets.pop(socket.sid, None)
+        else:   # a session has one connection
+            self.close()
         if self.ws.mode == "gunicorn":
             raise StopIteration
         if self.ws.mode == "werkzeug":
@@ -686,15 +798,32 @@ class _Gate:
             return self._app(environ, start_response)
         query = parse_qs(environ.get("QUERY_STRING", ""), max_num_fields=20) if _sane(environ) else {"j": [""]}
         refused = self._sockets.allowed(environ) or (400 if "j" in query else 0)     # j: JSONP
+        if not refused:
+            known = environ[_KNOWN] = self._sockets.knows(environ, query.get("sid", [""])[0])
+            place = environ.get(PLACE)
+            if place is not None and known:
+                place.known()
+            elif place is not None and not place.unknown():
+                refused = 503
         if refused:
-            body = b'{"error":{"code":"forbidden","message":"This connection is not for you."}}'
-            phrase = {400: "Bad Request", 403: "Forbidden", 421: "Misdirected Request"}[refused]
+            phrase, code, message = _REFUSALS[refused]
+            body = _encode({"error": {"code": code, "message": message}})
+            again = [("Retry-After", "1")] if refused == 503 else []
             start_response(f"{refused} {phrase}", [("Content-Type", "application/json"),
-                                                   ("Content-Length", str(len(body)))])
+                                                   ("Content-Length", str(len(body))), *again])
             return [body]
         # Compression would cost 300 kB of memory for every open player.
         environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
         return self._app(environ, start_response)
+
+
+_NOT_FOR_YOU = "This connection is not for you."
+_REFUSALS = {
+    400: ("Bad Request", "forbidden", _NOT_FOR_YOU),
+    403: ("Forbidden", "forbidden", _NOT_FOR_YOU),
+    421: ("Misdirected Request", "forbidden", _NOT_FOR_YOU),
+    503: ("Service Unavailable", "overloaded", "Too many connect without logging in; try again in a second."),
+}
 
 
 def _sane(environ: Mapping[str, Any]) -> bool:

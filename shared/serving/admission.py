@@ -13,6 +13,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ SMALL_BODY_BYTES = 64 * 1024    # up to here a body is gathered before a place i
 PLACE = "soundsible.place"      # in a request's environ: its Place
 
 RETRY_AFTER_S = 5
+STRANGER_WAITS_S = 4.0  # for one of the few places, which are given on quickly; many clients give up after five
 _BODY = json.dumps(
     {
         "error": {
@@ -275,21 +277,25 @@ class Place:
 
 
 class Doorkeeper:
-    """The same rule as WSGI middleware, for servers that give every connection a thread of its own."""
+    """The same rule as WSGI middleware, for servers that give every connection a thread of its own, green or real.
 
-    def __init__(self, app: WsgiApp, *, admission: Admission) -> None:
+    pause   waits so many seconds while the other connections go on.
+    """
+
+    def __init__(self, app: WsgiApp, *, admission: Admission, pause: Callable[[float], None] = time.sleep) -> None:
         self._app = app
         self._admission = admission
+        self._pause = pause
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         claims = "HTTP_COOKIE" in environ or "HTTP_AUTHORIZATION" in environ or any(
-            field.startswith(("token=", "sid=")) for field in environ.get("QUERY_STRING", "").split("&"))
+            field.startswith("sid=") for field in environ.get("QUERY_STRING", "").split("&"))
         announced = environ.get("CONTENT_LENGTH") or "0"
         short = announced.isascii() and announced.isdigit() and int(announced) <= SMALL_BODY_BYTES
         kind = kind_of(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), claims=claims,
                        long_body=not short or "HTTP_TRANSFER_ENCODING" in environ)
         address = environ.get("REMOTE_ADDR", "")
-        if not self._admission.enter(kind, address):
+        if not self._enter(kind, address):
             start_response("503 Service Unavailable", _HEADERS)
             return [_BODY]
         place = environ[PLACE] = Place(self._admission, kind, address)
@@ -299,6 +305,14 @@ class Doorkeeper:
             place.leave()
             raise
         return _Visit(body, leave=place.leave)
+
+    def _enter(self, kind: Kind, address: str) -> bool:
+        until = time.monotonic() + (STRANGER_WAITS_S if kind == "stranger" else 0.0)
+        while not self._admission.enter(kind, address):
+            if time.monotonic() >= until:
+                return False
+            self._pause(0.1)
+        return True
 
 
 class _Visit:

@@ -74,7 +74,7 @@ def run(
     body_limit = getattr(app, "config", {}).get("MAX_CONTENT_LENGTH") or BODY_LIMIT_BYTES
     # Whoever is let in needs one thread at a time, so that nobody ever waits for one.
     behind = Threaded(app, hands=Hands(most=admission.rooms.threads), body_limit=body_limit)
-    site = Doorkeeper(behind, admission=admission)
+    site = Doorkeeper(behind, admission=admission, pause=eventlet.sleep)
     pool = eventlet.GreenPool(max(1000, 2 * admission.rooms.threads))  # idle connections hold one too
     servers = [
         eventlet.spawn(

@@ -44,6 +44,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from shared.serving.admission import (
     PLACE,
     SMALL_BODY_BYTES,
+    STRANGER_WAITS_S,
     Admission,
     Kind,
     Place,
@@ -619,8 +620,9 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
                 self._close(connection)
         for number in [number for number, (_, one) in self.lingering.items() if one.deadline < now]:
             self._end_linger(number)
-        for line in self.waiting.values():
-            while line and line[0].waiting_since < now - WAITING_S:
+        for kind, line in self.waiting.items():
+            latest = now - (STRANGER_WAITS_S if kind == "stranger" else WAITING_S)
+            while line and line[0].waiting_since < latest:
                 self._answer_shortly(line.popleft(), self.refusal)
 
     # ---- the end

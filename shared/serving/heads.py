@@ -22,7 +22,7 @@ class Head:
     chunked: bool
     expects: bool           # asks for "100 Continue" before it sends the body
     upgrade: bool           # to a WebSocket
-    claims: bool            # brings something that may be a login: a cookie, a token, a session's number
+    claims: bool            # brings something that may be a login: a cookie, a token, an open session's name
     end: int                # bytes from the beginning of the head to the first of the body
 
 
@@ -38,7 +38,7 @@ def head_of(data: bytes | bytearray) -> Head | None:
         target = "/" + target.partition("://")[2].partition("/")[2]
     path, _, query = target.partition("?")
     length, chunked, expects, upgrade = 0, False, False, False
-    claims = any(field.startswith(("token=", "sid=")) for field in query.split("&"))
+    claims = any(field.startswith("sid=") for field in query.split("&"))
     for line in lines:
         name, _, value = line.partition(b":")
         name, value = name.strip().lower(), value.strip().lower()

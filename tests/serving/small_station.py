@@ -110,6 +110,20 @@ def on_ready(addresses):
     note("ready")
 
 
+def create_doors():
+    """The station's real doors and sockets, with fakes behind; `ann-token` is logged in."""
+    from shared.sockets import Sockets
+    from tests.routes.fakes import FakeStation, make_app
+
+    station = FakeStation(FOLDER)
+    app = make_app(station)
+    Sockets(
+        events=station.events, accounts=station.accounts, scanning=station.scanning, changes=station.changes,
+        settings=station.settings,
+    ).init_app(app)
+    return app
+
+
 if __name__ == "__main__":
     # The tests' own times, so that nobody waits half a minute for a time-out.
     parts = importlib.import_module(f"shared.serving.{KIND}_server")
@@ -122,4 +136,5 @@ if __name__ == "__main__":
         server=KIND,
         threads=int(os.environ.get("THREADS", "400")),
     )
-    sys.exit(server.serve(create=create, settings=settings, on_ready=on_ready))
+    wanted = create_doors if os.environ.get("DOORS") else create
+    sys.exit(server.serve(create=wanted, settings=settings, on_ready=on_ready))

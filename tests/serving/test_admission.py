@@ -157,6 +157,20 @@ def ask(door, **more):
     return door(environ, lambda status, headers: statuses.append((status, dict(headers)))), statuses
 
 
+def test_a_stranger_waits_a_while_for_a_place():
+    def pause(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            admission.leave("stranger", "10.0.0.1")
+
+    pauses = []
+    admission = Admission(rooms=SMALL)
+    assert admission.enter("stranger", "10.0.0.1")
+    door = Doorkeeper(lambda environ, start_response: [], admission=admission, pause=pause)
+    ask(door)
+    assert len(pauses) == 3
+
+
 def test_the_place_is_held_until_the_answer_is_closed():
     def app(environ, start_response):
         start_response("200 OK", [])
@@ -164,9 +178,9 @@ def test_the_place_is_held_until_the_answer_is_closed():
 
     admission = Admission(rooms=SMALL)
     door = Doorkeeper(app, admission=admission)
-    body, statuses = ask(door)
+    body, statuses = ask(door, HTTP_COOKIE="a=b")
     assert statuses[0][0] == "200 OK" and list(body) == [b"a", b"b"]
-    refused, statuses = ask(door)
+    refused, statuses = ask(door, HTTP_COOKIE="a=b")
     assert statuses[0][0].startswith("503") and statuses[0][1]["Retry-After"] == "5"
     assert b"overloaded" in b"".join(refused)
     body.close()
@@ -180,7 +194,7 @@ def test_a_failing_answer_gives_its_place_back():
 
     admission = Admission(rooms=SMALL)
     with pytest.raises(ValueError, match="broken"):
-        ask(Doorkeeper(app, admission=admission))
+        ask(Doorkeeper(app, admission=admission), HTTP_COOKIE="a=b")
     assert admission.inside("socket") == 0
 
 

@@ -1,8 +1,10 @@
 """Whatever server is chosen: it starts, answers, says why it cannot, and stops in order."""
 
 import json
+import select
 import signal
 import socket
+import threading
 
 import pytest
 import socketio
@@ -45,6 +47,68 @@ def test_socket_io_speaks_over_websocket(kind, small_station):
         client.emit("hello", "you")
         assert client.receive(timeout=30) == ["answer", {"heard": "you"}]
     assert "Traceback" not in station.stderr()
+
+
+UPGRADE = (b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
+           b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n%b\r\n")
+
+
+@pytest.fixture
+def flood():
+    """Open sockets that never log in, each again as soon as it is ended, until the test ends.
+
+    Returns when the station has begun to end some.
+    """
+    threads, over, endings = [], threading.Event(), []
+
+    def keep_up(port, field, count):
+        wires = {}
+        while not over.is_set():
+            while len(wires) < count:
+                wire = socket.create_connection(("127.0.0.1", port), timeout=30)
+                wire.sendall(UPGRADE % field)
+                wires[wire] = 0
+            for wire in select.select(list(wires), [], [], 0.1)[0]:
+                try:
+                    gone = wire.recv(4096)[:12] in (b"", b"HTTP/1.1 503")
+                except OSError:
+                    gone = True
+                if gone:
+                    wire.close()
+                    del wires[wire]
+                    endings.append(1)
+        for wire in wires:
+            wire.close()
+
+    def begin(station, field, count):
+        threads.append(threading.Thread(target=keep_up, args=(station.port, field, count)))
+        threads[-1].start()
+        station.wait_for(lambda: len(endings) > count // 4)
+
+    yield begin
+    over.set()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.parametrize("kind", ["gunicorn", "eventlet"])
+@pytest.mark.parametrize("field", [b"", b"Cookie: soundsible_session=of-nobody\r\n"])
+def test_a_person_joins_while_strangers_flood_in(kind, field, small_station, flood):
+    station = small_station(kind, DOORS="1")
+    flood(station, field, 450)
+
+    def joined(**how):
+        with socketio.SimpleClient() as client:
+            try:
+                client.connect(f"http://127.0.0.1:{station.port}", transports=["websocket"], **how)
+            except socketio.exceptions.ConnectionError:
+                return False
+            return client.receive(timeout=30)[0] == "snapshot"
+
+    tries = 1 if kind == "gunicorn" else 20     # on eventlet who finds the door full may have to come again
+    assert any(joined(headers={"Cookie": "soundsible_session=ann-token"}) for _ in range(tries))
+    assert any(joined(auth={"token": "ann-token"}) for _ in range(tries))
+    assert station.health()["status"] == "ok"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -198,8 +198,7 @@ def test_answers_that_a_script_tag_could_read_are_not_given(front: Front, query:
 
 
 def test_who_never_logs_in_is_let_go(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "CHECK_EVERY_S", 0.05)
-    monkeypatch.setattr(room, "LOGIN_PATIENCE_S", 0.2)
+    monkeypatch.setattr(room, "STRANGER_S", 0.2)
     silent = websocket.create_connection(f"ws://127.0.0.1:{front.port}/socket.io/?EIO=4&transport=websocket",
                                          timeout=10, suppress_origin=True)
     silent.recv()
@@ -210,6 +209,103 @@ def test_who_never_logs_in_is_let_go(front: Front, monkeypatch: pytest.MonkeyPat
                 raise ConnectionError
     front.publish(LibraryChanged(8))
     assert known.hear("library:changed")["revision"] == 8
+
+
+def silent(front: Front, headers: dict[str, str] | None = None) -> websocket.WebSocket:
+    """Opens and does not log in."""
+    wire = websocket.create_connection(f"ws://127.0.0.1:{front.port}/socket.io/?EIO=4&transport=websocket",
+                                       timeout=10, suppress_origin=True, header=headers or {})
+    assert wire.recv().startswith("0")
+    return wire
+
+
+def ended(wire: websocket.WebSocket) -> bool:
+    """Waits for what comes next; whether it was the end."""
+    try:
+        return wire.recv() in ("", "1")
+    except (websocket.WebSocketConnectionClosedException, ConnectionError):
+        return True
+
+
+def test_the_oldest_stranger_gives_way_and_a_token_may_come_late(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "STRANGERS", 3)
+    monkeypatch.setattr(room, "STRANGER_S", 60)
+    strangers = [silent(front) for _ in range(5)]
+    assert [ended(one) for one in strangers[:2]] == [True, True]
+    assert len(front.sockets._server.eio.sockets) == 3
+    for one in strangers[2:]:
+        one.send('40{"token": "ann-token"}')
+        assert one.recv().startswith("40")
+    until(lambda: front.sockets.count == 3)
+    more = [silent(front) for _ in range(4)]
+    assert ended(more[0])
+    assert front.sockets.count == 3, "who has logged in makes room for no stranger"
+
+
+@pytest.mark.parametrize("headers", [
+    {"Cookie": "soundsible_session=ann-token"}, {"Authorization": "Bearer ann-token"},
+])
+def test_who_comes_with_a_valid_token_is_no_stranger(
+    front: Front, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "STRANGERS", 1)
+    known = silent(front, headers)
+    strangers = [silent(front, {"Cookie": "soundsible_session=wrong"}) for _ in range(3)]
+    assert ended(strangers[0])
+    known.send("40")
+    assert known.recv().startswith("40")
+
+
+def test_a_flood_from_one_address_displaces_nobody_at_another() -> None:
+    strangers = room.Strangers()
+    assert strangers.sit("a friend", "10.0.0.2", seats=3) is None
+    gone = [strangers.sit(str(n), "10.0.0.1", seats=3) for n in range(5)]
+    assert gone == [None, None, "0", "1", "2"]
+    strangers.rise("a friend")
+    assert strangers.sit("5", "10.0.0.3", seats=3) is None
+
+
+def test_nobody_is_displaced_in_the_moment_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "SEAT_S", 60)
+    strangers = room.Strangers()
+    strangers.sit("first", "", seats=1)
+    gone: list[str | None] = []
+    waiting = threading.Thread(target=lambda: gone.append(strangers.sit("second", "", seats=1)), daemon=True)
+    waiting.start()
+    waiting.join(0.1)
+    assert waiting.is_alive()
+    strangers.rise("first")
+    waiting.join(10)
+    assert gone == [None]
+
+
+def test_a_strangers_poll_holds_no_thread(front: Front) -> None:
+    path = "/socket.io/?EIO=4&transport=polling"
+    sid = json.loads(ask(front, path, {})[1][1:])["sid"]
+    assert ask(front, f"{path}&sid={sid}", {}) == (200, b"6")
+
+
+def test_a_session_has_one_connection(front: Front) -> None:
+    path = "/socket.io/?EIO=4&transport=polling"
+    sid = json.loads(ask(front, path, {})[1][1:])["sid"]
+    url = f"ws://127.0.0.1:{front.port}/socket.io/?EIO=4&transport=websocket&sid={sid}"
+    first = websocket.create_connection(url, timeout=10, suppress_origin=True)
+    until(lambda: front.sockets._server.eio.sockets[sid].upgrading)
+    second = websocket.create_connection(url, timeout=10, suppress_origin=True)
+    assert ended(second)
+    first.send("2probe")
+    assert first.recv() == "3probe"
+
+
+def test_who_leaves_but_keeps_the_connection_is_let_go(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "STRANGER_S", 0.2)
+    player = front.open()
+    player.wire.send("41")
+    while not ended(player.wire):
+        pass
+    until(lambda: not front.sockets._server.eio.sockets)
 
 
 # ---- what they hear ----------------------------------------------------------------------------------------------
@@ -296,6 +392,8 @@ def test_a_flood_from_a_player_is_cut(front: Front) -> None:
     player, other = front.open(), front.open()
     for number in range(300):
         player.say("playback:state", {"n": number})
+    player.close()
+    until(lambda: front.sockets.count == 1)     # all it said has been read
     front.publish(LibraryChanged(8))
     heard = []
     while (event := other.next()) and event[0] != "library:changed":
