@@ -24,7 +24,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from shared.serving.admission import Admission, Doorkeeper, WsgiApp
+from shared.serving.admission import SMALL_BODY_BYTES, Admission, Doorkeeper, WsgiApp
 from shared.serving.files import CHUNK_BYTES, ChunkedFile
 
 # Names are looked up in real threads: eventlet's own resolver would only cost memory.
@@ -39,7 +39,9 @@ log = logging.getLogger("soundsible.server")
 SOCKET_TIMEOUT_S = 600.0    # a client that takes or sends nothing for so long is let go
 KEEP_ALIVE_S = 75
 SEND_BYTES = 1024 * 1024    # of a file, before others have their turn
-BODY_S = 30.0               # from the end of a request's head to the end of its body
+GATHER_BODY_S = 4.0         # from the end of a request's head to the end of a short body, and its length at
+BODY_BYTES_PER_S = 8192     # this besides
+BODY_S = 30.0               # the same for a long body
 BODY_LIMIT_BYTES = 4 * 1024 * 1024  # of a body, when the application names no limit of its own
 SWITCH_INTERVAL_S = 0.0005  # see gunicorn_server
 STATION_GRACE_S = 2.5
@@ -74,7 +76,7 @@ def run(
     body_limit = getattr(app, "config", {}).get("MAX_CONTENT_LENGTH") or BODY_LIMIT_BYTES
     # Whoever is let in needs one thread at a time, so that nobody ever waits for one.
     behind = Threaded(app, hands=Hands(most=admission.rooms.threads), body_limit=body_limit)
-    site = Doorkeeper(behind, admission=admission, pause=eventlet.sleep)
+    site = _gathering(Doorkeeper(behind, admission=admission, pause=eventlet.sleep))
     pool = eventlet.GreenPool(max(1000, 2 * admission.rooms.threads))  # idle connections hold one too
     servers = [
         eventlet.spawn(
@@ -159,8 +161,7 @@ class Threaded:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = _body_of(environ, self._body_limit)
         if body is None:
-            start_response("408 Request Timeout", [("Content-Length", "0")])
-            return []
+            return _too_slow(environ, start_response)
         environ["wsgi.input"] = io.BytesIO(body)
         environ["wsgi.file_wrapper"] = ChunkedFile
         upgrade = "websocket" in environ.get("HTTP_UPGRADE", "").lower()
@@ -255,26 +256,64 @@ def _ended_early() -> BrokenPipeError:
     return BrokenPipeError("the file ended early")
 
 
+def _gathering(app: WsgiApp) -> WsgiApp:
+    """`app` with short bodies read before it is called: who is slow to send one takes no place meanwhile."""
+
+    def site(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        chunked = "HTTP_TRANSFER_ENCODING" in environ
+        if chunked or 0 < length <= SMALL_BODY_BYTES:
+            most = SMALL_BODY_BYTES if chunked else length
+            body = _read(environ, most + chunked, within_s=GATHER_BODY_S + most / BODY_BYTES_PER_S)
+            if body is None:
+                return _too_slow(environ, start_response)
+            if len(body) <= most and chunked:   # it is whole
+                environ["CONTENT_LENGTH"] = str(len(body))
+                del environ["HTTP_TRANSFER_ENCODING"]
+            environ[_BEGUN] = body
+        return app(environ, start_response)
+
+    return site
+
+
+_BEGUN = "soundsible.body"  # in the environ: what has been read of the body
+
+
 def _body_of(environ: dict[str, Any], limit: int) -> bytes | None:
     """The request's body, read in the hub; None when it does not come in time.
 
     Of what is longer than `limit` nothing is read if it says so, else one byte more: the application refuses it by its
     length.
     """
-    length = environ.get("CONTENT_LENGTH")
-    if not length and "HTTP_TRANSFER_ENCODING" not in environ:
-        return b""
-    if length and int(length) > limit:
-        return b""
+    begun: bytes = environ.pop(_BEGUN, b"")
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        rest = _read(environ, limit + 1 - len(begun), within_s=BODY_S)
+        if rest is None:
+            return None
+        environ["CONTENT_LENGTH"] = str(len(begun) + len(rest))     # as far as it matters, it is whole now
+        del environ["HTTP_TRANSFER_ENCODING"]
+        return begun + rest
+    if begun or not length or length > limit:
+        return begun
+    return _read(environ, length, within_s=BODY_S)
+
+
+def _read(environ: dict[str, Any], count: int, *, within_s: float) -> bytes | None:
+    """`count` bytes of the body, fewer at its end; None when they do not come in time."""
     try:
-        with eventlet.Timeout(BODY_S):
-            body: bytes = environ["wsgi.input"].read(limit + 1)
+        with eventlet.Timeout(within_s):
+            body: bytes = environ["wsgi.input"].read(count)
     except (eventlet.Timeout, OSError):
         return None
-    if not length:  # it came in chunks and is whole now
-        environ["CONTENT_LENGTH"] = str(len(body))
-        del environ["HTTP_TRANSFER_ENCODING"]
     return body
+
+
+def _too_slow(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    with contextlib.suppress(OSError):  # eventlet would go on waiting for the rest
+        environ["eventlet.input"].get_socket().shutdown(socket.SHUT_RD)
+    start_response("408 Request Timeout", [("Content-Length", "0"), ("Connection", "close")])
+    return []
 
 
 def _answer(app: WsgiApp, environ: dict[str, Any]) -> _Answer:

@@ -199,5 +199,33 @@ def test_bodies_arrive_whole_and_too_large_ones_are_refused(kind, small_station)
         assert wire.ask("/api/echo", "POST", b"x" * 100_001)[0] == 413
 
 
+@pytest.mark.parametrize("kind", ["gunicorn", "eventlet"])
+@pytest.mark.parametrize("framing", [b"Content-Length: 16000\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n5\r\n{"])
+def test_logins_that_do_not_come_to_an_end_shut_nobody_out(kind, framing, small_station):
+    station = small_station(kind, THREADS="64", times={"GATHER_BODY_S": 60.0})
+    slow = [station.wire() for _ in range(2 * rooms_for(64).quick.total)]
+    for wire in slow:
+        wire.send(b"POST /api/session HTTP/1.1\r\nHost: localhost\r\n" + framing)
+    for _ in range(10):
+        assert station.health()["status"] == "ok"
+    with station.wire() as wire:
+        assert json.loads(wire.ask("/api/echo", "POST", b"x" * 1000)[2]) == {"received": 1000}
+        for size in (1000, 60_000, 90_000):
+            wire.request("/api/echo", "POST", Transfer_Encoding="chunked")
+            wire.send(b"%x\r\n%b\r\n0\r\n\r\n" % (size, b"x" * size))
+            assert json.loads(wire.answer()[2]) == {"received": size}
+    for wire in slow:
+        wire.socket.close()
+
+
+@pytest.mark.parametrize("kind", ["gunicorn", "eventlet"])
+def test_who_is_slow_to_send_a_short_body_is_told(kind, small_station):
+    station = small_station(kind, times={"GATHER_BODY_S": 0.2})
+    with station.wire() as wire:
+        wire.send(b"POST /api/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nslow")
+        assert wire.answer()[0] == 408
+        assert wire.ended()
+
+
 def test_what_is_not_named_is_gunicorn_where_it_runs():
     assert [server.choose(one) for one in ("auto", "eventlet", "werkzeug")] == ["gunicorn", "eventlet", "werkzeug"]
