@@ -1,6 +1,6 @@
 """`python3 run.py bench [name …]`: run benchmarks, print their table, keep it as JSON and, when all ran, as a page.
 
-Names: scan answers writes streaming hang live start servers; `quick` is all with 10,000 files and 100,000 rows.
+Names: scan answers writes streaming hang live kills; `quick` is all with 10,000 files and 100,000 rows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import answers, corpus, live, scan, streaming
+from bench import answers, corpus, kills, live, scan, streaming
 from bench.measure import Table, machine
 
 ALL: dict[str, Callable[[Table], None]] = {
@@ -22,6 +22,7 @@ ALL: dict[str, Callable[[Table], None]] = {
     "streaming": streaming.run,
     "hang": streaming.hang,
     "live": live.run,
+    "kills": kills.run,
 }
 QUICK: dict[str, Callable[[Table], None]] = {
     **ALL,
@@ -75,7 +76,7 @@ compare two things in one run, before the absolute figures. "Beside it" is the b
 
 {table.markdown()}
 
-What each row does stands in `bench/`: scan.py, answers.py, streaming.py, live.py. The choice of the server has its own
+What each row does stands in `bench/`: scan.py, answers.py, streaming.py, live.py, kills.py. The choice of the server has its own
 comparison, `python3 -m bench.servers`, told in [decision 1](decisions/0001-server.md).
 """
 
