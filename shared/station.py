@@ -79,7 +79,7 @@ class Station:
         self.scanning = Scanning(settings=settings, scans=self.scans, events=self.events)
         self.watcher = Watcher(
             roots=lambda: [root.path for root in self.scans.roots()], scanning=self.scanning, settings=settings,
-            events=self.events,
+            events=self.events, access=self.access, lost=self.scans.lost_roots,
         )
         self.shelf = Shelf(
             tracks=self.tracks, access=self.access, workers=self.workers, scans=self.scans, settings=settings

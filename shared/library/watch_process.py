@@ -2,8 +2,8 @@
 
 Setting up watches goes through every folder and holds Python's lock meanwhile, and on a stale mount for ever; so it
 is done here, where nobody waits (17 MB, of which watchfiles is 8). Standard input: one JSON line `{"parent": pid,
-"roots": [path …]}`; its end is the end. Standard output, JSON lines: `{"watching": root}`, `{"changed": root}`,
-`{"refused": root, "why": text}`.
+"roots": [path …]}`, then lines `{"again": path}` (watch it anew); its end is the end. Standard output, JSON lines:
+`{"watching": root}`, `{"changed": root}`, `{"refused": root, "why": text}`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from shared.storage.bounds import LYRICS, PICTURE_EXTENSIONS
 QUIET_MS = 1500             # without a change, before changes are told
 LONGEST_MS = 10_000         # while they go on, they are told so often
 LOOK_MS = 2000              # at the music folder itself: is it still the same one?
+RETRY_MS = 30_000           # after a refusal (too many open files may be others'), then twice as long each time
+_LONGEST_RETRY_MS = 3_600_000
 
 _INTERESTING = EXTENSIONS | {LYRICS, *PICTURE_EXTENSIONS}
 _UNTELLABLE = "Unable to decode path"
@@ -45,18 +47,26 @@ class Watch:
     """One music folder, watched by a thread of its own."""
 
     def __init__(self, root: str, say: Callable[[dict[str, Any]], None], *, quiet_ms: int = QUIET_MS,
-                 longest_ms: int = LONGEST_MS, look_ms: int = LOOK_MS) -> None:
+                 longest_ms: int = LONGEST_MS, look_ms: int = LOOK_MS, retry_ms: int = RETRY_MS) -> None:
         self._root = root
         self._say = say
         self._quiet_ms, self._longest_ms, self._look_ms = quiet_ms, longest_ms, look_ms
+        self._retry_ms = retry_ms
+        self._again = False
         self.ended = False
 
+    def again(self) -> None:
+        """Watch anew, within a look: the folder may have been away unseen."""
+        self._again = True
+
     def run(self) -> None:
-        """Until `ended`, or watching is refused."""
+        """Until `ended`. A refusal is told and tried again, at once when the folder is another one."""
         here = _identity(self._root)
         missed = False              # something changed that the watching did not live to tell
         pause_ms = self._quiet_ms
+        patience_ms = self._retry_ms
         while not self.ended:
+            left = False
             began = time.monotonic()
             if here is None:
                 time.sleep(self._look_ms / 1000)
@@ -64,30 +74,40 @@ class Watch:
                 try:
                     self._watch(here, missed)
                     missed = False
+                    left = True
                 except FileNotFoundError:
                     pass    # it vanished while it was set up
                 except Exception as error:  # the edge of a thread: a limit is reached, the file system cannot
                     if not str(error).startswith(_UNTELLABLE):
                         self._say({"refused": self._root, "why": str(error)})
-                        return
-                    # It ends at a name that is not UTF-8: watched anew, less often while such news goes on.
-                    missed = True
-                    steady = time.monotonic() - began > self._longest_ms / 1000
-                    pause_ms = self._quiet_ms if steady else min(2 * pause_ms, self._longest_ms)
-                    time.sleep(pause_ms / 1000)
+                        self._pause(here, patience_ms)
+                        patience_ms = min(2 * patience_ms, _LONGEST_RETRY_MS)
+                    else:       # it ends at a name that is not UTF-8: watched anew, less often while such news goes on
+                        missed = True
+                        steady = time.monotonic() - began > self._longest_ms / 1000
+                        pause_ms = self._quiet_ms if steady else min(2 * pause_ms, self._longest_ms)
+                        time.sleep(pause_ms / 1000)
             now = _identity(self._root)
-            if now != here and not self.ended:
+            if (left or now != here) and not self.ended:    # left: another one for a moment, though it be back
                 here = now
                 self._say({"changed": self._root})
+
+    def _pause(self, here: tuple[int, int], patience_ms: int) -> None:
+        """So long; no longer than the folder is the same one."""
+        self._again = False
+        until = time.monotonic() + patience_ms / 1000
+        while not (self.ended or self._again) and time.monotonic() < until and _identity(self._root) == here:
+            time.sleep(self._look_ms / 1000)
 
     def _watch(self, here: tuple[int, int], missed: bool) -> None:
         """Until the folder is no longer the same one."""
         from watchfiles._rust_notify import RustNotify  # the rest of watchfiles wants an event loop
 
+        self._again = False
         watcher = RustNotify([self._root], False, False, 0, True, True)
         try:
             self._say({"changed" if missed else "watching": self._root})
-            while not self.ended and _identity(self._root) == here:
+            while not (self.ended or self._again) and _identity(self._root) == here:
                 changes = watcher.watch(self._longest_ms, self._quiet_ms, self._look_ms, None)
                 if isinstance(changes, str):
                     if changes != "timeout":
@@ -111,10 +131,12 @@ def main(lines: TextIO, say: Callable[[dict[str, Any]], None]) -> None:
     order = json.loads(lines.readline())
     die_with(int(order["parent"]))
     roots: Iterable[str] = order["roots"]
-    for root in roots:
-        threading.Thread(target=Watch(root, say).run, daemon=True, name=f"watch {root}").start()
-    for _ in lines:
-        pass
+    watches = {root: Watch(root, say) for root in roots}
+    for root, watch in watches.items():
+        threading.Thread(target=watch.run, daemon=True, name=f"watch {root}").start()
+    for line in lines:
+        if (named := watches.get(json.loads(line).get("again"))) is not None:
+            named.again()
 
 
 if __name__ == "__main__":

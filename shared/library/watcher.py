@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S = 2.0          # at the list of music folders
 SETUP_S = 120.0             # a child that has not set up its watches by then is held by a mount
 PROBE_S = 5.0
+LOST_AGAIN_S = 300.0        # between scans of a folder that has entries while all its tracks are missing
 _SHARE = 10                 # looking through takes at most a tenth of the time
 _PROJECT = Path(__file__).resolve().parent.parent.parent
 
@@ -42,22 +43,35 @@ class Wishes(Protocol):
     def scan_on_start(self) -> bool: ...
 
 
+class States(Protocol):
+    """How music folders are (storage.access.Access)."""
+
+    def state(self, root: str) -> str: ...
+    def on_change(self, listener: Callable[[str, Any], None]) -> Callable[[], None]: ...
+
+
 class Watcher:
     """A thread that starts scans.
 
     roots       the music folders of now, as text
     scanning    started with the folders in which something changed
     events      told when a folder cannot be watched
+    access      looked at every two seconds: a folder that is online again is watched anew and scanned
+    lost        the folders all of whose tracks are missing: scanned when they are online all the same
     """
 
     def __init__(self, *, roots: Callable[[], Sequence[str]], scanning: Scanning, settings: Wishes,
-                 events: EventBus | None = None, mounts: Mounts | None = None) -> None:
+                 events: EventBus | None = None, mounts: Mounts | None = None, access: States | None = None,
+                 lost: Callable[[], Collection[str]] | None = None) -> None:
         self._roots = roots
         self._scanning = scanning
         self._poll_s = settings.watch_poll_s
         self._catches_up = settings.scan_on_start
         self._events = events
         self._mounts = mounts or Mounts()
+        self._access = access
+        self._lost = lost or (lambda: ())
+        self._lost_at: dict[str, float] = {}
         self._wake = threading.Condition()
         self._changed: set[str] = set()
         self._refused: set[str] = set()     # cannot be watched: looked through instead
@@ -68,12 +82,17 @@ class Watcher:
         self._began_at = 0.0
         self._thread: threading.Thread | None = None
         self._ending = False
+        self._deaf: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, daemon=True, name="watcher")
         self._thread.start()
+        if self._access is not None:
+            self._deaf = self._access.on_change(self._came_back)
+            threading.Thread(target=self._look_after, args=(self._access,), daemon=True, name="watcher looks").start()
 
     def stop(self) -> None:
+        self._deaf()
         with self._wake:
             self._ending = True
             self._wake.notify_all()
@@ -120,8 +139,8 @@ class Watcher:
         """Watch the folders of now; begin anew when they are others, or the child is stuck or gone."""
         try:
             every = tuple(sorted(self._roots()))
-        except SoundsibleError as error:
-            log.warning("the music folders are not known: %s", error.message)
+        except Exception as error:  # the edge of a thread that must go on
+            log.warning("the music folders are not known: %s", error)
             return
         process = self._process
         if process is not None:
@@ -134,6 +153,35 @@ class Watcher:
             with self._wake:
                 self._all = every
             self._watch(tuple(root for root in every if kinds[root] != "foreign" and root not in self._refused))
+
+    def _look_after(self, access: States) -> None:
+        """The thread that keeps the folders' states fresh; one that hangs holds it for one deadline, once."""
+        while not self._ending:
+            try:
+                online = {root for root in self._all if access.state(to_path(root)) == "online"}
+                lost = {root for root in self._lost() if root in online}
+                now = time.monotonic()
+                for root in lost if not self._is_scanning() else ():
+                    if now - self._lost_at.get(root, float("-inf")) >= LOST_AGAIN_S:
+                        self._lost_at[root] = now
+                        self._came_back(to_path(root), "online")
+            except Exception:   # the edge of a thread that must go on
+                log.exception("the music folders could not be looked at")
+            with self._wake:
+                self._wake.wait_for(lambda: self._ending, LOOK_EVERY_S)
+
+    def _came_back(self, path: str, state: str) -> None:
+        """A folder is online that was not, or holds what is missing: watch it anew and scan it."""
+        if state != "online":
+            self._lost_at.pop(next((root for root in self._all if to_path(root) == path), ""), None)
+            return
+        with self._wake:
+            self._changed.update(root for root in self._all if to_path(root) == path)
+            if self._process is not None and self._process.stdin is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    self._process.stdin.write(json.dumps({"again": path}) + "\n")
+                    self._process.stdin.flush()
+            self._wake.notify_all()
 
     def _kind(self, root: str) -> str:
         """Where the folder lies; "foreign" when that cannot be told in time."""
@@ -163,7 +211,10 @@ class Watcher:
         assert process.stdout is not None
         with contextlib.suppress(OSError, ValueError):
             for line in process.stdout:
-                self._heard(process, names, json.loads(line))
+                try:
+                    self._heard(process, names, json.loads(line))
+                except Exception:   # one piece of news is lost, not all that follow
+                    log.exception("news of a music folder could not be taken")
         with contextlib.suppress(OSError):
             process.stdout.close()
 
@@ -176,10 +227,16 @@ class Watcher:
                 self._changed.add(names[path])
             elif (path := news.get("watching")) is not None:
                 self._set_up.add(names[path])
+                if names[path] in self._refused:        # it was refused, and no longer is
+                    self._refused.discard(names[path])
+                    self._watched = (*self._watched, names[path])
+                    self._changed.add(names[path])
                 if self._catches_up or self._is_scanning():
                     self._changed.add(names[path])      # what came before it was watched
             elif (path := news.get("refused")) is not None:
                 root, why = names[path], str(news.get("why"))
+                if root in self._refused:
+                    why = None      # told already
                 self._refused.add(root)
                 self._watched = tuple(one for one in self._watched if one != root)
             self._wake.notify_all()
@@ -211,11 +268,13 @@ class Watcher:
             self._scanning.start(roots=there)
         except SoundsibleError as error:
             log.info("no scan of %s: %s", ", ".join(there), error.message)
+        except Exception:   # the edge of a thread that must go on
+            log.exception("no scan of %s", ", ".join(there))
 
     def _is_scanning(self) -> bool:
         try:
             return self._scanning.is_running()
-        except SoundsibleError:
+        except Exception:   # the database does not say; the next look asks again
             return False
 
     def _end_child(self) -> None:

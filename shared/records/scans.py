@@ -117,6 +117,16 @@ class Scans:
                 kept = self._counts = (library, {root_id: count for root_id, count in rows})
             return dict(kept[1])
 
+    def lost_roots(self) -> list[str]:
+        """Paths of the music folders that have tracks, all of them missing. Some µs unless there is one."""
+        files_of = "SELECT 1 FROM files WHERE files.root_id = roots.id AND trashed_from IS NULL"
+        with self._database.read() as conn:
+            rows = driver_cursor(conn).execute(
+                f"SELECT path FROM roots WHERE forgotten_at IS NULL AND EXISTS ({files_of}) "
+                f"AND NOT EXISTS ({files_of} AND missing_since IS NULL)"
+            )
+            return [path for (path,) in rows]
+
     # ---- what is known
 
     def known(self, root_id: int) -> dict[str, tuple[int, int, int, int]]:

@@ -465,6 +465,7 @@ def test_a_music_folder_that_is_gone_or_empty_removes_nothing(library: Library, 
     report = library.scan()
     assert (report.state, report.missing, report.offline) == ("done", 3, [str(music)])
     assert library.missing() == set(before.values())
+    assert library.scans.lost_roots() == [str(music)]
     assert [one.path for one in report.bad] == ["bad.mp3"]
     assert library.rows("SELECT count(*) FROM albums") == [(1,)]
     if empty:
@@ -473,6 +474,7 @@ def test_a_music_folder_that_is_gone_or_empty_removes_nothing(library: Library, 
     report = library.scan()
     assert library.pool.read == []
     assert (report.missing, report.offline, library.tracks()) == (0, [], before)
+    assert library.scans.lost_roots() == []
 
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.ESTALE])

@@ -16,6 +16,7 @@ from shared.library import watcher as watching
 from shared.library.watch_process import Watch, concerns
 from shared.library.watcher import Watcher
 from shared.model.scan import ScanReport
+from shared.storage.access import Access
 
 
 def until(true: Callable[[], Any], timeout_s: float = 20.0) -> None:
@@ -37,18 +38,22 @@ def test_only_changes_that_a_scan_would_see_concern_it(path: str, does: bool) ->
 # ---- one folder, watched in this process ----------------------------------------------------------------------------
 
 
+WATCHES: dict[str, Watch] = {}
+
+
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[tuple[Path, list[dict[str, Any]]]]:
     root = tmp_path / "music"
     root.mkdir()
     said: list[dict[str, Any]] = []
-    watch = Watch(str(root), said.append, quiet_ms=60, longest_ms=2000, look_ms=60)
+    watch = WATCHES[str(root)] = Watch(str(root), said.append, quiet_ms=60, longest_ms=2000, look_ms=60)
     thread = threading.Thread(target=watch.run, daemon=True)
     thread.start()
     until(lambda: {"watching": str(root)} in said)
     yield root, said
     watch.ended = True
     thread.join(10)
+    WATCHES.clear()
 
 
 def changes(said: list[dict[str, Any]]) -> int:
@@ -89,14 +94,35 @@ def test_a_folder_that_goes_and_comes_back_is_told_and_watched_again(
     until(lambda: said[gone + 2:] == [{"changed": str(root)}])
 
 
-def test_a_refusal_is_told_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_is_told_with_its_reason_and_does_not_outlast_a_replug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def refuse(*_: object) -> None:
         raise OSError("OS file watch limit reached.")
 
     monkeypatch.setattr("watchfiles._rust_notify.RustNotify", refuse)
+    root = tmp_path / "music"
+    root.mkdir()
     said: list[dict[str, Any]] = []
-    Watch(str(tmp_path), said.append).run()
-    assert said == [{"refused": str(tmp_path), "why": "OS file watch limit reached."}]
+    watch = Watch(str(root), said.append, quiet_ms=60, longest_ms=2000, look_ms=60)
+    thread = threading.Thread(target=watch.run, daemon=True)
+    thread.start()
+    refused = {"refused": str(root), "why": "OS file watch limit reached."}
+    until(lambda: said == [refused])
+    monkeypatch.undo()
+    aside = root.rename(tmp_path / "aside")
+    until(lambda: said == [refused, {"changed": str(root)}])
+    aside.rename(root)
+    until(lambda: said[2:] == [{"changed": str(root)}, {"watching": str(root)}])
+    watch.ended = True
+    thread.join(10)
+
+
+def test_a_folder_is_watched_anew_and_told_when_asked(watched: tuple[Path, list[dict[str, Any]]]) -> None:
+    root, said = watched
+    said.clear()
+    WATCHES[str(root)].again()
+    until(lambda: said == [{"changed": str(root)}, {"watching": str(root)}])
 
 
 def test_a_name_that_is_not_text_is_a_change_like_others_and_the_folder_stays_watched(
@@ -141,7 +167,7 @@ class Kinds:
 
 class Watching:
     def __init__(self, roots: list[str], poll_s: int = 3600, mounts: Kinds | None = None,
-                 catch_up: bool = False) -> None:
+                 catch_up: bool = False, access: Any = None, lost: Any = None) -> None:
         self.roots = roots
         self.scanning = Scanned()
         self.events = EventBus()
@@ -150,7 +176,7 @@ class Watching:
         self.watcher = Watcher(
             roots=lambda: self.roots, scanning=self.scanning,  # type: ignore[arg-type]
             settings=SimpleNamespace(watch_poll_s=poll_s, scan_on_start=catch_up), events=self.events,
-            mounts=mounts or Kinds())  # type: ignore[arg-type]
+            mounts=mounts or Kinds(), access=access, lost=lost)  # type: ignore[arg-type]
         self.watcher.start()
 
 
@@ -242,6 +268,58 @@ def test_a_watching_process_that_dies_is_noticed_and_its_folder_polled(
     process.kill()
     until(lambda: whole.watcher.ways() == {str(root): "polled"})
     until(lambda: whole.scanning.starts)
+
+
+def test_a_folder_that_is_online_again_is_scanned_and_watched_anew(
+    tmp_path: Path, watch: Callable[..., Watching],
+) -> None:
+    root = tmp_path / "nas"
+    (root / "album").mkdir(parents=True)
+    access = Access()
+    whole = watch(root, mounts=Kinds(nas="foreign"), access=access)
+    until(lambda: whole.watcher.ways() == {str(root): "polled"})
+    aside = root.rename(tmp_path / "aside")
+    until(lambda: access.states() == {str(root): "absent"})
+    assert whole.scanning.starts == []
+    root.mkdir()
+    until(lambda: access.states() == {str(root): "empty"})
+    root.rmdir()
+    aside.rename(root)
+    until(lambda: whole.scanning.starts == [{str(root)}])
+    access.stop()
+
+
+def test_a_folder_that_has_entries_while_all_its_tracks_are_missing_is_scanned(
+    tmp_path: Path, watch: Callable[..., Watching],
+) -> None:
+    full, empty = tmp_path / "full", tmp_path / "empty"
+    (full / "album").mkdir(parents=True)
+    empty.mkdir()
+    whole = watch(full, empty, access=Access(), lost=lambda: [str(full), str(empty)])
+    until(lambda: whole.scanning.starts)
+    time.sleep(0.3)
+    assert all(roots == {str(full)} for roots in whole.scanning.starts)
+
+
+def test_the_watcher_outlives_a_database_that_fails(tmp_path: Path, watch: Callable[..., Watching],
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "music"
+    root.mkdir()
+    whole = watch(root)
+    until(lambda: whole.watcher.ways() == {str(root): "watched"})
+    start = whole.scanning.start
+    failed = threading.Event()
+
+    def fail(**_: Any) -> ScanReport:
+        failed.set()
+        raise RuntimeError("locked")
+
+    monkeypatch.setattr(whole.scanning, "start", fail)
+    (root / "a.mp3").write_bytes(b"x")
+    until(failed.is_set)
+    monkeypatch.setattr(whole.scanning, "start", start)
+    (root / "b.mp3").write_bytes(b"x")
+    until(lambda: whole.scanning.starts == [{str(root)}])
 
 
 def test_stopping_ends_the_watching_process(tmp_path: Path, watch: Callable[..., Watching]) -> None:
