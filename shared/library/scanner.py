@@ -601,7 +601,15 @@ class _Survey:
         return [] if self._unsure or not self.ended else self.comparison.gone(self._walk.unreadable)
 
     def cured(self) -> list[str]:
+        if self.comparison.found == 0 and self._is_bare():
+            return []       # perhaps the empty place of an unmounted disk: what lies there is not known
         return [] if self._unsure else self.comparison.cured(self._walk.unreadable)
+
+    def _is_bare(self) -> bool:
+        """Whether the music folder has no entry at all, though there are tracks of it."""
+        if all(row[3] & TRASHED for row in self.comparison.known.values()):
+            return False
+        return within(self._hang_s, lambda: _has_entries(to_path(self.root.path))) is not True
 
     def silent_parts(self) -> list[str]:
         """The root, when it is offline, or those of its folders that could not be listed."""

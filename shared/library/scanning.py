@@ -82,13 +82,14 @@ class Scanning:
             if strange:
                 raise NotFound(f"{strange[0]} is not one of the music folders.", roots=strange)
         wish = _Wish(list(roots) if roots is not None else None, deep or (roots is None and self._deep_was_cut_off()))
+        bad = self._scans.bad_entries()     # listed until they are cured, also before the process speaks
         with self._lock:
             if self._stopping:
                 raise Conflict("The station is stopping; the scan can be started when it is back.")
             running = self._report
             if running is None or running.state != "running":
                 running = self._report = ScanReport(
-                    id=wish.id, state="running", phase="walk", started_at=shown(time.time()))
+                    id=wish.id, state="running", phase="walk", started_at=shown(time.time()), bad=bad)
                 self._failed = None
             if self._process is not None and self._send({"scan": wish.as_json()}):
                 self._handed.append(wish)

@@ -467,6 +467,7 @@ def test_a_music_folder_that_is_gone_or_empty_removes_nothing(library: Library, 
     assert library.missing() == set(before.values())
     assert library.scans.lost_roots() == [str(music)]
     assert [one.path for one in report.bad] == ["bad.mp3"]
+    assert [one.path for one in library.scan().bad] == ["bad.mp3"]
     assert library.rows("SELECT count(*) FROM albums") == [(1,)]
     if empty:
         music.rmdir()

@@ -145,6 +145,16 @@ def test_the_process_lingers_so_that_the_next_scan_needs_no_new_one(station: Sta
     until(ScanLock(station.settings.data_dir).is_free, 10)
 
 
+def test_a_scan_that_has_just_begun_lists_the_bad_files_of_those_before(station: Station, music: Path) -> None:
+    make_bad(music, "text", "bad.mp3")
+    station.scan()
+    assert [one.path for one in station.scanning.start().bad] == ["bad.mp3"]
+    assert [one.path for one in station.scanning.progress().bad] == ["bad.mp3"]
+    assert [one.path for one in station.scanning.wait(60).bad] == ["bad.mp3"]
+    (music / "bad.mp3").unlink()
+    assert station.scan().bad == []
+
+
 def test_only_the_wished_folders_are_looked_through(station: Station, music: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
