@@ -76,8 +76,8 @@ compare two things in one run, before the absolute figures. "Beside it" is the b
 
 {table.markdown()}
 
-What each row does stands in `bench/`: scan.py, answers.py, streaming.py, live.py, kills.py. The choice of the server has
-its own comparison, `python3 -m bench.servers`, told in [decision 1](decisions/0001-server.md).
+What each row does stands in `bench/`: scan.py, answers.py, streaming.py, live.py, kills.py. The choice of the server
+has its own comparison, `python3 -m bench.servers`, told in [decision 1](decisions/0001-server.md).
 """
 
 
