@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from shared.model.download import Download
+
 log = logging.getLogger(__name__)
 
 
@@ -65,6 +67,31 @@ class StreamStarted:
 class StreamEnded:
     track_id: str
     bytes_sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadMoved:
+    """A download changed: its status, its progress, its candidates. `user_id`: who asked for it."""
+
+    user_id: int
+    download: Download
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadLogged:
+    user_id: int
+    id: str
+    level: str              # debug info warning error
+    at: str                 # RFC 3339
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadRemoved:
+    """A download left the list for good."""
+
+    user_id: int
+    id: str
 
 
 Listener = Callable[[Any], None]

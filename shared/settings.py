@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
@@ -68,6 +69,28 @@ def _paths(value: str) -> tuple[Path, ...]:
 def _names(value: str) -> tuple[str, ...]:
     """names, separated by commas"""
     return tuple(one.strip().lower() for one in value.split(",") if one.strip())
+
+
+def _addresses(value: str) -> tuple[str, ...]:
+    """addresses, separated by spaces"""
+    if not all("://" in one for one in value.split()):
+        raise ValueError
+    return tuple(value.split())
+
+
+def _url(value: str) -> str:
+    """an address that begins with http:// or https://"""
+    word = value.strip().rstrip("/")
+    if word and not re.fullmatch(r"https?://[^\s/?#]+(?:/[^\s?#]*)?", word):
+        raise ValueError
+    return word
+
+
+def _window(value: str) -> str:
+    """two times of day, HH:MM-HH:MM"""
+    if not re.fullmatch(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d", value.strip()):
+        raise ValueError
+    return value.strip()
 
 
 def _owner(value: str) -> tuple[str, str] | None:
@@ -141,6 +164,59 @@ class Settings:
                                        unit="bytes", parse=_size)
     worker_memory_bytes: Bytes = setting(1 * GIB, "Most memory one worker process may ask for.", unit="bytes",
                                          parse=_size)
+    # acquiring
+    allow_private_hosts: tuple[str, ...] = setting((), "Hosts on private or loopback addresses that downloads, feeds "
+                                                   "and webhooks may reach (127.0.0.1:8099,nas.local).", parse=_names)
+    download_workers: int = setting(4, "Downloads worked on at the same time.", parse=_whole(1, 32))
+    download_providers: tuple[str, ...] = setting(("soulseek", "youtube", "direct"),
+                                                  "Who may fetch music, in the order of trust.", parse=_names)
+    download_catalogues: tuple[str, ...] = setting(("spotify", "deezer", "musicbrainz", "local"),
+                                                   "Who is asked what music there is, in the order of trust.",
+                                                   parse=_names)
+    download_quality: str = setting("lossless", "Which candidates are preferred when a download does not say.",
+                                    parse=_one_of("lossless", "320", "192", "128", "smallest"))
+    download_format: str = setting("keep", "What finished downloads are converted to.",
+                                   parse=_one_of("keep", "mp3", "opus", "aac", "flac"))
+    download_bitrate_kbps: int = setting(320, "Bitrate of that conversion, where it is a lossy one.", unit="kbit/s",
+                                         parse=_whole(32, 320))
+    download_level: str = setting("tags", "Loudness: measure it and write ReplayGain tags, change the audio itself, "
+                                  "or neither.", parse=_one_of("tags", "audio", "off"))
+    download_level_lufs: int = setting(-14, "Loudness that levelled audio gets.", unit="LUFS", parse=_whole(-31, -5))
+    download_trim: bool = setting(False, "Cut silence off at both ends.", parse=_flag)
+    download_template: str = setting("{album_artist}/{album}/{track:02} {title}",
+                                     "Folders and name of a downloaded file, below the first music folder.")
+    download_min_free_bytes: Bytes = setting(GIB // 2, "Less free disk space than this pauses downloads.",
+                                             unit="bytes", parse=_size)
+    download_max_bytes: Bytes = setting(2 * GIB, "No single download is larger than this.", unit="bytes", parse=_size)
+    download_max_minutes: int = setting(60, "No single fetch takes longer than this.", unit="min",
+                                        parse=_whole(1, 24 * 60))
+    download_share_percent: int = setting(33, "Share of the measured bandwidth that downloads use while somebody "
+                                          "listens.", unit="%", parse=_whole(1, 100))
+    download_night: str = setting("01:00-06:00", "The nightly window of downloads that wait for the night "
+                                  "(local time).", parse=_window)
+    download_batch_limit: int = setting(10_000, "Most tracks that one link, playlist or list may queue.",
+                                        parse=_whole(1, 100_000))
+    download_cookies: Path | None = setting(None, "A cookies.txt for sites that want a login (Netscape format).",
+                                            parse=_path)
+    download_to_cloud: bool = setting(False, "Copy finished downloads to the cloud storage.", parse=_flag)
+    webhook_urls: tuple[str, ...] = setting((), "Told when a download finishes or fails: Apprise addresses "
+                                            "(discord://…, gotify://…, ntfy://…, json://…), separated by spaces.",
+                                            parse=_addresses, secret=True)
+    slskd_url: str = setting("", "The Soulseek daemon slskd (http://nas.local:5030).", parse=_url)
+    slskd_api_key: str = setting("", "Its API key.", secret=True)
+    slskd_downloads: Path | None = setting(None, "Where this machine sees slskd's download folder, when slskd names "
+                                           "it otherwise (in a container, on another machine).", parse=_path)
+    musicbrainz_url: str = setting("https://musicbrainz.org", "Where MusicBrainz answers.", parse=_url)
+    coverart_url: str = setting("https://coverartarchive.org", "Where the Cover Art Archive answers.", parse=_url)
+    deezer_url: str = setting("https://api.deezer.com", "Where Deezer's public API answers.", parse=_url)
+    spotify_url: str = setting("https://api.spotify.com", "Where Spotify's Web API answers.", parse=_url)
+    spotify_client_id: str = setting("", "The client id of a Spotify application of yours.")
+    spotify_client_secret: str = setting("", "Its secret.", secret=True)
+    lrclib_url: str = setting("https://lrclib.net", "Where LRCLIB answers.", parse=_url)
+    acoustid_url: str = setting("https://api.acoustid.org", "Where AcoustID answers.", parse=_url)
+    acoustid_key: str = setting("", "An AcoustID application key; with fpcalc installed it settles doubts.",
+                                secret=True)
+    contact: str = setting("", "An address for the services that want to know who asks (MusicBrainz).")
     demo: bool = setting(False, "Make a few tracks of its own to listen to.", parse=_flag)
 
     # ---- where things lie ------------------------------------------------------------------------------------------

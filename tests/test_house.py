@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
     "shared": 0,                        # the version alone
     "shared.model": 0,
-    "shared.ports": 1, "shared.events": 1, "shared.settings": 1, "shared.logs": 1,
+    "shared.ports": 1, "shared.events": 1, "shared.settings": 1, "shared.logs": 1, "shared.outbound": 1,
+    "shared.vault": 1,
     "shared.database": 2, "shared.records": 2, "shared.storage": 2, "shared.audio": 2, "shared.metadata": 2,
     "shared.library": 3, "shared.security": 3, "shared.discovery": 3, "odst": 3,
     "shared.routes": 4, "shared.subsonic": 4, "shared.sockets": 4,
@@ -24,7 +25,8 @@ FLOORS = {
     "setup_tool": 5,
 }
 # What the serving process may not load: each costs tens of megabytes, or decodes hostile files.
-HEAVY = {"av", "numpy", "PIL", "mutagen", "boto3", "botocore", "alembic", "yt_dlp", "rich", "musicbrainzngs"}
+HEAVY = {"av", "numpy", "PIL", "mutagen", "boto3", "botocore", "alembic", "yt_dlp", "rich", "musicbrainzngs",
+         "spotipy", "apprise", "feedparser"}
 
 
 def _module(path: Path) -> str:

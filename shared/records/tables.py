@@ -445,3 +445,158 @@ queues = Table(
     Column("position_ms", Integer, nullable=False),
     Column("updated_at", Float, nullable=False),
 )
+
+# ---- acquiring ---------------------------------------------------------------------------------------------------
+
+downloads = Table(
+    "downloads",
+    metadata,
+    _key(),
+    _uid(),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="SET NULL")),
+    Column("status", Text, nullable=False),  # model.download.Status
+    Column("stage", Text),  # model.download.STAGES
+    Column("priority", Integer, nullable=False),
+    Column("quality", Text, nullable=False),
+    Column("options", Text, nullable=False),  # JSON, model.download.Options
+    Column("url", Text),
+    Column("query", Text),
+    Column("replaces_track", Text),  # uid of the track to fetch anew
+    Column("wanted", Text),  # JSON, model.download.Wanted: once it is understood, or from the start
+    Column("title", Text),  # as shown
+    Column("artist", Text),
+    Column("album", Text),
+    Column("cover_url", Text),
+    Column("source", Text),
+    Column("group_uid", Text),  # asked for together
+    Column("parent_id", Integer),  # the download whose link led to this one too
+    Column("idempotency_key", Text),  # of its person
+    Column("fingerprint", Text, nullable=False),  # hash of what was asked for
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("not_before", Float),
+    Column("nightly", Integer, nullable=False, server_default="0"),
+    Column("bytes", Integer, nullable=False, server_default="0"),
+    Column("total_bytes", Integer),
+    Column("candidate_id", Integer),  # the one that is fetched, or was
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("error_retryable", Integer),
+    Column("note", Text),
+    Column("track_uid", Text),
+    Column("duplicate_of", Text),  # track uid
+    Column("quality_got", Text),
+    Column("sha256", Text),
+    Column("warnings", Text, nullable=False, server_default="[]"),  # JSON list
+    Column("stage_ms", Text, nullable=False, server_default="{}"),  # JSON object
+    Column("parcel", Text),  # JSON: what the pipeline has worked out so far, to go on after a crash
+    Column("hidden_at", Float),  # taken off the list by a person; kept for reports
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Column("started_at", Float),
+    Column("finished_at", Float),
+    UniqueConstraint("user_id", "idempotency_key"),
+    UniqueConstraint("parent_id", "fingerprint"),
+    Index(None, "status", "priority", "created_at"),
+    Index(None, "created_at"),
+    Index(None, "finished_at"),
+    Index(None, "fingerprint"),
+    Index("ix_downloads_group_uid", "group_uid", sqlite_where=text("group_uid IS NOT NULL")),
+)
+
+download_moves = Table(
+    "download_moves",
+    metadata,
+    _key(),
+    Column("download_id", Integer, _to("downloads.id"), nullable=False, index=True),
+    Column("at", Float, nullable=False),
+    Column("from", Text),
+    Column("to", Text, nullable=False),
+    Column("stage", Text),
+    Column("reason", Text),
+)
+
+download_candidates = Table(
+    "download_candidates",
+    metadata,
+    _key(),
+    _uid(),
+    Column("download_id", Integer, _to("downloads.id"), nullable=False),
+    Column("position", Integer, nullable=False),  # best first
+    Column("provider", Text, nullable=False),
+    Column("key", Text, nullable=False),  # model.download.Candidate.key
+    Column("score", Float, nullable=False),
+    Column("rejected", Text),
+    Column("content", Text, nullable=False),  # JSON, the rest of model.download.Candidate
+    UniqueConstraint("download_id", "key"),
+)
+
+blocked_candidates = Table(  # "not this"
+    "blocked_candidates",
+    metadata,
+    _key(),
+    Column("key", Text, nullable=False),
+    Column("wanted_key", Text, nullable=False),  # for which recording it is wrong; "" for any
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="SET NULL")),
+    Column("at", Float, nullable=False),
+    UniqueConstraint("key", "wanted_key"),
+)
+
+breakers = Table(
+    "breakers",
+    metadata,
+    Column("name", Text, primary_key=True),  # of the provider or service
+    Column("operation", Text, primary_key=True),
+    Column("state", Text, nullable=False),  # closed open half_open
+    Column("failure_count", Integer, nullable=False),
+    Column("opened_at", Float),
+    Column("last_success", Float),
+    Column("last_failure", Float),
+    Column("last_error", Text),
+)
+
+origins = Table(  # where a downloaded track came from
+    "origins",
+    metadata,
+    Column("track_id", Integer, _to("tracks.id"), primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("source", Text),  # who named it
+    Column("url", Text),
+    Column("downloaded_at", Float, nullable=False),
+    Column("sha256", Text),
+    Column("review", Text),  # why a person should look
+    Column("content", Text, nullable=False),  # JSON: quality asked and got, size, stages, what file and catalogue said
+    Index("ix_origins_url", "url", sqlite_where=text("url IS NOT NULL")),
+    Index("ix_origins_review", "review", sqlite_where=text("review IS NOT NULL")),
+)
+
+lookups = Table(  # answers of outside services
+    "lookups",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("answer", Text, nullable=False),  # JSON
+    Column("at", Float, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+watches = Table(  # artists, playlists and feeds whose new tracks are queued
+    "watches",
+    metadata,
+    _key(),
+    _uid(),
+    Column("user_id", Integer, _to("users.id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),  # artist | album | playlist | feed
+    Column("url", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("options", Text, nullable=False),  # JSON, model.download.Options
+    Column("every_s", Integer, nullable=False),
+    Column("most", Integer, nullable=False),  # new tracks queued a check
+    Column("nightly", Integer, nullable=False, server_default="0"),
+    Column("paused", Integer, nullable=False, server_default="0"),
+    Column("seen", Text, nullable=False, server_default="[]"),  # JSON: keys of what was there before
+    Column("checked_at", Float),
+    Column("next_at", Float, nullable=False, index=True),
+    Column("last_error", Text),
+    Column("created_at", Float, nullable=False),
+    UniqueConstraint("user_id", "url"),
+)

@@ -61,12 +61,12 @@ def test_before_a_migration_a_whole_copy_is_kept(tmp_path: Path, monkeypatch: py
     database = Database(tmp_path / "library.db")
     database.prepare()
     uid = Music(database).add("a/1.flac")
-    monkeypatch.setattr(module, "HEAD", "0002")
+    monkeypatch.setattr(module, "HEAD", "9999")
     taken: list[str] = []
     monkeypatch.setattr(steps, "upgrade", lambda connection, revision: taken.append(revision))
     database.prepare()
     (copy,) = tmp_path.glob("library.db.before-*")
-    assert taken == ["0002"]
+    assert taken == ["9999"]
     kept = Database(copy)
     assert Music(kept).uid("a/1.flac") == uid
     assert inconsistencies(kept) == []
@@ -86,7 +86,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pyt
         connection.execute(text("CREATE TABLE plays (nonsense)"))  # type: ignore[attr-defined]
         raise sqlite3.OperationalError("no such thing")
 
-    monkeypatch.setattr(module, "HEAD", "0002")
+    monkeypatch.setattr(module, "HEAD", "9999")
     monkeypatch.setattr(steps, "upgrade", half)
     with pytest.raises(StartFailed, match="no such thing"):
         database.prepare()

@@ -1,7 +1,8 @@
 // @ts-check
 /** Wiring only: makes every part once, hands each what it needs, and lets the page begin. */
 import { io } from './vendor/socket.io.esm.min.js';
-import { ApiError, createApi } from './core/api.js';
+import { ApiError, createApi, streamUrl } from './core/api.js';
+import { reasonOf } from './core/away.js';
 import { createDeeds } from './core/deeds.js';
 import { html } from './core/html.js';
 import { forget, keep, recall } from './core/keep.js';
@@ -18,6 +19,7 @@ import './elements/sb-app.js';
 import './elements/sb-ask-name.js';
 import './elements/sb-confirm.js';
 import './elements/sb-dock.js';
+import './elements/sb-edit-person.js';
 import './elements/sb-edit-tags.js';
 import './elements/sb-letters.js';
 import './elements/sb-list.js';
@@ -42,6 +44,7 @@ import './views/library.js';
 import './views/login.js';
 import './views/nowhere.js';
 import './views/offline.js';
+import './views/people.js';
 import './views/playlist.js';
 import { forgetSearch } from './views/search.js';
 import './views/setup.js';
@@ -98,6 +101,14 @@ const tellPlays = async () => {
   }
 };
 
+/** Why the station will not give a track's file; null when it will. Throws when the station does not answer. @param {string} id */
+const refusal = async (id) => {
+  const answer = await fetch(streamUrl(id), { headers: { Range: 'bytes=0-0' } });
+  if (answer.ok) return null;
+  if (answer.status === 401) { leave(); return { message: 'Please log in again.' }; }
+  return (await answer.json().catch(() => null))?.error ?? {};
+};
+
 const audios = /** @type {HTMLAudioElement[]} */ ([...document.querySelectorAll('audio[data-player]')]);
 const player = new Player({
   store, library, audios, session: navigator.mediaSession,
@@ -105,10 +116,8 @@ const player = new Player({
   notify: (notice) => ui.toast(notice),
   explain: async (id) => {
     try {
-      const answer = await fetch(`/api/stream/${encodeURIComponent(id)}`, { headers: { Range: 'bytes=0-0' } });
-      if (answer.ok) return '';
-      if (answer.status === 401) { leave(); return 'Please log in again.'; }
-      return (await answer.json().catch(() => null))?.error?.message ?? 'Its file is not there now.';
+      const why = await refusal(id);
+      return why ? reasonOf(why) : '';
     } catch {
       return 'unreachable';
     }
@@ -177,7 +186,7 @@ const intents = {
   },
 };
 
-const deeds = createDeeds({ api, store, library, player, ui });
+const deeds = createDeeds({ api, store, library, player, refusal, ui });
 /** @param {string} name @param {any} [data] @param {Event} [event] @param {HTMLElement} [target] */
 const act = (name, data = {}, event = undefined, target = undefined) => {
   for (const deed of listeners.get(name) ?? []) deed(data);

@@ -1,7 +1,9 @@
 // @ts-check
 /** What a listener can do anywhere in the player, by name: the far end of every `data-do` and every shortcut. */
 import * as Q from './queue.js';
+import { reasonOf } from './away.js';
 import { plural } from './format.js';
+import { changesList, edits, ownsList, seesFiles, sharing } from './rights.js';
 import { to } from './router.js';
 
 /** @param {any} error */
@@ -15,9 +17,10 @@ const AT_ONCE = 500; // the most tracks that one press puts into the queue
  * @param {import('./store.js').Store} parts.store
  * @param {ReturnType<import('./library.js').createLibrary>} parts.library
  * @param {import('./player.js').Player} parts.player
+ * @param {(trackId: string) => Promise<any>} parts.refusal why the station will not give a track's file; null when it will
  * @param {any} parts.ui `toast(notice)`, `menu(menu)`, `dialog(name, props)`, `go(hash)`, `overlay(name | null)`
  */
-export const createDeeds = ({ api, store, library, player, ui }) => {
+export const createDeeds = ({ api, store, library, player, refusal, ui }) => {
   /** @param {() => Promise<any>} deed @param {{again?: () => void}} [options] */
   const attempt = async (deed, { again } = {}) => {
     try {
@@ -44,6 +47,26 @@ export const createDeeds = ({ api, store, library, player, ui }) => {
   };
   const present = (/** @type {any[]} */ tracks) => tracks.filter((t) => t.place !== 'missing');
 
+  /** @param {any} data @param {any[]} tracks */
+  const nameOf = ({ kind, id }, tracks) => {
+    const thing = kind === 'album' ? library.album(id) : kind === 'playlist' ? library.thing('playlists', id) : tracks[0];
+    return thing?.title ?? thing?.name ?? 'This';
+  };
+
+  /** Says why nothing of these can be heard now. @param {any[]} tracks all of them missing @param {string} name of what they belong to */
+  const tellAway = async (tracks, name) => {
+    if (!tracks.length) { ui.toast({ message: 'There is nothing to play here yet.' }); return; }
+    const why = await refusal(tracks[0].id);
+    if (!why) { ui.toast({ message: `“${name}” is back. Press play again.`, topic: 'away' }); library.refetch(tracks); return; }
+    const away = why.details?.reason === 'no_answer';
+    const message = tracks.length > 1 && away ? `“${name}” cannot be played: its music folder is away now. It plays again when the folder is back.`
+      : tracks.length > 1 ? `“${name}” cannot be played: its files are not in their music folder now. Put back, they play again.`
+        : `“${name}” cannot be played. ${reasonOf(why)}`;
+    const next = !seesFiles(store.state.user) ? undefined
+      : away ? { words: 'See music folders', run: () => ui.go('#/you/folders') } : { words: 'See missing tracks', run: () => ui.go('#/you/missing') };
+    ui.toast({ tone: 'problem', topic: 'away', message, action: next });
+  };
+
   /** @type {Record<string, (data: any, event?: Event, target?: HTMLElement) => any>} */
   const deeds = {
     /* ---- playing */
@@ -61,8 +84,9 @@ export const createDeeds = ({ api, store, library, player, ui }) => {
 
     /** Plays a whole thing. `kind`, `id`, and perhaps `shuffle` and `from` (a track of it). */
     'play-thing': (data) => attempt(async () => {
-      const tracks = present(await tracksOf(data));
-      if (!tracks.length) { ui.toast({ message: 'There is nothing to play here yet.' }); return; }
+      const all = await tracksOf(data);
+      const tracks = present(all);
+      if (!tracks.length) { await tellAway(all, data.source || all[0]?.title); return; }
       const start = data.from ? Math.max(0, tracks.findIndex((t) => t.id === data.from)) : data.shuffle ? null : 0;
       player.playTracks(tracks, { start, shuffle: Boolean(data.shuffle), source: data.source ?? '' });
     }, { again: () => deeds['play-thing'](data) }),
@@ -75,14 +99,24 @@ export const createDeeds = ({ api, store, library, player, ui }) => {
       player.playTracks(tracks, { start: 0, shuffle: false, source: data.source ?? '' });
     }, { again: () => deeds['play-list'](data) }),
 
+    /** A track that is not there was pressed. */
+    'tell-away': (data) => attempt(async () => {
+      const tracks = await library.tracks([data.id]);
+      await tellAway(tracks, tracks[0]?.title);
+    }),
+
     'play-next': (data) => attempt(async () => {
-      const tracks = present(await tracksOf(data));
+      const all = await tracksOf(data);
+      const tracks = present(all);
+      if (!tracks.length) { await tellAway(all, nameOf(data, all)); return; }
       library.remember('tracks', tracks);
       player.edit((queue) => Q.insertNext(queue, tracks.map((t) => t.id)));
       ui.toast({ message: tracks.length === 1 ? `“${tracks[0].title}” plays next.` : `${plural(tracks.length, 'track')} play next.` });
     }),
     'add-to-queue': (data) => attempt(async () => {
-      const tracks = present(await tracksOf(data));
+      const all = await tracksOf(data);
+      const tracks = present(all);
+      if (!tracks.length) { await tellAway(all, nameOf(data, all)); return; }
       library.remember('tracks', tracks);
       player.edit((queue) => Q.append(queue, tracks.map((t) => t.id)));
       ui.toast({ message: tracks.length === 1 ? `“${tracks[0].title}” is in the queue.` : `${plural(tracks.length, 'track')} added to the queue.`, action: { words: 'Show queue', deed: 'show-queue' } });
@@ -140,21 +174,25 @@ export const createDeeds = ({ api, store, library, player, ui }) => {
       ui.dialog('sb-pick-playlist', { ids: tracks.map((t) => t.id) });
     }),
     'new-playlist': async (data) => {
-      const name = await ui.dialog('sb-ask-name', { title: 'New playlist', label: 'Name', button: 'Make playlist' });
-      if (!name) return;
-      const made = await attempt(() => api.post('/library/playlists', { name, track_ids: data.ids ?? [] }));
+      const given = await ui.dialog('sb-ask-name', { title: 'New playlist', button: 'Make playlist' });
+      if (!given) return;
+      const { name, visibility } = given;
+      const made = await attempt(() => api.post('/library/playlists', { name, visibility, track_ids: data.ids ?? [] }));
       if (!made) return;
       library.remember('playlists', [made]);
       library.refresh('playlists');
       if (data.ids) ui.toast({ message: `Added to “${name}”.`, action: { words: 'Open', run: () => ui.go(to`/playlist/${made.id}`) } });
       else ui.go(to`/playlist/${made.id}`);
     },
-    'rename-playlist': async (data) => {
+    /** Its name, and who hears it. */
+    'edit-playlist': async (data) => {
       const before = library.thing('playlists', data.id);
-      const name = await ui.dialog('sb-ask-name', { title: 'Rename playlist', label: 'Name', value: before?.name ?? '', button: 'Rename' });
-      if (!name || name === before?.name) return;
-      const made = await attempt(() => api.patch(`/library/playlists/${data.id}`, { name }));
-      if (made) { library.remember('playlists', [{ id: data.id, name }]); library.refresh('playlists'); }
+      const given = await ui.dialog('sb-ask-name', { title: 'Name and sharing', value: before?.name, visibility: before?.visibility, button: 'Save' });
+      if (!given) return;
+      const patch = Object.fromEntries(Object.entries(given).filter(([key, value]) => value !== before?.[key]));
+      if (!Object.keys(patch).length) return;
+      const now = await attempt(() => api.patch(`/library/playlists/${data.id}`, patch));
+      if (now) { library.remember('playlists', [now]); library.refresh('playlists'); }
     },
     'delete-playlist': async (data) => {
       const before = library.thing('playlists', data.id);
@@ -194,7 +232,7 @@ export const createDeeds = ({ api, store, library, player, ui }) => {
     'track-menu': (data, event, target) => {
       const track = library.track(data.id);
       if (!track) return;
-      const guest = ['guest', 'child'].includes(store.state.user?.role);
+      const { user } = store.state;
       ui.menu({
         anchor: target, event, title: track.title, subtitle: track.artist, cover: track,
         rating: { id: track.id, value: track.rating ?? 0 },
@@ -208,8 +246,8 @@ export const createDeeds = ({ api, store, library, player, ui }) => {
           ...(track.artists ?? []).filter((/** @type {any} */ a) => a.role === 'artist').slice(0, 3).map((/** @type {any} */ a, /** @type {number} */ i, /** @type {any[]} */ all) => (
             { icon: 'mic-vocal', words: all.length > 1 ? `Go to ${a.name}` : 'Go to artist', href: to`/artist/${a.id}` })),
           ...(data.queue !== undefined ? [{ icon: 'x', words: 'Remove from queue', deed: 'queue-remove', data: { index: data.queue } }] : []),
-          ...(data.playlist !== undefined ? [{ icon: 'x', words: 'Remove from this playlist', deed: 'playlist-remove', data: { index: data.place, playlist: data.playlist } }] : []),
-          ...(guest ? [] : [null,
+          ...(data.playlist !== undefined && changesList(library.thing('playlists', data.playlist), user) ? [{ icon: 'x', words: 'Remove from this playlist', deed: 'playlist-remove', data: { index: data.place, playlist: data.playlist } }] : []),
+          ...(!edits(user) ? [] : [null,
             { icon: 'pencil', words: 'Edit details', deed: 'edit-tags', data: { id: track.id } },
             { icon: 'trash-2', words: 'Move to trash', deed: 'trash', data: { id: track.id }, danger: true }]),
         ],
@@ -232,15 +270,17 @@ export const createDeeds = ({ api, store, library, player, ui }) => {
     },
     'playlist-menu': (data, event, target) => {
       const list = library.thing('playlists', data.id);
+      const own = ownsList(list, store.state.user);
       const of = { kind: 'playlist', id: data.id };
       ui.menu({
-        anchor: target, event, title: list?.name ?? 'Playlist',
+        anchor: target, event, title: list?.name ?? 'Playlist', subtitle: sharing(list, store.state.user).join(' · '),
         items: [
           { icon: 'list-start', words: 'Play next', deed: 'play-next', data: of },
           { icon: 'list-end', words: 'Add to queue', deed: 'add-to-queue', data: of },
-          null,
-          { icon: 'pencil', words: 'Rename', deed: 'rename-playlist', data: of },
-          { icon: 'trash-2', words: 'Delete playlist', deed: 'delete-playlist', data: of, danger: true },
+          { icon: 'list-plus', words: 'Add to another playlist', deed: 'pick-playlist-for', data: of },
+          ...(!own ? [] : [null,
+            { icon: 'pencil', words: 'Name and sharing', deed: 'edit-playlist', data: of },
+            { icon: 'trash-2', words: 'Delete playlist', deed: 'delete-playlist', data: of, danger: true }]),
         ],
       });
     },

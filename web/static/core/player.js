@@ -430,7 +430,7 @@ export class Player {
     this.#failures += 1;
     const title = this.track?.title ?? 'This track';
     this.#notify({
-      tone: 'problem',
+      tone: 'problem', topic: 'unplayable',
       message: `“${title}” cannot be played. ${reason || 'Its file seems to be damaged.'}`,
       action: { words: 'Try again', deed: 'retry-play' },
     });

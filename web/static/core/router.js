@@ -16,6 +16,7 @@ export const ROUTES = [
   ['search', '/search'],
   ['downloads', '/downloads'],
   ['you', '/you'],
+  ['people', '/you/people'],
   ['you', '/you/:part'],
   ['login', '/login'],
   ['setup', '/setup/:code'],
@@ -51,5 +52,6 @@ export const to = (strings, ...values) =>
 /** Which of the five tabs a route belongs to. @param {string} name */
 export const tabOf = (name) => {
   if (['album', 'artist', 'genre', 'playlist', 'favourites', 'library'].includes(name)) return 'library';
+  if (name === 'people') return 'you';
   return ['home', 'search', 'downloads', 'you'].includes(name) ? name : '';
 };

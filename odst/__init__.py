@@ -1,0 +1,1 @@
+"""The downloader: what you want becomes a track in your library."""

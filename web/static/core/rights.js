@@ -1,0 +1,50 @@
+// @ts-check
+/**
+ * Who may do what, so that nothing is offered that the station would refuse. The station decides all the same:
+ * these are the rules of shared/model/person.py and shared/records/playlists.py, seen from here.
+ */
+
+/** @typedef {{username?: string, role?: string, scope?: string} | null | undefined} User as `GET /api/session` tells */
+
+const whole = (/** @type {User} */ user) => (user?.scope ?? 'own') === 'own';
+const grown = (/** @type {User} */ user) => user?.role === 'owner' || user?.role === 'adult';
+
+/** May change people, music folders, and what is gone for ever. @param {User} user */
+export const owns = (user) => user?.role === 'owner' && whole(user);
+/** May see paths and music folders. @param {User} user */
+export const seesFiles = (user) => grown(user) && whole(user);
+/** May edit details, move tracks to the trash, look for new music. @param {User} user */
+export const edits = (user) => grown(user) && whole(user);
+/** May fetch new music. @param {User} user */
+export const adds = (user) => grown(user) && ['own', 'add'].includes(user?.scope ?? 'own');
+/** May change the own account: no device that may only listen or add. @param {User} user */
+export const ownAccount = (user) => Boolean(user) && whole(user);
+
+/** Whether a playlist is the listener's own: named, shared, deleted by nobody else. @param {any} list @param {User} user */
+export const ownsList = (list, user) => Boolean(list?.owner && user && list.owner === user.username);
+/** Whether the listener may add, remove and reorder its tracks. @param {any} list @param {User} user */
+export const changesList = (list, user) => ownsList(list, user) || Boolean(list?.owner && user && list.visibility === 'collaborative');
+
+/** What one can be at a station. @type {[string, string, string][]} role, its name, what it means */
+export const ROLES = [
+  ['owner', 'Owner', 'Everything: people, music folders, the whole library'],
+  ['adult', 'Listener', 'Listens, adds music, corrects details, uses the trash'],
+  ['child', 'Young listener', 'Listens and makes playlists; the library stays as it is'],
+  ['guest', 'Guest', 'The same, for somebody who visits'],
+];
+/** @param {string | undefined} role */
+export const roleName = (role) => ROLES.find(([name]) => name === role)?.[1] ?? '';
+
+/** Who hears a playlist. @type {[string, string, string, string][]} visibility, its name, what it means, icon */
+export const VISIBILITIES = [
+  ['private', 'Only you', 'Nobody else sees it', 'lock'],
+  ['shared', 'Shared', 'Everybody here can listen', 'users'],
+  ['collaborative', 'Made together', 'Everybody here can listen, add and reorder', 'users'],
+];
+
+/** What stands beside a playlist's name: whose it is, and who hears it; nothing beside a private one. @param {any} list @param {User} user @returns {string[]} */
+export const sharing = (list, user) => {
+  if (!list?.owner) return [];
+  const name = list.visibility === 'private' ? '' : VISIBILITIES.find(([one]) => one === list.visibility)?.[1] ?? '';
+  return [ownsList(list, user) ? '' : `by ${list.owner}`, name].filter(Boolean);
+};
