@@ -14,7 +14,7 @@ from shared.model.filepath import to_path
 from shared.model.person import Person
 from shared.model.track import Album, AlbumWhole, Disc, Filters, Page
 from shared.records import folding, revisions, search_index
-from shared.records.pages import Counts, Heard, Listed, Order, Shuffled, Sort, page_ids, parse_sort
+from shared.records.pages import Heard, Lists, Order, Shuffled, Sort, in_pieces
 from shared.records.showing import ARTIST_ARTWORK, show_albums, show_tracks
 from shared.records.tables import (
     album_credits,
@@ -31,7 +31,7 @@ from shared.records.tables import (
 from shared.records.tables import (
     credits as track_credits,
 )
-from shared.records.tracks import ARTIST_ROLES, EVERYTHING, scope_of
+from shared.records.tracks import ARTIST_ROLES, EVERYTHING
 
 # Written out, not bound: only so does SQLite use the indexes of visible albums.
 VISIBLE: ColumnElement[bool] = literal_column("albums.track_count") > literal_column("0")
@@ -114,11 +114,7 @@ def album_id_of(conn: Connection, uid: str) -> int:
 
 
 def album_ids_of(conn: Connection, uids: Sequence[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    every = list(dict.fromkeys(uids))
-    for start in range(0, len(every), 500):
-        found.update((uid, album_id) for uid, album_id in conn.execute(_BY_UID, {"uids": every[start : start + 500]}))
-    return found
+    return in_pieces(conn, _BY_UID, uids)
 
 
 class Albums:
@@ -126,7 +122,14 @@ class Albums:
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
-        self._counts = Counts()
+        self._lists = Lists(
+            database=database,
+            id=albums.c.id,
+            sorts=SORTS,
+            conditions=_conditions,
+            ids_of=album_ids_of,
+            show=show_albums,
+        )
 
     def list(
         self,
@@ -141,31 +144,9 @@ class Albums:
         seed: int | None = None,
     ) -> Page[Album]:
         """A page of albums; `ids` asks for these, in that order, and nothing else. Raises BadInput."""
-        order, name, descending = parse_sort(sort, SORTS)
-        with self._database.read() as conn:
-            revision = revisions.current(conn)
-            if ids is not None:
-                by_uid = album_ids_of(conn, ids)
-                items = show_albums(conn, person, [by_uid[uid] for uid in ids if uid in by_uid])
-                return Page(items=items, next_cursor=None, total=len(items), revision=revision)
-            where = _conditions(conn, person, filters)
-            if where is None:
-                return Page(items=[], next_cursor=None, total=0, revision=revision)
-            counted_by = revision if filters.favourite is not None else revisions.library(conn)
-            listed = Listed("albums", albums.c.id, tuple(where), person.user_id, scope_of(person, filters), counted_by)
-            found, following = page_ids(
-                conn,
-                listed,
-                sort=order,
-                name=name,
-                descending=descending,
-                limit=limit,
-                cursor=cursor,
-                offset=offset,
-                seed=seed,
-            )
-            total = self._counts.total(conn, listed)
-            return Page(items=show_albums(conn, person, found), next_cursor=following, total=total, revision=revision)
+        return self._lists.page(
+            person, filters=filters, sort=sort, limit=limit, cursor=cursor, offset=offset, ids=ids, seed=seed
+        )
 
     def get(self, person: Person, uid: str) -> AlbumWhole:
         """One album with its tracks in their order, and its discs. Raises NotFound."""

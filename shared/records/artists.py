@@ -12,9 +12,9 @@ from shared.database import Database, driver_cursor
 from shared.model.errors import NotFound
 from shared.model.person import Person
 from shared.model.track import Artist, ArtistWhole, Filters, Page
-from shared.records import folding, revisions, search_index
+from shared.records import folding, search_index
 from shared.records.albums import VISIBLE as VISIBLE_ALBUM
-from shared.records.pages import Counts, Heard, Listed, Order, Sort, page_ids, parse_sort
+from shared.records.pages import Heard, Lists, Order, Sort, in_pieces
 from shared.records.showing import show_albums, show_artists
 from shared.records.tables import (
     album_credits,
@@ -28,7 +28,7 @@ from shared.records.tables import (
 from shared.records.tables import (
     credits as track_credits,
 )
-from shared.records.tracks import ARTIST_ROLES, EVERYTHING, scope_of
+from shared.records.tracks import ARTIST_ROLES, EVERYTHING
 
 _VISIBLE = or_(artists.c.track_count > 0, artists.c.album_count > 0)
 MOST_ALBUMS = 2_000  # of one artist in one answer
@@ -81,12 +81,23 @@ def artist_id_of(conn: Connection, uid: str) -> int:
     return int(found)
 
 
+def _artist_ids_of(conn: Connection, uids: Sequence[str]) -> dict[str, int]:
+    return in_pieces(conn, _BY_UID, uids)
+
+
 class Artists:
     """The library's artists: those of a track or an album that is shown."""
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
-        self._counts = Counts()
+        self._lists = Lists(
+            database=database,
+            id=artists.c.id,
+            sorts=SORTS,
+            conditions=_conditions,
+            ids_of=_artist_ids_of,
+            show=show_artists,
+        )
 
     def list(
         self,
@@ -101,38 +112,9 @@ class Artists:
         seed: int | None = None,
     ) -> Page[Artist]:
         """A page of artists; `ids` asks for these, in that order, and nothing else. Raises BadInput."""
-        order, name, descending = parse_sort(sort, SORTS)
-        with self._database.read() as conn:
-            revision = revisions.current(conn)
-            if ids is not None:
-                by_uid: dict[str, int] = {}
-                every = list(dict.fromkeys(ids))
-                for start in range(0, len(every), 500):
-                    by_uid.update(
-                        (uid, one) for uid, one in conn.execute(_BY_UID, {"uids": every[start : start + 500]})
-                    )
-                items = show_artists(conn, person, [by_uid[uid] for uid in ids if uid in by_uid])
-                return Page(items=items, next_cursor=None, total=len(items), revision=revision)
-            where = _conditions(conn, person, filters)
-            if where is None:
-                return Page(items=[], next_cursor=None, total=0, revision=revision)
-            counted_by = revision if filters.favourite is not None else revisions.library(conn)
-            listed = Listed(
-                "artists", artists.c.id, tuple(where), person.user_id, scope_of(person, filters), counted_by
-            )
-            found, following = page_ids(
-                conn,
-                listed,
-                sort=order,
-                name=name,
-                descending=descending,
-                limit=limit,
-                cursor=cursor,
-                offset=offset,
-                seed=seed,
-            )
-            total = self._counts.total(conn, listed)
-            return Page(items=show_artists(conn, person, found), next_cursor=following, total=total, revision=revision)
+        return self._lists.page(
+            person, filters=filters, sort=sort, limit=limit, cursor=cursor, offset=offset, ids=ids, seed=seed
+        )
 
     def get(self, person: Person, uid: str) -> ArtistWhole:
         """One artist with the albums: the own ones first, then those of others that they play on; each the newest

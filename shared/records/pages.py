@@ -13,14 +13,18 @@ import json
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, func, literal, not_, select, tuple_
 from sqlalchemy.types import Float, Integer, Text
 
+from shared.database import Database
 from shared.model.errors import BadInput
+from shared.model.person import Person
+from shared.model.track import Filters, Page
+from shared.records import revisions
 
 MOST_ITEMS = 500
 _MOST_OFFSET = 2**31
@@ -226,6 +230,95 @@ def _shuffle(thing: ColumnElement[int], seed: int) -> ColumnElement[int]:
     one = (thing % (2**31) * a + b) % 2147483647
     two = (thing % (2**31) * c + d) % 2147483629
     return ((one * two) % 2305843009213693951 % 2147483587).label("shuffled").element
+
+
+# ---- a kind's lists ----------------------------------------------------------------------------------------------
+
+Shown = TypeVar("Shown")
+
+
+def scope_of(person: Person, filters: Filters) -> tuple[Any, ...]:
+    """What tells one filtered list from another; a person only where it matters."""
+    given = tuple(
+        (one.name, getattr(filters, one.name)) for one in fields(filters) if getattr(filters, one.name) is not None
+    )
+    return (*given, ("person", person.user_id)) if filters.favourite is not None else given
+
+
+class Lists(Generic[Shown]):
+    """The lists of tracks, albums or artists: narrowed by filters, sorted, page by page.
+
+    conditions  (connection, person, filters) → what must hold of a row; None when nothing can
+    ids_of      public ids → inner ids, of what is shown
+    show        inner ids → what people see, in that order
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        id: ColumnElement[int],
+        sorts: dict[str, Sort],
+        conditions: Callable[[Connection, Person, Filters], Sequence[ColumnElement[bool]] | None],
+        ids_of: Callable[[Connection, Sequence[str]], Mapping[str, int]],
+        show: Callable[[Connection, Person, Sequence[int]], list[Shown]],
+    ) -> None:
+        self._database = database
+        self._id = id
+        self._sorts = sorts
+        self._conditions = conditions
+        self._ids_of = ids_of
+        self._show = show
+        self._counts = Counts()
+
+    def page(
+        self,
+        person: Person,
+        *,
+        filters: Filters,
+        sort: str,
+        limit: int,
+        cursor: str | None,
+        offset: int | None,
+        ids: Sequence[str] | None,
+        seed: int | None,
+    ) -> Page[Shown]:
+        """One page; `ids` asks for these, in that order, and nothing else. Raises BadInput."""
+        order, name, descending = parse_sort(sort, self._sorts)
+        with self._database.read() as conn:
+            revision = revisions.current(conn)
+            if ids is not None:
+                by_uid = self._ids_of(conn, ids)
+                items = self._show(conn, person, [by_uid[uid] for uid in ids if uid in by_uid])
+                return Page(items=items, next_cursor=None, total=len(items), revision=revision)
+            where = self._conditions(conn, person, filters)
+            if where is None:
+                return Page(items=[], next_cursor=None, total=0, revision=revision)
+            counted_by = revision if filters.favourite is not None else revisions.library(conn)
+            kind = str(self._id.table.name)
+            listed = Listed(kind, self._id, tuple(where), person.user_id, scope_of(person, filters), counted_by)
+            found, following = page_ids(
+                conn,
+                listed,
+                sort=order,
+                name=name,
+                descending=descending,
+                limit=limit,
+                cursor=cursor,
+                offset=offset,
+                seed=seed,
+            )
+            items = self._show(conn, person, found)
+            return Page(items=items, next_cursor=following, total=self._counts.total(conn, listed), revision=revision)
+
+
+def in_pieces(conn: Connection, query: Select[Any], uids: Sequence[str]) -> dict[str, int]:
+    """{public id: inner id}, asked for 500 at a time by `query`, which takes `uids`."""
+    found: dict[str, int] = {}
+    every = list(dict.fromkeys(uids))
+    for start in range(0, len(every), 500):
+        found.update((uid, one) for uid, one in conn.execute(query, {"uids": every[start : start + 500]}))
+    return found
 
 
 # ---- cursors -----------------------------------------------------------------------------------------------------

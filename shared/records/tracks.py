@@ -22,7 +22,18 @@ from shared.model.track import AudioFacts, Credit, Filters, Lyrics, Metadata, Pa
 from shared.records import folding, revisions, search_index
 from shared.records.intake import EDITABLE, Intake, edited, make_ready
 from shared.records.moments import shown
-from shared.records.pages import Counts, Heard, Listed, Order, Shuffled, Sort, clamp, page_ids, parse_sort
+from shared.records.pages import (
+    Counts,
+    Heard,
+    Listed,
+    Lists,
+    Order,
+    Shuffled,
+    Sort,
+    clamp,
+    in_pieces,
+    page_ids,
+)
 from shared.records.search_index import Indexing
 from shared.records.settling import Names, Settling, chunks, remember_removed
 from shared.records.showing import show_tracks
@@ -141,11 +152,7 @@ def track_id_of(conn: Connection, uid: str) -> int:
 
 def track_ids_of(conn: Connection, uids: Sequence[str]) -> dict[str, int]:
     """The inner ids of visible tracks; uids that are not there are left out."""
-    found: dict[str, int] = {}
-    every = list(dict.fromkeys(uids))
-    for start in range(0, len(every), 500):
-        found.update((uid, track_id) for uid, track_id in conn.execute(_BY_UID, {"uids": every[start : start + 500]}))
-    return found
+    return in_pieces(conn, _BY_UID, uids)
 
 
 def conditions(conn: Connection, person: Person, filters: Filters) -> list[ColumnElement[bool]] | None:
@@ -194,20 +201,15 @@ def conditions(conn: Connection, person: Person, filters: Filters) -> list[Colum
     return where
 
 
-def scope_of(person: Person, filters: Filters) -> tuple[Any, ...]:
-    """What tells one filtered list from another; a person only where it matters."""
-    given = tuple(
-        (one.name, getattr(filters, one.name)) for one in fields(filters) if getattr(filters, one.name) is not None
-    )
-    return (*given, ("person", person.user_id)) if filters.favourite is not None else given
-
-
 class Tracks:
     """The library's tracks."""
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
-        self._counts = Counts()
+        self._trash_counts = Counts()
+        self._lists = Lists(
+            database=database, id=tracks.c.id, sorts=SORTS, conditions=conditions, ids_of=track_ids_of, show=show_tracks
+        )
         self._letters: dict[tuple[str, str], tuple[int, tuple[Letter, ...]]] = {}
         self._stats: tuple[int, LibraryStats] | None = None
         self._lock = threading.Lock()
@@ -227,31 +229,9 @@ class Tracks:
         seed: int | None = None,
     ) -> Page[Track]:
         """A page of tracks; `ids` asks for these, in that order, and nothing else. Raises BadInput."""
-        order, name, descending = parse_sort(sort, SORTS)
-        with self._database.read() as conn:
-            revision = revisions.current(conn)
-            if ids is not None:
-                by_uid = track_ids_of(conn, ids)
-                items = show_tracks(conn, person, [by_uid[uid] for uid in ids if uid in by_uid])
-                return Page(items=items, next_cursor=None, total=len(items), revision=revision)
-            where = conditions(conn, person, filters)
-            if where is None:
-                return Page(items=[], next_cursor=None, total=0, revision=revision)
-            counted_by = revision if filters.favourite is not None else revisions.library(conn)
-            listed = Listed("tracks", tracks.c.id, tuple(where), person.user_id, scope_of(person, filters), counted_by)
-            found, following = page_ids(
-                conn,
-                listed,
-                sort=order,
-                name=name,
-                descending=descending,
-                limit=limit,
-                cursor=cursor,
-                offset=offset,
-                seed=seed,
-            )
-            total = self._counts.total(conn, listed)
-            return Page(items=show_tracks(conn, person, found), next_cursor=following, total=total, revision=revision)
+        return self._lists.page(
+            person, filters=filters, sort=sort, limit=limit, cursor=cursor, offset=offset, ids=ids, seed=seed
+        )
 
     def get(self, person: Person, uid: str) -> Track:
         """One track. Raises NotFound, also for one in the trash."""
@@ -492,7 +472,7 @@ class Tracks:
             return Page(
                 items=items,
                 next_cursor=following,
-                total=self._counts.total(conn, listed),
+                total=self._trash_counts.total(conn, listed),
                 revision=revisions.current(conn),
             )
 

@@ -15,8 +15,6 @@ import logging
 import os
 import signal
 import socket
-import sys
-import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,6 +24,7 @@ from typing import Any
 
 from shared.serving.admission import SMALL_BODY_BYTES, Admission, Doorkeeper, WsgiApp
 from shared.serving.files import CHUNK_BYTES, ChunkedFile
+from shared.serving.lifecycle import begin, ending, tell_ready
 
 # Names are looked up in real threads: eventlet's own resolver would only cost memory.
 os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
@@ -43,9 +42,6 @@ GATHER_BODY_S = 4.0         # from the end of a request's head to the end of a s
 BODY_BYTES_PER_S = 8192     # this besides
 BODY_S = 30.0               # the same for a long body
 BODY_LIMIT_BYTES = 4 * 1024 * 1024  # of a body, when the application names no limit of its own
-SWITCH_INTERVAL_S = 0.0005  # see gunicorn_server
-STATION_GRACE_S = 2.5
-STOP_LIMIT_S = 4.6
 QUICK_GRACE_S = 1.0
 
 
@@ -57,20 +53,11 @@ def run(
     admission: Admission,
 ) -> int:
     """Serve on `listeners` until told to stop. The process ends here after a stop, threads or not."""
-    try:
-        app = create()
-        station = getattr(app, "extensions", {}).get("station")
-        if station is not None:
-            station.start()
-    except Exception as error:
-        message = getattr(error, "message", None)
-        if not message:
-            log.critical("The station could not start.", exc_info=error)
-        else:
-            sys.stderr.write(f"{message}\n")
+    begun = begin(create)
+    if begun is None:
         return 1
+    app, station = begun
 
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
     stopping = eventlet.Event()
     _hear_signals(stopping)
     body_limit = getattr(app, "config", {}).get("MAX_CONTENT_LENGTH") or BODY_LIMIT_BYTES
@@ -91,29 +78,16 @@ def run(
         )
         for listener in listeners
     ]
-    if on_ready is not None:
-        addresses = [(listener.getsockname()[0], listener.getsockname()[1]) for listener in listeners]
-        threading.Thread(target=on_ready, args=(addresses,), name="ready", daemon=True).start()
+    tell_ready(on_ready, listeners)
     stopping.wait()
 
-    overdue = threading.Timer(STOP_LIMIT_S, os._exit, args=(0,))
-    overdue.daemon = True
-    overdue.start()
-    for listener in listeners:
-        listener.close()
-    with eventlet.Timeout(QUICK_GRACE_S, False):
-        while admission.inside("quick"):
-            eventlet.sleep(0.02)
-    for server in servers:
-        server.kill()
-    try:
-        if station is not None:
-            station.stop(STATION_GRACE_S)
-    except Exception:
-        log.exception("The station did not stop cleanly.")
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)  # green threads with paused players would keep the process
+    with ending(station, listeners):
+        with eventlet.Timeout(QUICK_GRACE_S, False):
+            while admission.inside("quick"):
+                eventlet.sleep(0.02)
+        for server in servers:
+            server.kill()
+    return 0
 
 
 class Hands:

@@ -144,12 +144,15 @@ def test_an_open_player_hears_of_every_change(station: RunningStation, transport
         # A file that appears is seen by the watcher, read by the scan's process, and told by the pulse.
         title = f"New by {transports[0]}"
         make_audio(station.music, f"{title}.flac", seconds=1, tags={"title": title})
-        # Earlier changes may still be told first; what counts is that an event comes after which the track is there.
-        heard = []
-        while title not in [one["title"] for one in station.call("GET", "/api/library/tracks?limit=500")[1]["items"]]:
-            name, told = player.receive(timeout=GUARD_S)
-            heard += [told["revision"]] if name == "library:changed" else []
-        assert heard and heard[-1] > snapshot["revision"]
+        # Earlier changes may still be told first: heard out is this one when the revision that holds it is told.
+        told, holds = snapshot["revision"], None
+        while holds is None or told < holds:
+            name, event = player.receive(timeout=GUARD_S)
+            told = event["revision"] if name == "library:changed" else told
+            if holds is None:
+                _, page = station.call("GET", "/api/library/tracks?limit=500")
+                holds = page["revision"] if title in [track["title"] for track in page["items"]] else None
+        assert holds > snapshot["revision"]
     (station.music / f"{title}.flac").unlink()
 
 
