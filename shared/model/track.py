@@ -160,6 +160,7 @@ class Track:
     play_count: int
     place: str                              # local | cache | cloud | missing
     cover: Cover | None
+    fetched_by: str | None = None           # youtube, soulseek, direct …: it was downloaded; None: it was here already
     path: str | None = None                 # relative to its music folder; only for who may see files
 
 

@@ -21,6 +21,7 @@ from shared.records.tables import (
     artwork,
     files,
     genres,
+    origins,
     places,
     track_genres,
     track_listening,
@@ -71,12 +72,14 @@ _TRACKS = (
         artwork.c.version,
         artwork.c.color,
         files.c.path,
+        origins.c.provider,
     )
     .select_from(
         tracks.outerjoin(files, files.c.track_id == tracks.c.id)
         .outerjoin(albums, albums.c.id == tracks.c.album_id)
         .outerjoin(artwork, artwork.c.id == func.coalesce(albums.c.artwork_id, tracks.c.artwork_id))
         .outerjoin(track_listening, and_(track_listening.c.track_id == tracks.c.id, track_listening.c.user_id == _USER))
+        .outerjoin(origins, origins.c.track_id == tracks.c.id)
     )
     .where(tracks.c.id.in_(_IDS))
 )
@@ -156,6 +159,7 @@ def show_tracks(conn: Connection, person: Person, ids: Sequence[int]) -> list[Tr
         version,
         color,
         path,
+        fetched_by,
     ) in rows:
         its = credited[track_id]
         its.sort(key=_by_rank)
@@ -191,6 +195,7 @@ def show_tracks(conn: Connection, person: Person, ids: Sequence[int]) -> list[Tr
             play_count=play_count or 0,
             place="local" if here else elsewhere.get(track_id, "missing"),
             cover=Cover(version=version, color=color) if version is not None else None,
+            fetched_by=fetched_by,
             path=path if person.sees_files and path is not None else None,
         )
     return [by_id[track_id] for track_id in ids if track_id in by_id]
