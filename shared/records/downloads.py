@@ -142,8 +142,8 @@ _FIELDS: dict[str, Any] = {
 _COLUMNS = (
     "d.uid, d.status, d.stage, d.title, d.artist, d.album, d.cover_url, d.url, d.query, d.source, d.quality, "
     "d.options, d.priority, d.bytes, d.total_bytes, d.attempt, d.error_code, d.error_message, d.error_retryable, "
-    "d.note, d.track_uid, d.duplicate_of, d.quality_got, d.warnings, d.group_uid, u.username, d.not_before, d.created_at, "
-    "d.updated_at, d.finished_at, d.id, d.user_id, d.candidate_id, d.stage_ms"
+    "d.note, d.track_uid, d.duplicate_of, d.quality_got, d.warnings, d.group_uid, u.username, d.not_before, "
+    "d.created_at, d.updated_at, d.finished_at, d.id, d.user_id, d.candidate_id, d.stage_ms"
 )
 _SHOWN = f"SELECT {_COLUMNS} FROM downloads d LEFT JOIN users u ON u.id = d.user_id"
 _ADD = (
@@ -634,8 +634,8 @@ class Downloads:
             rows = driver_cursor(conn).execute(
                 "SELECT d.uid, d.status, d.title, d.artist, d.album, d.url, d.query, d.source, d.quality, "
                 "d.quality_got, d.bytes, d.attempt, d.error_code, d.error_message, d.track_uid, d.duplicate_of, "
-                "u.username, d.created_at, d.finished_at, coalesce(d.started_at, d.created_at), d.stage_ms FROM downloads d "
-                "LEFT JOIN users u ON u.id = d.user_id "
+                "u.username, d.created_at, d.finished_at, coalesce(d.started_at, d.created_at), d.stage_ms "
+                "FROM downloads d LEFT JOIN users u ON u.id = d.user_id "
                 f"WHERE d.status IN ({_in(OVER)}) AND d.finished_at >= ? AND d.finished_at < ?{mine} "
                 "ORDER BY d.finished_at LIMIT ?",
                 (since or 0.0, 1e12 if until is None else until, *values, limit),
