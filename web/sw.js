@@ -2,13 +2,14 @@
  * Keeps the player's shell, and the covers looked at last, so that it opens at once and without the station.
  * Music and everything else under /api goes straight to the station, always.
  */
-const VERSION = /* version */'018cb79748ef'/* end */;
+const VERSION = /* version */'07cf24897005'/* end */;
 const FILES = /* files */[
   '/',
   '/manifest.webmanifest',
   '/static/app.css',
   '/static/app.js',
   '/static/core/api.js',
+  '/static/core/away.js',
   '/static/core/collection.js',
   '/static/core/colour.js',
   '/static/core/deeds.js',
@@ -22,8 +23,10 @@ const FILES = /* files */[
   '/static/core/listening.js',
   '/static/core/live.js',
   '/static/core/lyrics.js',
+  '/static/core/people.js',
   '/static/core/player.js',
   '/static/core/queue.js',
+  '/static/core/rights.js',
   '/static/core/room.js',
   '/static/core/router.js',
   '/static/core/store.js',
@@ -36,6 +39,7 @@ const FILES = /* files */[
   '/static/elements/sb-ask-name.js',
   '/static/elements/sb-confirm.js',
   '/static/elements/sb-dock.js',
+  '/static/elements/sb-edit-person.js',
   '/static/elements/sb-edit-tags.js',
   '/static/elements/sb-letters.js',
   '/static/elements/sb-list.js',
@@ -69,6 +73,7 @@ const FILES = /* files */[
   '/static/views/nowhere.js',
   '/static/views/offline.js',
   '/static/views/parts.js',
+  '/static/views/people.js',
   '/static/views/playlist.js',
   '/static/views/search.js',
   '/static/views/setup.js',

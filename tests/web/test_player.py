@@ -5,97 +5,30 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.web.browsing import (
+    DESKTOP,
+    HEARD,
+    KEPT_THAT_SHOULD_NOT_BE,
+    NAMELESS,
+    PAGES,
+    PHONE,
+    PLAYING,
+    SOURCE,
+    TELL_VIOLATIONS,
+    TOO_WIDE,
+    play_first_album,
+    until,
+)
+
 sync_api = pytest.importorskip("playwright.sync_api")
 
-CHROMIUM = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium") or "/usr/bin/chromium"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
-             "--autoplay-policy=no-user-gesture-required"]
-DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 ROOT = Path(__file__).resolve().parents[2]
-
-# The element that is heard, and where it is.
-PLAYING = "[...document.querySelectorAll('audio')].find((a) => !a.paused)"
-HEARD = f"({PLAYING}?.currentTime ?? -1)"
-SOURCE = f"({PLAYING}?.src ?? '')"
-
-# What only a browser can be asked.
-TELL_VIOLATIONS = """addEventListener('securitypolicyviolation',
-    (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`))"""
-TOO_WIDE = "[document.documentElement, document.querySelector('main')].map((el) => el.scrollWidth - el.clientWidth)"
-NAMELESS = """[...document.querySelectorAll('main a[href], main button')]
-    .filter((el) => el.offsetParent && !el.textContent.trim() && !el.getAttribute('aria-label'))
-    .map((el) => el.outerHTML.slice(0, 80))"""
-KEPT_THAT_SHOULD_NOT_BE = """caches.keys().then(async (names) => {
-    const kept = [];
-    for (const name of names) kept.push(...await (await caches.open(name)).keys());
-    return kept.map((one) => new URL(one.url).pathname).filter((path) => /^\\/api\\/(?!covers)/.test(path));
-})"""
-PAGES = ["/", "/library/albums", "/library/artists", "/library/tracks", "/library/genres", "/library/playlists",
-         "/favourites", "/search?q=b", "/downloads", "/you", "/you/folders", "/you/missing", "/you/trash",
-         "/you/addresses", "/you/password", "/no/such/page"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def open_player(browser: Any, station: Any) -> Iterator[Callable[..., Any]]:
-    """Opens the player, logged in unless told otherwise; at the end nothing may have been complained of."""
-    contexts: list[Any] = []
-    complaints: list[str] = []
-
-    def complain(message: Any) -> None:
-        # A picture that is not there is an everyday answer; the browser logs it all the same.
-        if message.type == "error" and "Failed to load resource" not in message.text:
-            complaints.append(message.text)
-
-    def opened(path: str = "/", *, size: dict[str, int] = DESKTOP, logged_in: bool = True, **more: Any) -> Any:
-        context = browser.new_context(viewport=size, **more)
-        contexts.append(context)
-        context.set_default_timeout(10_000)
-        if logged_in:
-            context.add_cookies([{"name": "soundsible_session", "value": station.login(), "url": station.url,
-                                  "httpOnly": True, "sameSite": "Lax"}])
-        page = context.new_page()
-        page.on("console", complain)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(station.url + path)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-def until(page: Any, expression: str, timeout_s: float = 10) -> None:
-    """Waits for `expression` (Playwright's own waiting evaluates text in the page, which its policy forbids)."""
-    deadline = time.monotonic() + timeout_s
-    while not page.evaluate(expression):
-        assert time.monotonic() < deadline, f"never came true: {expression}"
-        page.wait_for_timeout(30)
-
-
-def play_first_album(page: Any) -> list[str]:
-    """Opens an album from the library and plays it; its titles in order."""
-    page.goto(page.url.split("#")[0] + "#/library/albums")
-    page.locator("sb-list .card:not(.to-come) .card-link").first.click()
-    page.locator(".hero .button-main").click()
-    until(page, f"{HEARD} > 0")
-    return [text.strip() for text in page.locator("view-album .row-play").evaluate_all(
-        "rows => rows.map((row) => row.getAttribute('title'))")]
 
 
 def test_the_rules_of_the_player_hold_in_node() -> None:

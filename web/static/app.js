@@ -103,7 +103,7 @@ const tellPlays = async () => {
 
 /** Why the station will not give a track's file; null when it will. Throws when the station does not answer. @param {string} id */
 const refusal = async (id) => {
-  const answer = await fetch(streamUrl(id), { headers: { Range: 'bytes=0-0' } });
+  const answer = await fetch(streamUrl(id), { headers: { Range: 'bytes=0-0' } }).catch(() => { throw new ApiError(0, 'unreachable', 'The station does not answer.'); });
   if (answer.ok) return null;
   if (answer.status === 401) { leave(); return { message: 'Please log in again.' }; }
   return (await answer.json().catch(() => null))?.error ?? {};

@@ -5,8 +5,8 @@ import { plural } from './format.js';
 /** The station's answer to a stream that cannot begin, for a listener. @param {any} error of the answer: `{code, message, details?}` */
 export const reasonOf = (error) => {
   if (error?.code !== 'track_missing') return error?.message || 'Its file is not there now.';
-  if (error.details?.reason === 'no_answer') return 'Its music folder is away now. It plays again when the folder is back.';
-  if (error.details?.reason === 'not_there') return 'Its file is no longer in its music folder. Put back, it plays again.';
+  if (error.details?.reason === 'no_answer') return 'Its music folder is away now.';
+  if (error.details?.reason === 'not_there') return 'Its file is no longer in its music folder.';
   return error.message || 'Its file is not there now.';
 };
 

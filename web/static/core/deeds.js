@@ -47,24 +47,33 @@ export const createDeeds = ({ api, store, library, player, refusal, ui }) => {
   };
   const present = (/** @type {any[]} */ tracks) => tracks.filter((t) => t.place !== 'missing');
 
-  /** @param {any} data @param {any[]} tracks */
-  const nameOf = ({ kind, id }, tracks) => {
-    const thing = kind === 'album' ? library.album(id) : kind === 'playlist' ? library.thing('playlists', id) : tracks[0];
-    return thing?.title ?? thing?.name ?? 'This';
+  /**
+   * Those of `tracks` that can be heard. When none can, it is said why, and what to do about it.
+   * @param {any[]} tracks @param {string} name of what they belong to @returns {Promise<any[]>}
+   */
+  const audible = async (tracks, name) => {
+    const here = present(tracks);
+    if (here.length) return here;
+    if (!tracks.length) { ui.toast({ message: 'There is nothing to play here yet.' }); return []; }
+    const why = await refusal(tracks[0].id);
+    if (!why) { // it came back since this was asked for
+      const back = tracks.map((t) => ({ ...t, place: 'local' }));
+      library.remember('tracks', back);
+      library.nudge();
+      return back;
+    }
+    const away = why.details?.reason === 'no_answer';
+    const [words, page] = away ? ['See folders', '#/you/folders'] : ['See missing', '#/you/missing'];
+    ui.toast({ tone: 'problem', topic: 'away', message: `“${name}” cannot be played. ${reasonOf(why)}`,
+      action: seesFiles(store.state.user) ? { words, run: () => ui.go(page) } : undefined });
+    return [];
   };
 
-  /** Says why nothing of these can be heard now. @param {any[]} tracks all of them missing @param {string} name of what they belong to */
-  const tellAway = async (tracks, name) => {
-    if (!tracks.length) { ui.toast({ message: 'There is nothing to play here yet.' }); return; }
-    const why = await refusal(tracks[0].id);
-    if (!why) { ui.toast({ message: `“${name}” is back. Press play again.`, topic: 'away' }); library.refetch(tracks); return; }
-    const away = why.details?.reason === 'no_answer';
-    const message = tracks.length > 1 && away ? `“${name}” cannot be played: its music folder is away now. It plays again when the folder is back.`
-      : tracks.length > 1 ? `“${name}” cannot be played: its files are not in their music folder now. Put back, they play again.`
-        : `“${name}” cannot be played. ${reasonOf(why)}`;
-    const next = !seesFiles(store.state.user) ? undefined
-      : away ? { words: 'See music folders', run: () => ui.go('#/you/folders') } : { words: 'See missing tracks', run: () => ui.go('#/you/missing') };
-    ui.toast({ tone: 'problem', topic: 'away', message, action: next });
+  /** @param {any} data as of `tracksOf` */
+  const audibleOf = async (data) => {
+    const tracks = await tracksOf(data);
+    const thing = data.kind === 'album' ? library.album(data.id) : data.kind === 'playlist' ? library.thing('playlists', data.id) : null;
+    return audible(tracks, thing?.title ?? thing?.name ?? (data.source || tracks[0]?.title));
   };
 
   /** @type {Record<string, (data: any, event?: Event, target?: HTMLElement) => any>} */
@@ -84,9 +93,8 @@ export const createDeeds = ({ api, store, library, player, refusal, ui }) => {
 
     /** Plays a whole thing. `kind`, `id`, and perhaps `shuffle` and `from` (a track of it). */
     'play-thing': (data) => attempt(async () => {
-      const all = await tracksOf(data);
-      const tracks = present(all);
-      if (!tracks.length) { await tellAway(all, data.source || all[0]?.title); return; }
+      const tracks = await audibleOf(data);
+      if (!tracks.length) return;
       const start = data.from ? Math.max(0, tracks.findIndex((t) => t.id === data.from)) : data.shuffle ? null : 0;
       player.playTracks(tracks, { start, shuffle: Boolean(data.shuffle), source: data.source ?? '' });
     }, { again: () => deeds['play-thing'](data) }),
@@ -95,28 +103,23 @@ export const createDeeds = ({ api, store, library, player, refusal, ui }) => {
     'play-list': (data) => attempt(async () => {
       const shuffle = Boolean(data.shuffle);
       const query = shuffle ? { ...data.query, sort: 'random', seed: Math.floor(Math.random() * 1e6) } : data.query;
-      const tracks = present(await library.some('tracks', { ...query, offset: shuffle ? 0 : data.index, limit: AT_ONCE }));
+      const tracks = await audible(await library.some('tracks', { ...query, offset: shuffle ? 0 : data.index, limit: AT_ONCE }), data.source || 'This');
       player.playTracks(tracks, { start: 0, shuffle: false, source: data.source ?? '' });
     }, { again: () => deeds['play-list'](data) }),
 
-    /** A track that is not there was pressed. */
-    'tell-away': (data) => attempt(async () => {
-      const tracks = await library.tracks([data.id]);
-      await tellAway(tracks, tracks[0]?.title);
-    }),
+    /** A track that was not there is wanted. Answers whether it can be heard after all; if not, it is said why. */
+    'seek-missing': (data) => attempt(async () => (await audibleOf({ kind: 'track', id: data.id })).length > 0),
 
     'play-next': (data) => attempt(async () => {
-      const all = await tracksOf(data);
-      const tracks = present(all);
-      if (!tracks.length) { await tellAway(all, nameOf(data, all)); return; }
+      const tracks = await audibleOf(data);
+      if (!tracks.length) return;
       library.remember('tracks', tracks);
       player.edit((queue) => Q.insertNext(queue, tracks.map((t) => t.id)));
       ui.toast({ message: tracks.length === 1 ? `“${tracks[0].title}” plays next.` : `${plural(tracks.length, 'track')} play next.` });
     }),
     'add-to-queue': (data) => attempt(async () => {
-      const all = await tracksOf(data);
-      const tracks = present(all);
-      if (!tracks.length) { await tellAway(all, nameOf(data, all)); return; }
+      const tracks = await audibleOf(data);
+      if (!tracks.length) return;
       library.remember('tracks', tracks);
       player.edit((queue) => Q.append(queue, tracks.map((t) => t.id)));
       ui.toast({ message: tracks.length === 1 ? `“${tracks[0].title}” is in the queue.` : `${plural(tracks.length, 'track')} added to the queue.`, action: { words: 'Show queue', deed: 'show-queue' } });

@@ -128,13 +128,6 @@ export const createLibrary = ({ api, store }) => {
       tell({ [kind]: { added: [], changed: [...things[kind].keys()], removed: [] } });
     },
 
-    /** Asks anew for tracks that may have come back. @param {any[]} tracks */
-    async refetch(tracks) {
-      const ids = tracks.slice(0, BATCH).map((t) => t.id);
-      await fetchMany('tracks', ids).catch(() => {});
-      tell({ tracks: { added: [], changed: ids, removed: [] } });
-    },
-
     /** Whoever shows anything looks again. */
     nudge() { tell({ arrived: true }); },
 

@@ -25,16 +25,6 @@ export const ownsList = (list, user) => Boolean(list?.owner && user && list.owne
 /** Whether the listener may add, remove and reorder its tracks. @param {any} list @param {User} user */
 export const changesList = (list, user) => ownsList(list, user) || Boolean(list?.owner && user && list.visibility === 'collaborative');
 
-/** What one can be at a station. @type {[string, string, string][]} role, its name, what it means */
-export const ROLES = [
-  ['owner', 'Owner', 'Everything: people, music folders, the whole library'],
-  ['adult', 'Listener', 'Listens, adds music, corrects details, uses the trash'],
-  ['child', 'Young listener', 'Listens and makes playlists; the library stays as it is'],
-  ['guest', 'Guest', 'The same, for somebody who visits'],
-];
-/** @param {string | undefined} role */
-export const roleName = (role) => ROLES.find(([name]) => name === role)?.[1] ?? '';
-
 /** Who hears a playlist. @type {[string, string, string, string][]} visibility, its name, what it means, icon */
 export const VISIBILITIES = [
   ['private', 'Only you', 'Nobody else sees it', 'lock'],

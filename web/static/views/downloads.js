@@ -3,6 +3,7 @@
 import { html } from '../core/html.js';
 import { empty, icon } from './parts.js';
 import { ago, size } from '../core/format.js';
+import { adds, seesFiles } from '../core/rights.js';
 import { room } from '../core/room.js';
 import { View } from './view.js';
 
@@ -27,14 +28,14 @@ class Downloads extends View {
       <header class="page-head"><h1>Downloads</h1></header>
       ${this.failure && !downloads.length ? this.problem() : !downloads.length ? empty({ icon: 'download', title: this.here ? 'Nothing on its way' : 'Music comes from your folders',
         text: this.here ? 'What you ask for shows up here while it comes in, and then in your library.' : 'This station does not fetch music from elsewhere. Files copied into its music folders appear in the library by themselves.',
-        actions: html`<a class="button button-main" href="#/you/folders">See your music folders</a>` })
+        actions: seesFiles(room.store.state.user) ? html`<a class="button button-main" href="#/you/folders">See your music folders</a>` : '' })
       : html`<ul class="downloads">${downloads.map((/** @type {any} */ d) => html`<li class="download" data-key="${d.id}">
           <span class="cover cover-list">${icon(d.status === 'completed' ? 'check' : d.status === 'failed' ? 'circle-alert' : 'download')}</span>
           <div class="download-words"><p class="download-title">${d.title ?? d.query ?? d.url ?? 'Something'}</p>
             <p class="quiet">${[d.artist, STATES[d.status] ?? d.status, d.progress?.bytes ? size(d.progress.bytes) : '', ago(d.updated_at)].filter(Boolean).join(' · ')}</p>
             ${d.error ? html`<p class="wrong">${d.error.message}</p>` : ''}
             ${d.progress?.percent && d.status !== 'completed' ? html`<progress max="100" value="${Math.round(d.progress.percent)}"></progress>` : ''}</div>
-          ${d.status === 'failed' ? html`<button class="button button-small" data-do="download-again" data-id="${d.id}">Try again</button>` : ''}
+          ${d.status === 'failed' && adds(room.store.state.user) ? html`<button class="button button-small" data-do="download-again" data-id="${d.id}">Try again</button>` : ''}
         </li>`)}</ul>`}
     </div>`;
   }

@@ -2,7 +2,9 @@
 /** Home: where one left off, what is new, what is loved. */
 import { html } from '../core/html.js';
 import { albumCard, cardToCome, cover, empty, icon, shelf, tintOf } from './parts.js';
+import { awayLine } from '../core/away.js';
 import { greeting, plural } from '../core/format.js';
+import { owns, seesFiles } from '../core/rights.js';
 import { room } from '../core/room.js';
 import { View } from './view.js';
 
@@ -12,7 +14,11 @@ export const albumsOf = (tracks) => [...new Set(tracks.map((t) => t.album_id).fi
 /** What home showed last, so that coming back shows it at once. @type {any} */
 let last = null;
 let seed = Math.floor(Math.random() * 1e6);
-export const forgetHome = () => { last = null; seed += 1; };
+/** The line about music folders that are away. */
+let away = '';
+/** How often folders are looked at while home is shown: a drive that was just plugged in is wanted back soon. */
+const LOOK_MS = { there: 20000, away: 3000 };
+export const forgetHome = () => { last = null; away = ''; seed += 1; };
 
 class Home extends View {
   /** @type {any} */ stats = null;
@@ -20,11 +26,31 @@ class Home extends View {
     this.named('');
     this.deeds['other-albums'] = () => { seed += 1; this.ask(); };
     this.follow(room.store, 'scan', 'stats');
-    this.deeds['play-track'] = ({ id }) => room.act('play-thing', { kind: 'favourites', from: id, source: 'Favourites' });
+    this.deeds['play-track'] = (data) => this.ifHere(data, ({ id }) => room.act('play-thing', { kind: 'favourites', from: id, source: 'Favourites' }));
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer;
+    const soon = () => {
+      timer = setTimeout(async () => {
+        if (!document.hidden && room.store.state.reachable) await this.#lookAtFolders();
+        if (this.isConnected) soon();
+      }, away ? LOOK_MS.away : LOOK_MS.there);
+    };
+    soon();
+    this.until(() => clearTimeout(timer));
+  }
+
+  /** Whether a music folder is away. Costs the station nothing; who may not see folders is told of none. */
+  async #lookAtFolders() {
+    if (!seesFiles(room.store.state.user)) return;
+    const line = awayLine((await room.api.get('/health').catch(() => null))?.storage);
+    if (line === away) return;
+    away = line;
+    this.update();
   }
 
   async fetch() {
     const { library, api } = room;
+    this.#lookAtFolders();
     const [played, added, most, loved, chance, stats] = await Promise.all([
       library.some('tracks', { sort: '-played', limit: 80 }),
       library.some('albums', { sort: '-added', limit: 20 }),
@@ -57,7 +83,7 @@ class Home extends View {
     if (last && !last.total) {
       return html`<div class="page"><header class="page-head"><h1>${hello}</h1></header>${scan
         ? empty({ icon: 'audio-lines', title: 'Your music is coming in', text: scan.found ? `${plural(scan.read ?? 0, 'file')} of ${plural(scan.found, 'file').replace(/ files?$/, '')} read so far.` : 'Looking through your folders.' })
-        : empty({ icon: 'folder-plus', title: 'Your music will live here', text: 'Name a folder with music in it. Nothing in it is changed or moved.', actions: html`<a class="button button-main" href="#/you/folders">Choose a folder</a>` })}</div>`;
+        : empty({ icon: 'folder-plus', title: 'Your music will live here', ...(owns(state.user) ? { text: 'Name a folder with music in it. Nothing in it is changed or moved.', actions: html`<a class="button button-main" href="#/you/folders">Choose a folder</a>` } : { text: 'As soon as the station’s owner adds some, it shows up here.' }) })}</div>`;
     }
     const cards = (/** @type {string[] | undefined} */ ids) => (ids ? ids.map((id) => room.library.album(id)).filter(Boolean).map((/** @type {any} */ a) => albumCard(a)) : [0, 1, 2, 3, 4, 5, 6, 7].map(cardToCome));
     this.shelves = { 'Recently played': cards(last?.played), 'Recently added': cards(last?.added), 'Most played': cards(last?.most), 'Rediscover': cards(last?.chance) };
@@ -65,6 +91,7 @@ class Home extends View {
     const { track } = room.player;
     return html`<div class="page page-home">
       <header class="page-head"><h1>${hello}</h1></header>
+      ${away ? html`<p class="away-line quiet" data-key="away" role="status">${icon('unplug')}<span>${away}</span><a class="link-button" href="#/you/folders">See folders</a></p>` : ''}
       ${track && track.place !== 'missing' && state.status !== 'playing' ? html`<section class="resume" aria-label="Go on listening" data-css="--tint:${tintOf(track)}"><button class="resume-cover" data-do="open-now" aria-label="Open now playing">${cover(track, { size: 300 })}</button>
         <div class="resume-words"><p class="quiet">Go on listening</p><p class="resume-title" title="${track.title}">${track.title}</p><p class="quiet resume-artist">${track.artist}</p></div>
         <button class="play-button" data-do="toggle" aria-label="Go on">${icon('play', 'filled')}</button></section>` : ''}

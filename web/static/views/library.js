@@ -5,6 +5,7 @@ import { albumCard, artistCard, cardToCome, empty, icon, playlistCard, rowToCome
 import { colourOf } from '../core/colour.js';
 import { plural } from '../core/format.js';
 import { keep, recall } from '../core/keep.js';
+import { edits, owns } from '../core/rights.js';
 import { room } from '../core/room.js';
 import { to } from '../core/router.js';
 import { View } from './view.js';
@@ -96,7 +97,8 @@ class LibraryView extends View {
 
   #nothing() {
     if (this.tab === 'playlists') return empty({ icon: 'list-music', title: 'No playlists yet', text: 'A playlist gathers tracks from anywhere in your library. Make one, then add to it from any track’s menu.', actions: html`<button class="button button-main" data-do="new-playlist">Make a playlist</button>` });
-    if (this.tab === 'genres') return empty({ icon: 'tag', title: 'No genres here', text: 'Genres come from the files’ own tags. “Edit details” in a track’s menu adds them.' });
+    if (this.tab === 'genres') return empty({ icon: 'tag', title: 'No genres here', text: `Genres come from the files’ own tags.${edits(room.store.state.user) ? ' “Edit details” in a track’s menu adds them.' : ''}` });
+    if (!owns(room.store.state.user)) return empty({ icon: 'music', title: 'Nothing here yet', text: 'As soon as the station’s owner adds music, it shows up here.' });
     return empty({ icon: 'folder-plus', title: 'Nothing here yet', text: 'Name a folder with music in it, and it will show up here.', actions: html`<a class="button button-main" href="#/you/folders">Choose a folder</a>` });
   }
 

@@ -4,6 +4,7 @@ import { html, flag } from '../core/html.js';
 import { coverUrl } from '../core/api.js';
 import { colourOf } from '../core/colour.js';
 import { clock, initial, plural } from '../core/format.js';
+import { sharing } from '../core/rights.js';
 import { to } from '../core/router.js';
 import { room } from '../core/room.js';
 
@@ -73,7 +74,7 @@ export const playlistCard = (list) => html`
       <span class="cover cover-list" data-css="--tint:${colourOf(list.name)}">${icon('list-music')}</span>
       <span class="card-title">${list.name}</span>
     </a>
-    <p class="card-sub">${plural(list.track_count ?? 0, 'track')}</p>
+    <p class="card-sub" title="${sharing(list, room.store.state.user).join(' · ')}">${[...sharing(list, room.store.state.user).slice(0, 1), plural(list.track_count ?? 0, 'track')].join(' · ')}</p>
     ${list.track_count ? html`<button class="card-play" data-do="play-thing" data-kind="playlist" data-id="${list.id}" data-source="${list.name}" aria-label="Play ${list.name}">${icon('play', 'filled')}</button>` : ''}
   </article>`;
 
@@ -124,6 +125,9 @@ export const empty = ({ icon: name, title, text = '', actions = '' }) => html`
     ${actions ? html`<div class="empty-actions">${actions}</div>` : ''}
   </section>`;
 
+/** This page is for others. @param {string} text */
+export const notForYou = (text) => empty({ icon: 'lock', title: 'Not with this account', text, actions: html`<a class="button" href="#/you">Back</a>` });
+
 /** Something could not be shown. `again` is the deed of the button. @param {any} error @param {string} [again] */
 export const problem = (error, again = 'again') => empty({
   icon: error?.unreachable ? 'wifi-off' : 'circle-alert',
@@ -133,6 +137,11 @@ export const problem = (error, again = 'again') => empty({
     ? html`<a class="button" href="#/library">Go to your library</a>`
     : html`<button class="button" data-do="${again}">Try again</button>`,
 });
+
+/** One of a few, each with what it means. @param {{name: string, legend: string, chosen: string, options: string[][], told?: boolean}} choice options: value, name, meaning; `told`: the heading says it already */
+export const choices = ({ name, legend, chosen, options, told = false }) => html`
+  <fieldset class="choices"><legend class="${told ? 'sr-only' : ''}">${legend}</legend>${options.map(([value, words, meaning]) => html`
+    <label class="choice"><input type="radio" name="${name}" value="${value}" ${flag('checked', value === chosen)}><span><span>${words}</span><span class="quiet">${meaning}</span></span></label>`)}</fieldset>`;
 
 /** The two main things to do with something. @param {{kind: string, id: string, source: string, more?: any}} thing */
 export const playButtons = ({ kind, id, source, more = '' }) => html`

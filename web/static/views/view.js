@@ -16,16 +16,18 @@ export class View extends Element {
     this.until(room.library.watch((/** @type {any} */ changes) => this.changed(changes)));
     this.until(room.store.watch(['reachable'], ({ reachable }) => { if (reachable && this.failure) this.ask(); }));
     this.deeds.again = () => this.ask();
-    this.deeds['play-row'] = (data) => {
-      const track = room.library.track(data.id);
-      if (track?.place !== 'missing') { this.playRow(data); return; }
-      room.ui.toast({ tone: 'problem', message: `The file of “${track.title}” is not there now.`, action: { words: 'See missing tracks', run: () => room.ui.go('#/you/missing') } });
-    };
+    this.deeds['play-row'] = (data) => this.ifHere(data, (wanted) => this.playRow(wanted));
     this.opened();
     this.ask();
   }
 
   opened() {}
+  /** Does `deed` unless the track of `data` is missing, and says why then. @param {DOMStringMap} data @param {(data: any) => any} deed */
+  async ifHere(data, deed) {
+    const wanted = { ...data }; // the row may stand for another track by the time the station has answered
+    const missing = room.library.track(wanted.id)?.place === 'missing';
+    if (!missing || await room.act('seek-missing', { id: wanted.id })) deed(wanted);
+  }
   /** Fetches what is shown. */
   async fetch() {}
   /** A row was pressed. @param {any} _data @returns {any} */

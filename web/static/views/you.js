@@ -1,9 +1,11 @@
 // @ts-check
 /** You: the account, how the player behaves, and the care of the library. */
 import { flag, html } from '../core/html.js';
-import { cover, empty, icon } from './parts.js';
+import { cover, empty, icon, notForYou } from './parts.js';
 import { ago, count, plural, size, span } from '../core/format.js';
 import { words } from '../core/deeds.js';
+import { roleName } from '../core/people.js';
+import { edits, ownAccount, owns, seesFiles } from '../core/rights.js';
 import { room } from '../core/room.js';
 import { View } from './view.js';
 
@@ -13,6 +15,13 @@ const TITLES = { folders: 'Music folders', missing: 'Missing tracks', trash: 'Tr
 const ROOT_STATES = { online: 'There', offline: 'Does not answer', empty: 'Suddenly empty', absent: 'Not there now', hanging: 'Does not answer' };
 /** @type {Record<string, string>} */
 const PHASES = { walk: 'Looking through the folders', read: 'Reading tags', settle: 'Putting it in order', hash: 'Checking every byte' };
+
+/** Parts that are not for everybody. @type {Record<string, [(user: any) => boolean, string]>} */
+const RIGHTS = {
+  folders: [seesFiles, 'Who looks after the station sees its music folders.'], missing: [edits, 'Who looks after the library sees what is missing.'],
+  bad: [edits, 'Who looks after the library sees these files.'], trash: [edits, 'Who looks after the library empties its trash.'],
+  password: [ownAccount, 'This device may listen, and leaves the account as it is.'],
+};
 
 /** Why a file cannot be read, in words. @type {Record<string, string>} */
 const REASONS = {
@@ -44,8 +53,12 @@ class You extends View {
     this.on(this, 'submit', (event) => { event.preventDefault(); this.#submit(event.target); });
   }
 
+  /** Why this part is not for who is here; '' when it is. */
+  get closed() { const [may, why] = RIGHTS[this.page] ?? []; return may && !may(room.store.state.user) ? why ?? '' : ''; }
+
   async fetch() {
     const { api } = room;
+    if (this.closed) return;
     if (this.page === 'folders') this.data = (await api.get('/library/roots')).items;
     else if (this.page === 'trash') { const answer = await api.get('/library/trash', { limit: 200 }); this.data = answer.items; room.library.remember('tracks', []); }
     else if (this.page === 'missing') this.data = await api.get('/library/tracks', { place: 'missing', sort: 'artist', limit: 200 });
@@ -113,18 +126,19 @@ class You extends View {
 
   render() {
     if (!this.page) return this.#main();
-    const inside = this.failure ? this.problem() : this.page === 'password' ? this.#password() : this.data === null ? '' : this.#part();
+    const inside = this.closed ? notForYou(this.closed) : this.failure ? this.problem() : this.page === 'password' ? this.#password() : this.data === null ? '' : this.#part();
     return html`<div class="page page-narrow"><a class="back" href="#/you">${icon('chevron-left')} You</a><header class="page-head"><h1>${TITLES[this.page] ?? 'You'}</h1></header>${inside}</div>`;
   }
 
   #part() {
+    const { user } = room.store.state;
     if (this.page === 'folders') {
       return html`<p class="lead">The station reads these folders and keeps up with them. It changes nothing in them by itself.</p>
         <ul class="things">${this.data.map((/** @type {any} */ r) => html`<li class="thing" data-key="${r.path}">${icon('folder')}<div class="thing-words"><p class="path" title="${r.path}">${r.path}</p><p class="quiet"><span class="state state-${r.state}">${ROOT_STATES[r.state] ?? r.state}</span> · ${plural(r.track_count ?? 0, 'track')}${r.note ? ` · ${r.note}` : ''}</p></div>
-          <button class="icon-button" data-do="root-remove" data-path="${r.path}" aria-label="Stop looking in ${r.path}" title="Stop looking there">${icon('x')}</button></li>`)}</ul>
-        ${this.data.length ? '' : empty({ icon: 'folder-plus', title: 'No folder yet', text: 'Add the folder that holds your music.' })}
+          ${owns(user) ? html`<button class="icon-button" data-do="root-remove" data-path="${r.path}" aria-label="Stop looking in ${r.path}" title="Stop looking there">${icon('x')}</button>` : ''}</li>`)}</ul>
+        ${this.data.length ? '' : empty({ icon: 'folder-plus', title: 'No folder yet', text: owns(user) ? 'Add the folder that holds your music.' : 'The station’s owner adds the folder that holds the music.' })}
         ${room.store.state.scan?.state === 'running' ? this.#scan() : ''}
-        <form class="inline-form" data-form="root"><label class="field"><span>Add a folder on the station’s own disk</span><input name="path" placeholder="/home/you/Music" autocomplete="off" spellcheck="false"></label><button class="button button-main" ${flag('disabled', this.busy)}>${icon('plus')} Add</button></form>
+        ${owns(user) ? html`<form class="inline-form" data-form="root"><label class="field"><span>Add a folder on the station’s own disk</span><input name="path" placeholder="/home/you/Music" autocomplete="off" spellcheck="false"></label><button class="button button-main" ${flag('disabled', this.busy)}>${icon('plus')} Add</button></form>` : this.data.length ? html`<p class="quiet">The station’s owner adds and removes folders.</p>` : ''}
         ${this.wrong ? html`<p class="wrong" role="alert">${this.wrong}</p>` : ''}`;
     }
     if (this.page === 'trash') {
@@ -137,7 +151,7 @@ class You extends View {
       return html`<p class="lead">Their files are not there now: moved away, or on a drive that is not plugged in. They come back by themselves.</p>
         <ul class="things">${this.data.items.map((/** @type {any} */ t) => html`<li class="thing" data-key="${t.id}">${cover(t, { size: 128 })}<div class="thing-words"><p class="thing-title" title="${t.title}">${t.title}</p><p class="quiet path" title="${t.path ?? ''}">${t.artist}${t.path ? ` · ${t.path}` : ''}</p></div></li>`)}</ul>
         ${this.data.total > this.data.items.length ? html`<p class="quiet">and ${count(this.data.total - this.data.items.length)} more</p>` : ''}
-        <div class="actions"><button class="button" data-do="scan">${icon('refresh-cw')} Look again</button><button class="button button-danger" data-do="purge-missing">Remove all ${count(this.data.total)} for ever</button></div>`;
+        <div class="actions"><button class="button" data-do="scan">${icon('refresh-cw')} Look again</button>${owns(user) ? html`<button class="button button-danger" data-do="purge-missing">Remove all ${count(this.data.total)} for ever</button>` : ''}</div>`;
     }
     if (this.page === 'bad') {
       const bad = (this.data.scan ?? this.data).bad ?? [];
@@ -175,8 +189,7 @@ class You extends View {
     const { user, theme, levelling, saver, stats, scan, updateReady } = room.store.state;
     const link = (/** @type {string} */ href, /** @type {string} */ symbol, /** @type {string} */ name, /** @type {any} */ note = '') => html`<a class="setting setting-link" href="${href}">${icon(symbol)}<span class="setting-words">${name}</span><span class="quiet">${note}</span>${icon('chevron-right', 'chevron')}</a>`;
     const bad = scan?.bad?.length ?? 0;
-    const role = /** @type {Record<string, string>} */ ({ owner: 'Owner of this station', adult: 'Listener', child: 'Young listener', guest: 'Guest' })[user?.role] ?? '';
-    const keeper = !['guest', 'child'].includes(user?.role);
+    const role = user?.role === 'owner' ? 'Owner of this station' : roleName(user?.role);
     return html`<div class="page page-narrow">
       <header class="you-head"><span class="avatar" aria-hidden="true">${(user?.username ?? '?').slice(0, 1).toUpperCase()}</span><div><h1>${user?.username ?? ''}</h1><p class="quiet">${role}</p></div></header>
       ${updateReady ? html`<div class="calm-note">${icon('sparkles')}<span>A newer player is ready.</span><button class="link-button" data-do="reload">Use it</button></div>` : ''}
@@ -188,7 +201,7 @@ class You extends View {
       </section>
       <section class="group" aria-label="Library"><h2 class="section-title">Library</h2>
         ${stats ? html`<p class="facts">${[plural(stats.tracks, 'track'), plural(stats.albums, 'album'), plural(stats.artists, 'artist'), span(stats.duration_ms), size(stats.size_bytes)].join(' · ')}</p>` : ''}
-        ${keeper ? html`${this.#scan()}
+        ${edits(user) ? html`${this.#scan()}
         ${link('#/you/folders', 'folder', 'Music folders')}
         ${link('#/you/missing', 'file-question-mark', 'Missing tracks', stats?.missing ? count(stats.missing) : '')}
         ${bad ? link('#/you/bad', 'circle-alert', 'Files that cannot be read', count(bad)) : ''}
@@ -196,7 +209,8 @@ class You extends View {
       </section>
       <section class="group" aria-label="Account"><h2 class="section-title">Account</h2>
         ${link('#/you/addresses', 'wifi', 'On other devices')}
-        ${link('#/you/password', 'lock', 'Change password')}
+        ${ownAccount(user) ? link('#/you/password', 'lock', 'Change password') : ''}
+        ${owns(user) ? link('#/you/people', 'users-round', 'People') : ''}
         <button class="setting setting-link" data-do="log-out">${icon('log-out')}<span class="setting-words">Log out</span></button>
       </section>
       <footer class="about quiet"><p>Soundsible${this.data?.version ? ` ${this.data.version}` : ''}</p><p>A framework for personal media. What you keep in it is yours to answer for.</p></footer>

@@ -1,0 +1,147 @@
+"""The people of a station: an owner looks after them, and nobody is offered what the station would refuse."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.model.person import ROLES, SCOPES, Person
+from tests.web.browsing import NAMELESS, PAGES, PHONE, TOO_WIDE
+
+sync_api = pytest.importorskip("playwright.sync_api")
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def person(station: Any) -> Iterator[Callable[[str], str]]:
+    """A new person of a role; answers a token of theirs."""
+    made: list[str] = []
+
+    def make(role: str) -> str:
+        name, password = f"the {role}", "a password of theirs"
+        status, user = station.call("POST", "/api/users", {"username": name, "password": password, "role": role})
+        assert status == 201
+        made.append(user["id"])
+        _, session = station.call("POST", "/api/session", {"username": name, "password": password}, token="")
+        return str(session["token"])
+
+    yield make
+    for identity in made:
+        station.call("DELETE", f"/api/users/{identity}")
+
+
+def may_log_in(station: Any, username: str, password: str) -> bool:
+    return bool(station.call("POST", "/api/session", {"username": username, "password": password}, token="")[0] == 200)
+
+
+def test_the_rules_in_the_player_are_those_of_the_station() -> None:
+    if shutil.which("node") is None:
+        pytest.skip("node is not installed")
+    people = [{"username": "ben", "role": role, "scope": scope} for role in ROLES for scope in SCOPES]
+    script = f"""import('{(ROOT / "web/static/core/rights.js").as_uri()}').then((r) => console.log(JSON.stringify(
+        {json.dumps(people)}.map((one) => [r.owns(one), r.seesFiles(one), r.edits(one), r.adds(one)]))))"""
+    told = subprocess.run(["node", "-e", script], capture_output=True, text=True, timeout=30, check=True)
+    stations = [Person(user_id=1, id="u", username=one["username"], role=one["role"], scope=one["scope"])
+                for one in people]
+    assert json.loads(told.stdout) == [[one.owns, one.sees_files, one.edits, one.adds] for one in stations]
+
+
+def test_an_owner_lets_somebody_in_and_out_again(open_player: Callable[..., Any], station: Any) -> None:
+    page = open_player("/#/you")
+    page.get_by_role("link", name="People").click()
+    page.get_by_role("button", name="Add a person").click()
+    page.get_by_label("Name to log in with").fill("Clara <3")
+    page.get_by_label("First password").fill("too short")
+    page.get_by_role("radio", name="Young listener").check()
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_text("needs ten characters").wait_for()
+    sync_api.expect(page.get_by_role("radio", name="Young listener")).to_be_checked()  # what was chosen stays
+    page.get_by_label("First password").fill("ten letters or so")
+    page.get_by_role("button", name="Add", exact=True).click()
+    row = page.locator("view-people .thing", has_text="Clara <3")
+    sync_api.expect(row).to_contain_text("Young listener")
+    assert may_log_in(station, "Clara <3", "ten letters or so")
+
+    def choose(item: str) -> None:
+        row.get_by_role("button", name="More for Clara").click()
+        page.get_by_role("menuitem", name=item).click()
+
+    page.get_by_role("button", name="Add a person").click()
+    page.get_by_label("Name to log in with").fill("clara <3")
+    page.get_by_label("First password").fill("ten letters or so")
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_role("alert").filter(has_text="taken").wait_for()
+    page.get_by_role("button", name="Cancel").click()
+
+    choose("Change what they may do")
+    page.get_by_role("radio", name="Listener", exact=False).nth(0).check()
+    page.get_by_role("button", name="Save").click()
+    sync_api.expect(row).not_to_contain_text("Young")
+    choose("Set a new password")
+    page.get_by_label("New password", exact=True).fill("quite another one")
+    page.get_by_role("button", name="Set password").click()
+    page.get_by_text("has a new password").wait_for()
+    assert may_log_in(station, "Clara <3", "quite another one")
+    assert not may_log_in(station, "Clara <3", "ten letters or so")
+    choose("Change name")
+    page.get_by_label("Name to log in with").fill("Klara")
+    page.get_by_role("button", name="Save").click()
+    row = page.locator("view-people .thing", has_text="Klara")
+    sync_api.expect(row).to_contain_text("Listener")
+    row.get_by_role("button", name="More for Klara").click()
+    page.get_by_role("menuitem", name="Remove").click()
+    page.get_by_role("button", name="Remove for ever").click()
+    sync_api.expect(row).to_have_count(0)
+    assert not may_log_in(station, "Klara", "quite another one")
+
+
+def test_nobody_locks_themselves_out(open_player: Callable[..., Any], station: Any) -> None:
+    page = open_player("/#/you/people")
+    page.get_by_role("button", name=f"More for {station.owner_name}").click()
+    page.get_by_role("menuitem", name="Change name").wait_for()
+    names = page.get_by_role("menuitem").all_inner_texts()
+    assert [one.strip() for one in names] == ["Change name", "Change password"]
+
+
+@pytest.mark.parametrize("role", ["adult", "child"])
+def test_nobody_is_offered_what_the_station_refuses(
+        open_player: Callable[..., Any], person: Callable[[str], str], role: str) -> None:
+    refused: list[str] = []
+    page = open_player("/", size=PHONE, token=person(role))
+    page.on("response", lambda answer: refused.append(answer.url) if answer.status == 403 else None)
+    for path in PAGES:
+        page.evaluate("path => { location.hash = path; }", path)
+        page.locator("main h1, main h2").first.wait_for(state="attached")
+        page.wait_for_timeout(80)
+        assert page.evaluate(TOO_WIDE) == [0, 0], f"{path} is wider than its screen"
+        assert page.evaluate(NAMELESS) == []
+    assert refused == []
+
+    def seen(path: str, text: str) -> bool:
+        page.evaluate("path => { location.hash = path; }", path)
+        page.locator("main h1").first.wait_for()
+        page.wait_for_timeout(200)
+        return bool(page.locator("main").get_by_text(text).count())
+
+    cares = role == "adult"
+    assert not seen("/you", "People")
+    assert seen("/you", "Look now") is cares
+    assert seen("/you", "Music folders") is cares
+    assert seen("/you/people", "Only an owner")
+    assert seen("/you/folders", "Not with this account") is not cares
+    assert seen("/you/trash", "Not with this account") is not cares
+    assert seen("/you/folders", "adds and removes folders") is cares
+    page.evaluate("location.hash = '/you/folders'")
+    assert page.locator("form[data-form=root], [data-do=root-remove]").count() == 0
+    page.evaluate("location.hash = '/library/tracks'")
+    page.locator("sb-list .row:not(.to-come) .row-menu").first.click(force=True)
+    page.get_by_role("menuitem", name="Play next").wait_for()
+    assert page.get_by_role("menuitem", name="Edit details").count() == int(cares)
+    assert page.get_by_role("menuitem", name="Move to trash").count() == int(cares)
