@@ -145,3 +145,18 @@ def test_nobody_is_offered_what_the_station_refuses(
     page.get_by_role("menuitem", name="Play next").wait_for()
     assert page.get_by_role("menuitem", name="Edit details").count() == int(cares)
     assert page.get_by_role("menuitem", name="Move to trash").count() == int(cares)
+
+
+def test_another_name_and_role_are_known_when_the_listener_comes_back(
+        open_player: Callable[..., Any], station: Any, person: Callable[[str], str]) -> None:
+    token = person("child")
+    _, made = station.call("POST", "/api/library/playlists", {"name": "Mine all the same"}, token=token)
+    page = open_player("/#/you", token=token)
+    page.locator("view-you h1").wait_for()
+    identity = page.evaluate("fetch('/api/session').then((answer) => answer.json()).then(({ user }) => user.id)")
+    station.call("PATCH", f"/api/users/{identity}", {"username": "Benno", "role": "adult"})
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    sync_api.expect(page.locator("view-you h1")).to_have_text("Benno")
+    page.get_by_role("button", name="Look now").wait_for()
+    page.evaluate("id => { location.hash = `/playlist/${id}`; }", made["id"])
+    page.get_by_role("button", name="Name and sharing").wait_for()

@@ -361,6 +361,18 @@ addEventListener('popstate', () => {
   if (store.state.overlay && !history.state?.overlay) store.set({ overlay: null });
   else if (history.state?.overlay && player.entry) store.set({ overlay: history.state.overlay });
 });
+/** The listener is back, or the line is: what changed meanwhile, at the station and about oneself. */
+const catchUp = () => {
+  if (!store.state.user) return;
+  sync.check();
+  // Another name or role may have come from an owner of the station; what is offered goes by it.
+  api.get('/session').then(({ user }) => {
+    const before = store.state.user;
+    if (!before || before.id !== user.id || ['username', 'role', 'scope'].every((one) => before[one] === user[one])) return;
+    store.set({ user });
+    library.refresh('playlists');
+  }, () => {});
+};
 addEventListener('hashchange', () => {
   const route = parse(location.hash);
   app()?.leave(stand());
@@ -369,10 +381,10 @@ addEventListener('hashchange', () => {
 });
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) keepQueue();
-  else if (store.state.user) { sync.check(); tellPlays(); }
+  else if (store.state.user) { catchUp(); tellPlays(); }
 });
-addEventListener('online', () => { if (store.state.user) { sync.check(); tellPlays(); } else begin(); });
-store.watch(['live'], ({ live: on }) => { if (on && store.state.user) sync.check(); });
+addEventListener('online', () => { if (store.state.user) { catchUp(); tellPlays(); } else begin(); });
+store.watch(['live'], ({ live: on }) => { if (on) catchUp(); });
 
 /* ---- begin ------------------------------------------------------------------------------------------ */
 

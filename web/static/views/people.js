@@ -14,7 +14,6 @@ class People extends View {
 
   opened() {
     this.named('People');
-    this.follow(room.store, 'user');
     this.deeds['person-menu'] = ({ id }, event, anchor) => this.#menu(this.#person(id), event, anchor);
     this.deeds['person-new'] = () => this.#ask('new');
     for (const ask of ['name', 'role', 'password']) this.until(room.intents.on(`person-${ask}`, ({ id }) => this.#ask(ask, this.#person(id))));
@@ -52,7 +51,10 @@ class People extends View {
     const now = await room.ui.dialog('sb-edit-person', { ask, person });
     if (!now) return;
     const { user } = room.store.state;
-    if (now.id === user?.id) room.store.set({ user: { ...user, username: now.username } });
+    if (now.id === user?.id && now.username !== user.username) {
+      room.store.set({ user: { ...user, username: now.username } });
+      room.library.refresh('playlists'); // they carry their owner's name
+    }
     const told = { new: `${now.username} can log in now.`, name: `The new name is ${now.username}.`, role: `${now.username} is now: ${roleName(now.role)}.`, password: `${now.username} has a new password.` };
     room.ui.toast({ message: /** @type {any} */ (told)[ask] });
     this.ask();

@@ -12,7 +12,7 @@ export class View extends Element {
 
   connected() {
     this.route = room.store.state.route;
-    this.follow(room.store, 'queue', 'status');
+    this.follow(room.store, 'queue', 'status', 'user');
     this.until(room.library.watch((/** @type {any} */ changes) => this.changed(changes)));
     this.until(room.store.watch(['reachable'], ({ reachable }) => { if (reachable && this.failure) this.ask(); }));
     this.deeds.again = () => this.ask();
