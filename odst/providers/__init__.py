@@ -1,0 +1,1 @@
+"""Those who fetch: YouTube and its like, Soulseek, and plain links."""
