@@ -67,7 +67,7 @@ def transcode(path: str, target: str, *, format: str, bitrate_kbps: Kbps = 128,
     with opened(path) as sound:
         source = sound.stream.codec_context
         channels = min(2, source.layout.nb_channels or 2)
-        rate = 48000 if format == "opus" else _rate_for(source.sample_rate)
+        rate = 48000 if format == "opus" else rate_for(source.sample_rate)
         # A little more than the encoder takes for one channel would be refused.
         kbps = max(least, min(most if channels == 2 else most * 3 // 5, int(bitrate_kbps)))
         growing = _Growing(target)
@@ -97,7 +97,7 @@ def transcode(path: str, target: str, *, format: str, bitrate_kbps: Kbps = 128,
             "errors": sound.errors}
 
 
-def _rate_for(source: int) -> int:
+def rate_for(source: int) -> int:
     """The rate to encode at: the source's own, a whole part of it, or CD's."""
     if source in _RATES:
         return source

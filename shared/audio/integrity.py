@@ -8,7 +8,8 @@ from typing import Any
 from shared.audio import tags
 from shared.audio.decoding import opened
 from shared.model.errors import UnreadableFile
-from shared.model.track import LOSSLESS
+from shared.model.track import LOSSLESS, Reading
+from shared.model.units import Milliseconds
 
 
 def sha256(path: str) -> str:
@@ -28,12 +29,11 @@ def flac_md5_fits(path: str) -> bool | None:
     reading = tags.read(path)
     if reading.audio_md5 is None or reading.facts.format != "flac" or not reading.facts.bit_depth:
         return None
-    width = (reading.facts.bit_depth + 7) // 8
     digest = hashlib.md5(usedforsecurity=False)
     with opened(path) as sound:
         try:
             for frame in sound.frames():
-                digest.update(_as_flac_hashes(frame, reading.facts.bit_depth, width))
+                digest.update(as_flac_hashes(frame, frame.to_ndarray(), reading.facts.bit_depth))
         except UnreadableFile as error:
             if error.reason != "damaged":
                 raise
@@ -41,11 +41,14 @@ def flac_md5_fits(path: str) -> bool | None:
         return sound.errors == 0 and digest.hexdigest() == reading.audio_md5
 
 
-def _as_flac_hashes(frame: Any, bits: int, width: int) -> bytes:
-    """Interleaved little-endian samples of `width` bytes; FFmpeg keeps them at the upper end of 16 or 32 bits."""
+def as_flac_hashes(frame: Any, samples: Any, bits: int) -> bytes:
+    """The `samples` of a frame as FLAC's checksum counts them: interleaved, little-endian, in whole bytes.
+
+    FFmpeg keeps `bits` of them at the upper end of 16 or 32.
+    """
     import numpy as np
 
-    samples = frame.to_ndarray()
+    width = (bits + 7) // 8
     if frame.format.is_planar:
         samples = samples.T
     samples = np.ascontiguousarray(samples).reshape(-1)
@@ -53,7 +56,17 @@ def _as_flac_hashes(frame: Any, bits: int, width: int) -> bytes:
     if bits == whole:
         return bytes(samples.astype(samples.dtype.newbyteorder("<"), copy=False).data)
     shifted = (samples >> (whole - bits)).astype(samples.dtype.newbyteorder("<"))
-    return shifted.view(np.uint8).reshape(-1, samples.dtype.itemsize)[:, :width].tobytes()
+    return bytes(shifted.view(np.uint8).reshape(-1, samples.dtype.itemsize)[:, :width].tobytes())
+
+
+def check_length(reading: Reading, duration_ms: Milliseconds) -> None:
+    """Raises UnreadableFile when much less was decoded than the file's header promises."""
+    promised = reading.facts.duration_ms
+    # A lossy header may guess; a lossless one counts.
+    least = promised * (0.999 if reading.facts.format in LOSSLESS else 0.9) - 500
+    if duration_ms < least:
+        raise UnreadableFile(f"{promised / 1000:.1f} s are promised, {duration_ms / 1000:.1f} s are there.",
+                             reason="truncated")
 
 
 def decode_whole(path: str) -> dict[str, Any]:
@@ -76,11 +89,6 @@ def decode_whole(path: str) -> dict[str, Any]:
                 loudest = max(loudest, most / (1.0 if data.dtype.kind == "f" else float(np.iinfo(data.dtype).max)))
         errors = sound.errors
     duration_ms = samples * 1000 // rate if rate else 0
-    promised = reading.facts.duration_ms
-    # A lossy header may guess; a lossless one counts.
-    least = promised * (0.999 if reading.facts.format in LOSSLESS else 0.9) - 500
-    if duration_ms < least:
-        raise UnreadableFile(f"{promised / 1000:.1f} s are promised, {duration_ms / 1000:.1f} s are there.",
-                             reason="truncated")
+    check_length(reading, duration_ms)
     return {"duration_ms": duration_ms, "sample_rate_hz": rate, "channels": channels, "errors": errors,
             "silent": loudest < 1e-4}
