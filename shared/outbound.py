@@ -334,7 +334,9 @@ def failure_of(error: BaseException, host: str) -> Failure:
     for one in chain:
         if isinstance(one, Failure):
             return one
-    if any(isinstance(one, requests.Timeout | TimeoutError | urllib3.exceptions.TimeoutError) for one in chain):
+    # urllib3 calls a connection that was refused a time-out as well.
+    if any(isinstance(one, requests.Timeout | TimeoutError | urllib3.exceptions.TimeoutError)
+           and not isinstance(one, urllib3.exceptions.NewConnectionError) for one in chain):
         return Failure("timed_out", f"{host} does not answer in time.")
     if any(isinstance(one, ssl.SSLError | requests.exceptions.SSLError) for one in chain):
         return Failure("refused", f"A safe connection to {host} is not possible: its certificate or its TLS is wrong.")

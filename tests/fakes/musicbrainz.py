@@ -147,6 +147,7 @@ class FakeMusicBrainz(Answering):
         elif entity == "release":
             found_r = _ranked(query, self.releases, lambda one: {
                 "release": one.title, "artist": _phrase(one.artists), "reid": one.id, "rgid": one.group_id,
+                "arid": " ".join(mbid("artist", _name(name)) for name in one.artists), "status": one.status,
                 "": f"{one.title} {_phrase(one.artists)}"})
             inner = "".join(self._release(one, score=score) for one, score in found_r[:limit])
         elif entity == "release-group":

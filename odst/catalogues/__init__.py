@@ -1,0 +1,1 @@
+"""Catalogues: they say what music there is and fetch none of it. Each implements `shared.ports.Catalogue`."""
