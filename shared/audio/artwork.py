@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from shared.audio import tags
 from shared.model.errors import UnreadableFile
-from shared.model.units import MIB
+from shared.model.units import MIB, Bytes
 
 SIZES = (64, 128, 200, 300, 512, 800, 1200)     # pixels, the longer side
 QUALITY = 82
@@ -126,6 +126,24 @@ def render(source: bytes, sizes: Iterable[int], folder: str, stem: str = "") -> 
         _write(files[size], out.getbuffer())
         written += out.getbuffer().nbytes
     return {"files": files, "width": width, "height": height, "bytes": written, "color": _muted(image)}
+
+
+def for_embedding(source: bytes, *, longest: int = 1200, limit_bytes: Bytes = 500_000) -> bytes:
+    """`source` as a JPEG of at most `longest` pixels and `limit_bytes`; the very same bytes when it is one already.
+
+    Raises UnreadableFile as `render` does.
+    """
+    image, width, height = _decoded(source, longest)
+    if len(source) <= limit_bytes and max(width, height) <= longest and source[:3] == b"\xff\xd8\xff":
+        return source
+    image.thumbnail((longest, longest), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    while True:
+        for quality in (90, 82, 74):
+            out = io.BytesIO()
+            image.save(out, "JPEG", quality=quality, optimize=True)
+            if out.tell() <= limit_bytes:
+                return out.getvalue()
+        image = image.resize((max(1, image.width * 3 // 4), max(1, image.height * 3 // 4)), Image.Resampling.LANCZOS)
 
 
 def color(source: bytes) -> str:

@@ -14,10 +14,19 @@ from mutagen import id3
 from mutagen.apev2 import BINARY, APENoHeaderError, APEv2, APEValue
 from mutagen.asf import ASF, ASFByteArrayAttribute
 from mutagen.flac import FLAC, Picture
-from mutagen.mp4 import MP4, MP4Cover
+from mutagen.mp4 import MP4, MP4Cover, MP4FreeForm
 
 from shared.audio import blocks, mp4
 from shared.audio.fields import CANONICAL
+
+
+# What ID3 and MP4 call the fields that they have no own place for; by Picard's names, which others know as well.
+DESCRIBED = {
+    "MUSICBRAINZ_TRACKID": "MusicBrainz Track Id", "MUSICBRAINZ_ALBUMID": "MusicBrainz Album Id",
+    "MUSICBRAINZ_RELEASEGROUPID": "MusicBrainz Release Group Id", "MUSICBRAINZ_ARTISTID": "MusicBrainz Artist Id",
+    "MUSICBRAINZ_ALBUMARTISTID": "MusicBrainz Album Artist Id",
+}
+_RECORDING = "http://musicbrainz.org"       # the owner of ID3's UFID that is a recording's MBID
 
 
 class Pen(Protocol):
@@ -78,14 +87,19 @@ class Id3Pen:
             for value in values:
                 self._tags.add(id3.COMM(encoding=self._encoding(value), lang="eng", desc="", text=value))
         elif name == "MUSICBRAINZ_TRACKID":
-            self._tags.delall("UFID:http://musicbrainz.org")
+            self._tags.delall(f"UFID:{_RECORDING}")
+            for value in values[:1]:
+                self._tags.add(id3.UFID(owner=_RECORDING, data=value.encode("ascii", "replace")))
+            return
         frame_id = self._names.get(name)
         if frame_id is None:
+            if values and name not in ("LYRICS", "COMMENT"):
+                self._tags.add(id3.TXXX(encoding=self._encoding(*values), desc=DESCRIBED.get(name, name), text=values))
             return
         for other in ("TDRC", "TYER", "TDAT") if name == "DATE" else (frame_id,):
             self._tags.delall(other)
         if values:
-            if frame_id == "TYER":
+            if frame_id in ("TYER", "TORY"):
                 values = [value[:4] for value in values]
             self._tags.add(id3.Frames[frame_id](encoding=self._encoding(*values), text=values))
 
@@ -171,8 +185,12 @@ class Mp4Pen:
         for key in [key for key in tags if key.startswith("----:")
                     and CANONICAL.get(key.rpartition(":")[2].upper()) == name]:
             del tags[key]
-        key = {"TRACKNUMBER": "trkn", "DISCNUMBER": "disk"}.get(name) or self._names.get(name)
+        key = {"TRACKNUMBER": "trkn", "DISCNUMBER": "disk", "BPM": "tmpo", "COMPILATION": "cpil"}.get(
+            name) or self._names.get(name)
         if key is None:
+            if values:
+                tags[f"----:com.apple.iTunes:{DESCRIBED.get(name, name)}"] = [
+                    MP4FreeForm(value.encode("utf-8")) for value in values]
             return
         tags.pop(key, None)
         if name == "GENRE":
@@ -182,6 +200,10 @@ class Mp4Pen:
         if key in ("trkn", "disk"):
             number, _, total = values[0].partition("/")
             tags[key] = [(min(int(number), 65535), min(int(total or 0), 65535))]
+        elif key == "tmpo":
+            tags[key] = [min(round(float(values[0])), 65535)]
+        elif key == "cpil":
+            tags[key] = values[0] == "1"
         else:
             tags[key] = values
 
@@ -237,7 +259,12 @@ class AsfPen:
 
     _NAMES = {"TITLE": "Title", "ARTIST": "Author", "ALBUM": "WM/AlbumTitle", "ALBUMARTIST": "WM/AlbumArtist",
               "TRACKNUMBER": "WM/TrackNumber", "DISCNUMBER": "WM/PartOfSet", "DATE": "WM/Year", "GENRE": "WM/Genre",
-              "LYRICS": "WM/Lyrics"}
+              "LYRICS": "WM/Lyrics", "COMMENT": "Description", "ISRC": "WM/ISRC", "BPM": "WM/BeatsPerMinute",
+              "COMPOSER": "WM/Composer", "CONDUCTOR": "WM/Conductor", "LYRICIST": "WM/Writer",
+              "COMPILATION": "WM/IsCompilation", "DISCSUBTITLE": "WM/SetSubTitle",
+              "ORIGINALDATE": "WM/OriginalReleaseTime", "TITLESORT": "WM/TitleSortOrder",
+              "ALBUMSORT": "WM/AlbumSortOrder", "ARTISTSORT": "WM/ArtistSortOrder",
+              "ALBUMARTISTSORT": "WM/AlbumArtistSortOrder"}
 
     def __init__(self, path: str) -> None:
         self._file = ASF(path)
@@ -246,7 +273,7 @@ class AsfPen:
         return [str(value) for key, value in self._file.tags if CANONICAL.get(key.upper()) == name]
 
     def set(self, name: str, values: list[str]) -> None:
-        for key in {key for key, _ in self._file.tags if CANONICAL.get(key.upper()) == name and key != "Description"}:
+        for key in {key for key, _ in self._file.tags if CANONICAL.get(key.upper()) == name}:
             del self._file.tags[key]
         if values:
             self._file.tags[self._NAMES.get(name, name)] = values
