@@ -218,8 +218,8 @@ _APART = re.compile(r"\s+[-~|•·/:]+\s+|\s*\|\s*|\s+//\s+|\s*;\s+|:\s+")
 _FEATURED = re.compile(r"(?:^| )(?:feat|ft|featuring|featured|vs|presents|pres) (.+)$")
 _FEATURED_MARK = re.compile(r"^(?:feat|ft|featuring|with|w|avec|con|mit|prod by|prod|and) (.+)$")
 _FROM_MARK = re.compile(r"^(?:from|theme from|music from|taken from|bonus|aus|de la pelicula|soundtrack|ost) ")
-_NAMES = re.compile(r"\s*(?:,|;|\s/\s|&|\+|×|•|\||\bx\b|\band\b|\bund\b|\by\b|\bet\b|\bfeat\b\.?|\bft\b\.?|\bfeaturing\b|"
-                    r"\bwith\b|\bvs\b\.?|\bpresents\b)\s*", re.IGNORECASE)
+_NAMES = re.compile(r"\s*(?:,|;|\s/\s|&|\+|×|•|\||\bx\b|\band\b|\bund\b|\by\b|\bet\b|\bfeat\b\.?|\bft\b\.?|"
+                    r"\bfeaturing\b|\bwith\b|\bvs\b\.?|\bpresents\b)\s*", re.IGNORECASE)
 _TRACK_NUMBER = re.compile(
     r"^\s*(?:(?:\d[-.])?(?:0\d|[1-3]\d|[a-h]\d|[1-4]\d\d)\s+(?![-._)\s])"
     r"|[(\[]?(?:(?:cd|disc|disk)?\s*\d{1,2}\s*[-.x]\s*(?=\d))?(?:\d{1,3}|[a-h]\d)[)\]]?"
@@ -903,6 +903,26 @@ def same_recording(a: Wanted | Candidate, b: Wanted | Candidate) -> bool:
     ours, others = _names(a.artist), _names(b.artist)
     return max([_alike(ours[0], others[0]), *(_alike(name, others[0]) for name in ours[1:2]),
                 *(_alike(ours[0], name) for name in others[1:2])]) >= 90
+
+
+def search_words(wanted: Wanted) -> tuple[str, ...]:
+    """What to ask a search that wants every word to occur: at most three texts, the most exact one first.
+
+    Main artist and title without notes and featured names. Whose remix, and that it is live, only in the first; with
+    accents, where there are any, before those without: such a search does not fold.
+    """
+    ask = _ask(wanted)
+    if ask.title is None:
+        return ()
+    artist = ask.main[-1][0].words if ask.main else ""
+    core = " ".join(ask.title.parts)
+    note = " ".join([*sorted(ask.note_words), *sorted(ask.title.note_kinds & {"live", "remix", "acoustic", "demo"})])
+    plain = f"{artist} {core}".strip()
+    written = f"{ask.shown} {wanted.title}"[:_MOST]
+    spelled = {} if written.isascii() else {
+        fold(word): word.casefold() for word in re.findall(r"[^\W_]+", unicodedata.normalize("NFC", written))}
+    accented = " ".join(spelled.get(word, word) for word in plain.split())
+    return tuple(dict.fromkeys(text for text in (f"{accented} {note}".strip(), accented, plain) if text))
 
 
 # ---- file names --------------------------------------------------------------------------------------------------

@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from odst.matching import TOO_FAR_S, fold, quality_worth, rank, read_path, same_recording, score, wanted_key
+from odst.matching import (
+    TOO_FAR_S,
+    fold,
+    quality_worth,
+    rank,
+    read_path,
+    same_recording,
+    score,
+    search_words,
+    wanted_key,
+)
 from shared.model.download import Candidate, Options, Wanted
 
 AS_IT_COMES = Options()
@@ -481,6 +491,22 @@ def test_what_a_kilobit_is_worth() -> None:
     assert quality_worth("flac", None) == quality_worth("alac", 900)
     assert (quality_worth("opus", 160) or 0) > (quality_worth("aac", 160) or 0) > (quality_worth("mp3", 160) or 0)
     assert quality_worth("mp3", None) is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "texts"),
+    [
+        (WONDERWALL, ("oasis wonderwall",)),
+        (LEVITATING, ("dua lipa levitating",)),
+        (SATISFACTION, ("rolling stones satisfaction",)),
+        (REMIX, ("gala freed from desire belt mr remix", "gala freed from desire")),
+        (want("Sigur Rós", "Hoppípolla"), ("sigur rós hoppípolla", "sigur ros hoppipolla")),
+        (want(None, "oasis wonderwall"), ("oasis wonderwall",)),
+        (Wanted(), ()),
+    ],
+)
+def test_a_search_is_told_the_words_that_must_occur(wanted: Wanted, texts: tuple[str, ...]) -> None:
+    assert search_words(wanted) == texts
 
 
 # ---- what holds for any text -------------------------------------------------------------------------------------
