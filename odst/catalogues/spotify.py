@@ -233,10 +233,17 @@ class _TokenSession(ServiceSession):
 
     def request(self, *args: Any, **options: Any) -> Any:
         try:
-            return super().request(*args, **options)
+            response = super().request(*args, **options)
         except Failure as failure:
             failure.details["of"] = "token"
             raise
+        try:
+            told = response.json()
+        except ValueError as error:
+            raise _garbage() from error
+        if not isinstance(told, dict) or not text(told.get("access_token")) or not whole(told.get("expires_in"), 0):
+            raise _garbage()
+        return response
 
 
 def _read(url: str) -> tuple[str, str] | None:

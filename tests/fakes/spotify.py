@@ -21,7 +21,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,12 +119,14 @@ class FakeSpotify(Answering):
         if id in self.private and (list_of or not self.development):
             return error(403, "Forbidden") if self.development else error(404, "Resource not found")
         name, inner = ("items", "item") if self.development else ("tracks", "track")
-        rows = [{"added_at": "2025-07-29T21:11:55Z", "added_by": {"id": one.owner, "type": "user"},
-                 "is_local": track == "local", "primary_color": None, inner: self._within(track)}
-                for track in one.tracks]
+
+        def row(track: str) -> dict[str, Any]:
+            return {"added_at": "2025-07-29T21:11:55Z", "added_by": {"id": one.owner, "type": "user"},
+                    "is_local": track == "local", "primary_color": None, inner: self._within(track)}
+
         if list_of:
             if list_of == name or (list_of == "items" and not self.development):
-                return reply(self._page(rows, asked))
+                return reply(self._page(one.tracks, asked, made=row))
             return error(403 if self.development else 404, "Forbidden")
         about = {
             "collaborative": False, "description": "", "external_urls": _urls("playlist", id), "id": id,
@@ -133,7 +135,7 @@ class FakeSpotify(Answering):
             "snapshot_id": "AAAA", "type": "playlist", "uri": f"spotify:playlist:{id}",
         }
         if id not in self.private:      # of playlists of others an application in development mode sees the name alone
-            about[name] = self._page(rows, asked, most=self.page)
+            about[name] = self._page(one.tracks, asked, most=self.page, made=row)
         return reply(about)
 
     def _an_artist(self, id: str, list_of: str, asked: Asked) -> Reply:
@@ -177,12 +179,13 @@ class FakeSpotify(Answering):
 
     # ---- things ----------------------------------------------------------------------------------------------------
 
-    def _page(self, rows: list[Any], asked: Asked, *, most: int | None = None) -> dict[str, Any]:
+    def _page(self, rows: Sequence[Any], asked: Asked, *, most: int | None = None,
+              made: Callable[[Any], Any] = lambda row: row) -> dict[str, Any]:
         offset, limit = int(asked.query.get("offset") or 0), most or int(asked.query.get("limit") or 20)
         more = offset + limit < len(rows)
-        return {"href": f"{self.url}{asked.path}", "items": rows[offset:offset + limit], "limit": limit,
-                "next": f"https://elsewhere.example{asked.path}?offset={offset + limit}" if more else None,
-                "offset": offset, "previous": None, "total": len(rows)}
+        return {"href": f"{self.url}{asked.path}", "items": [made(row) for row in rows[offset:offset + limit]],
+                "limit": limit, "offset": offset, "previous": None, "total": len(rows),
+                "next": f"https://elsewhere.example{asked.path}?offset={offset + limit}" if more else None}
 
     def _simple(self, id: str) -> dict[str, Any]:
         album, number, track = self.tracks[id]

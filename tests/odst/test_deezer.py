@@ -269,7 +269,7 @@ def anything() -> Iterator[FakeDeezer]:
 
 
 @given(answer=_ANYTHING, kind=st.sampled_from(["track", "album", "playlist", "artist"]))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_answered_is_an_offer_or_a_failure(anything: FakeDeezer, answer: Any, kind: str) -> None:
     anything.always(Reply(200, json.dumps(answer).encode()))
     catalogue = deezer(anything, most=20)
