@@ -37,6 +37,7 @@ def create_app(settings: Settings) -> Flask:
     """
     from flask import Flask
 
+    from shared.feed import Feed
     from shared.routes.register import register
     from shared.sockets import Sockets
     from shared.station import Station
@@ -44,11 +45,13 @@ def create_app(settings: Settings) -> Flask:
     station = Station(settings)
     app = Flask("soundsible", static_folder=None, template_folder=None)
     app.extensions["station"] = station
-    register(app, station)
-    sockets = Sockets(
+    feed = Feed(
         events=station.events, accounts=station.accounts, scanning=station.scanning, changes=station.changes,
-        settings=settings,
+        downloads=lambda person: station.downloads.snapshot(person) if hasattr(station, "downloads") else [],
     )
+    station.doors.append(("feed", feed.stop))
+    register(app, station, feed=feed)
+    sockets = Sockets(events=station.events, accounts=station.accounts, feed=feed, settings=settings)
     sockets.init_app(app)
     station.doors.append(("sockets", sockets.stop))
     return app

@@ -1,8 +1,8 @@
 """Tell open players what happens, over Socket.IO: the library's revision, scans, notices, other devices' playing.
 
-Everything is told by one thread, the herald, in one order: `seq` counts what is told to everybody, and a thing told to
-one person carries the number of the last. Each message is encoded once and given to the kernel at once; only a client
-that is slow to take it gets a queue, and when that is full it is let go and hears a fresh snapshot when it comes back.
+Everything is told by one thread, the feed's herald, in one order; `seq` counts what this client was told, without gaps,
+from the snapshot's on. Each message is encoded once and given to the kernel at once; only a client that is slow to take
+it gets a queue, and when that is full it is let go and hears a fresh snapshot when it comes back.
 
 Anybody may open a socket, and the token may come only after it is open. So who is not logged in yet is a stranger: of
 these a few may stay for a moment, and the one that has stayed longest gives way to the next. Who brings a session's
@@ -17,8 +17,6 @@ simple-websocket, so their versions are pinned and tests/shared/test_sockets.py 
 from __future__ import annotations
 
 import contextlib
-import heapq
-import itertools
 import logging
 import os
 import queue
@@ -44,15 +42,8 @@ from simple_websocket import ConnectionClosed
 from simple_websocket import Server as WebSocket
 from wsproto.utilities import ProtocolError
 
-from shared.events import (
-    DevicesChanged,
-    EventBus,
-    LibraryChanged,
-    Notice,
-    PlaybackMoved,
-    ScanMoved,
-    SessionsEnded,
-)
+from shared.events import EventBus, SessionsEnded
+from shared.feed import Feed, Told
 from shared.model.person import Person
 from shared.routes.guard import token_of
 from shared.security.hosts import host_named, own_names
@@ -65,7 +56,6 @@ MESSAGE_BYTES = 64 * 1024       # of what a client sends
 WAITING_LIMIT = 256             # messages a client may leave untaken
 PING_EVERY_S = 25.0
 PING_PATIENCE_S = 20.0
-AT_MOST_EVERY_S = 0.2           # library:changed and scan:progress, each
 CHECK_EVERY_S = 5.0             # dead sockets
 STRANGERS = 20                  # open sockets of who has not logged in, unless the server names a smaller number
 STRANGER_S = 3.0                # so long one of them may stay
@@ -91,6 +81,7 @@ class Listener:
     address: str
     person: Person
     checked_at: float
+    seq: int = 0        # of the last thing it was told
     allowance: float = RELAYS_AT_ONCE
     allowance_at: float = field(default_factory=time.monotonic)
 
@@ -105,37 +96,23 @@ class Listener:
 
 
 class Sockets:
-    """The open players, and the herald that tells them what happens.
+    """The open players, and how they are told what happens.
 
     accounts    security.accounts.Accounts: who is behind a token.
-    scanning    library.scanning.Scanning: the scan as it stands, for the snapshot.
-    changes     records.changes.Changes: the revision, for the snapshot.
+    feed        what happens, as it is told.
     """
 
-    def __init__(
-        self, *, events: EventBus, accounts: Any, scanning: Any, changes: Any, settings: Any,
-    ) -> None:
+    def __init__(self, *, events: EventBus, accounts: Any, feed: Feed, settings: Any) -> None:
         self._events = events
         self._accounts = accounts
-        self._scanning = scanning
-        self._changes = changes
+        self._feed = feed
         self._allowed: tuple[str, ...] = tuple(settings.allowed_hosts)
         self._names = own_names(allowed=self._allowed)
 
-        self.seq = 0
-        self._lock = threading.RLock()              # order: numbers and what goes into the sockets' queues
         self._open: dict[str, Listener] = {}        # sid → who
         self._admitted: dict[str, Listener] = {}    # logged in, not yet welcomed
         self._strangers = Strangers()
-
-        self._wake = threading.Condition(threading.Lock())
-        self._news: deque[Callable[[], None]] = deque()
-        self._library: int | None = None
-        self._scan: dict[str, Any] | None = None
-        self._library_told_at = self._scan_told_at = self._checked_at = float("-inf")
-        self._timed: list[tuple[float, int, Callable[[], None]]] = []   # a heap: when due (monotonic), order, deed
-        self._timed_order = itertools.count()
-        self._herald: threading.Thread | None = None
+        self._checking = False
         self._ending = False
         self._endings: list[Callable[[], None]] = []
 
@@ -151,7 +128,8 @@ class Sockets:
             async_handlers=False, monitor_clients=False, ping_interval=PING_EVERY_S, ping_timeout=PING_PATIENCE_S,
             max_http_buffer_size=MESSAGE_BYTES, json=_Json, logger=_Quiet, engineio_logger=_Quiet,
         )
-        server = self._server = self.socketio.server
+        server, feed = self.socketio.server, self._feed
+        self._server = server
         self.socketio.on("connect")(self._connect)
         self.socketio.on("disconnect")(self._disconnect)
         self.socketio.on("playback:state")(lambda data=None: self._relay("playback:state", data))
@@ -161,7 +139,7 @@ class Sockets:
 
         def start_unless_ping(target: Callable[..., Any], *args: Any, **named: Any) -> Any:
             if getattr(target, "__name__", "") == "_send_ping":
-                return self._later(PING_EVERY_S, partial(self._ping, target.__self__))  # type: ignore[attr-defined]
+                return feed.later(PING_EVERY_S, partial(self._ping, target.__self__))  # type: ignore[attr-defined]
             return start(target, *args, **named)
 
         server.eio.start_background_task = start_unless_ping
@@ -177,23 +155,15 @@ class Sockets:
 
         server.manager.connect = connect
         app.wsgi_app = _Gate(app.wsgi_app, sockets=self)  # type: ignore[method-assign]
-        for kind, hear in (
-            (LibraryChanged, self._hear_library), (ScanMoved, self._hear_scan), (Notice, self._hear_notice),
-            (DevicesChanged, self._hear_devices), (PlaybackMoved, self._hear_playback),
-            (SessionsEnded, self._hear_endings),
-        ):
-            self._endings.append(self._events.subscribe(kind, hear))
+        feed.attach(self._hear)
+        self._endings.append(self._events.subscribe(SessionsEnded, self._hear_endings))
 
     def stop(self) -> None:
-        """End the herald and close every socket; quick."""
+        """Close every socket; quick."""
         for end in self._endings:
             end()
         self._endings = []
-        with self._wake:
-            self._ending = True
-            self._wake.notify()
-        if self._herald is not None:
-            self._herald.join(1)
+        self._ending = True
         for engine_sid in list(self._server.eio.sockets) if self._server is not None else []:
             self._close(engine_sid)
 
@@ -228,8 +198,11 @@ class Sockets:
     def _enter(self, engine_sid: str, environ: dict[str, Any]) -> None:
         """A new session of Engine.IO, in its first request's thread. A stranger may have to wait for its seat."""
         self._server._handle_eio_connect(engine_sid, environ)
+        if not self._checking:
+            self._checking = True
+            self._feed.later(CHECK_EVERY_S, self._check)
         if environ.get(_KNOWN):
-            self._later(LOGIN_PATIENCE_S, partial(self._let_go_unless_logged_in, engine_sid))
+            self._feed.later(LOGIN_PATIENCE_S, partial(self._let_go_unless_logged_in, engine_sid))
             return
         self._server.eio.sockets[engine_sid].queue.stranger = True
         place = environ.get(PLACE)
@@ -237,7 +210,7 @@ class Sockets:
         gives_way = self._strangers.sit(engine_sid, environ.get("REMOTE_ADDR", ""), seats=seats)
         if gives_way is not None:
             self._close(gives_way)
-        self._later(STRANGER_S, partial(self._let_go_unless_logged_in, engine_sid))
+        self._feed.later(STRANGER_S, partial(self._let_go_unless_logged_in, engine_sid))
 
     def _leave(self, engine_sid: str, reason: str) -> None:
         self._strangers.rise(engine_sid)
@@ -267,15 +240,14 @@ class Sockets:
 
     def _welcome(self, sid: str) -> None:
         """Tell how things stand; from then on it hears what happens. Between the two nothing is told to others."""
-        with self._lock:
+        self._feed.begin()
+        with self._feed.lock:
             listener = self._admitted.pop(sid, None)
             if listener is None:
                 return
-            snapshot = {
-                "seq": self.seq, "revision": self._changes.current(),
-                "scan": _scan_for(_fields(self._scanning.progress()), listener.person), "downloads": [],
-            }
-            self._put(listener, _message("snapshot", snapshot))
+            listener.seq = self._feed.number
+            snapshot = {"seq": listener.seq, **self._feed.snapshot(listener.person)}
+            self._put(listener, _message("snapshot", _encode(snapshot)))
             self._open[sid] = listener
         if self._accounts.who(listener.token, listener.address) is None:    # ended in this very moment
             self._dismiss([listener])
@@ -285,7 +257,7 @@ class Sockets:
         self._admitted.pop(sid, None)
         listener = self._open.pop(sid, None)
         if listener is not None and not self._ending:   # its connection may still be open
-            self._later(STRANGER_S, partial(self._let_go_unless_logged_in, listener.engine_sid))
+            self._feed.later(STRANGER_S, partial(self._let_go_unless_logged_in, listener.engine_sid))
 
     def _relay(self, event: str, data: Any) -> None:
         """From one device to the same person's others, or to the one it names in `to`."""
@@ -297,132 +269,43 @@ class Sockets:
             others = [other for other in others if other.sid == data["to"]]
         told = {name: value for name, value in data.items() if name not in ("seq", "from")}
         if others:
-            self._soon(lambda: self._tell(event, {**told, "from": listener.sid}, others))
+            self._feed.soon(lambda: self._pass_on(event, {**told, "from": listener.sid}, others))
 
-    # ---- what happens, in the publisher's thread ---------------------------------------------------------------------
+    # ---- what they are told ------------------------------------------------------------------------------------------
 
-    def _hear_library(self, event: LibraryChanged) -> None:
-        self._library = max(self._library or 0, event.revision)
-        self._rouse()
+    def _hear(self, told: Told) -> None:
+        """In the feed's thread, inside its lock: give it to all who may hear it."""
+        forms: dict[tuple[bool, int], Message] = {}
+        late = []
+        for one in list(self._open.values()):
+            if told.sees(one.person):
+                one.seq += 1
+                form = (one.person.sees_files, one.seq)
+                if form not in forms:
+                    forms[form] = _message(told.event, told.object_for(one.person, one.seq))
+                if not self._put(one, forms[form]):
+                    late.append(one)
+        if late:
+            self._feed.soon(lambda: self._let_go(late))
 
-    def _hear_scan(self, event: ScanMoved) -> None:
-        self._scan = event.progress
-        self._rouse()
-
-    def _hear_notice(self, event: Notice) -> None:
-        told = {"level": event.level, "message": event.message}
-        if event.user_id is None:
-            self._soon(lambda: self._tell_all("notice", told))
-        else:
-            user_id = event.user_id
-            self._soon(lambda: self._tell("notice", told, self._of(user_id)))
-
-    def _hear_devices(self, event: DevicesChanged) -> None:
-        self._soon(lambda: self._tell("devices:changed", {}, self._of(event.user_id)))
-
-    def _hear_playback(self, event: PlaybackMoved) -> None:
-        self._soon(lambda: self._tell("playback:state", event.state, self._of(event.user_id)))
+    def _pass_on(self, event: str, data: Mapping[str, Any], whom: Iterable[Listener]) -> None:
+        late = []
+        with self._feed.lock:
+            self._feed.advance()
+            for one in whom:
+                one.seq += 1
+                if not self._put(one, _message(event, _encode({**data, "seq": one.seq}))):
+                    late.append(one)
+        self._let_go(late)
 
     def _hear_endings(self, event: SessionsEnded) -> None:
         ended = frozenset(event.token_ids)
         gone = [one for one in list(self._open.values()) if one.person.token_id in ended]
         if gone:
-            self._soon(lambda: self._dismiss(gone))
+            self._feed.soon(lambda: self._dismiss(gone))
 
     def _of(self, user_id: int) -> list[Listener]:
         return [one for one in list(self._open.values()) if one.person.user_id == user_id]
-
-    def _soon(self, deed: Callable[[], None]) -> None:
-        if not self._open:
-            return      # nobody is there to hear it
-        with self._wake:
-            self._news.append(deed)
-            self._rouse_locked()
-
-    def _rouse(self) -> None:
-        with self._wake:
-            self._rouse_locked()
-
-    def _rouse_locked(self) -> None:
-        if self._herald is None and not self._ending and (self._open or self._timed):
-            self._herald = threading.Thread(target=self._run, name="herald", daemon=True)
-            self._herald.start()
-        self._wake.notify()
-
-    # ---- the herald ------------------------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        while not self._ending:
-            try:
-                self._round()
-            except Exception:  # the edge of this thread: the next round tries again
-                log.exception("telling the open players failed")
-                time.sleep(0.1)
-
-    def _round(self) -> None:
-        """Tell what is due, then sleep until something happens or becomes due."""
-        now = time.monotonic()
-        due = [self._checked_at + CHECK_EVERY_S]
-        while self._news and not self._ending:
-            self._news.popleft()()
-        if self._library is not None:
-            if now >= self._library_told_at + AT_MOST_EVERY_S:
-                revision, self._library, self._library_told_at = self._library, None, now
-                self._tell_all("library:changed", {"revision": revision})
-            else:
-                due.append(self._library_told_at + AT_MOST_EVERY_S)
-        if self._scan is not None:
-            if now >= self._scan_told_at + AT_MOST_EVERY_S:
-                scan, self._scan, self._scan_told_at = self._scan, None, now
-                self._tell_scan(scan)
-            else:
-                due.append(self._scan_told_at + AT_MOST_EVERY_S)
-        for deed in self._timed_now(now):
-            deed()
-        with self._wake:
-            if self._timed:
-                due.append(self._timed[0][0])
-        if now >= self._checked_at + CHECK_EVERY_S:
-            self._checked_at = now
-            self._check(now)
-            return
-        with self._wake:
-            if not self._news and not self._ending and not self._is_due():
-                self._wake.wait(max(0.0, min(due) - time.monotonic()))
-
-    def _timed_now(self, now: float) -> list[Callable[[], None]]:
-        deeds = []
-        with self._wake:
-            while self._timed and self._timed[0][0] <= now:
-                deeds.append(heapq.heappop(self._timed)[2])
-        return deeds
-
-    def _is_due(self) -> bool:
-        now = time.monotonic()
-        return (self._library is not None and now >= self._library_told_at + AT_MOST_EVERY_S) or (
-            self._scan is not None and now >= self._scan_told_at + AT_MOST_EVERY_S)
-
-    def _tell_all(self, event: str, data: Mapping[str, Any]) -> None:
-        with self._lock:
-            self.seq += 1
-            message = _message(event, {"seq": self.seq, **data})
-            late = [one for one in self._open.values() if not self._put(one, message)]
-        self._let_go(late)
-
-    def _tell_scan(self, scan: Mapping[str, Any]) -> None:
-        """Paths of files are for who may see them."""
-        with self._lock:
-            self.seq += 1
-            forms = {sees: _message("scan:progress", {"seq": self.seq, **_scan_fields(scan, sees)})
-                     for sees in {one.person.sees_files for one in self._open.values()}}
-            late = [one for one in self._open.values() if not self._put(one, forms[one.person.sees_files])]
-        self._let_go(late)
-
-    def _tell(self, event: str, data: Mapping[str, Any], whom: Iterable[Listener]) -> None:
-        with self._lock:
-            message = _message(event, {**data, "seq": self.seq})
-            late = [one for one in whom if not self._put(one, message)]
-        self._let_go(late)
 
     def _put(self, listener: Listener, message: Message) -> bool:
         """Straight to the client, or into its queue when it is slow. False: the queue is full."""
@@ -464,14 +347,9 @@ class Sockets:
         if hang_up:
             socket.queue.hang_up()
         else:
-            self._later(1.0, socket.queue.hang_up)      # what was just told gets a moment to leave
+            self._feed.later(1.0, socket.queue.hang_up)      # what was just told gets a moment to leave
 
     # ---- pings and checks --------------------------------------------------------------------------------------------
-
-    def _later(self, delay_s: float, deed: Callable[[], None]) -> None:
-        with self._wake:
-            heapq.heappush(self._timed, (time.monotonic() + delay_s, next(self._timed_order), deed))
-            self._rouse_locked()
 
     @staticmethod
     def _ping(socket: Any) -> None:
@@ -481,8 +359,11 @@ class Sockets:
         with contextlib.suppress(SocketIsClosedError):
             socket.send(engine.Packet(engine.PING))
 
-    def _check(self, now: float) -> None:
-        """Let go who is gone, and whose login has ended without a word."""
+    def _check(self) -> None:
+        """Let go who is gone, and whose login has ended without a word; again and again."""
+        if not self._ending:
+            self._feed.later(CHECK_EVERY_S, self._check)
+        now = time.monotonic()
         for engine_sid, socket in list(self._server.eio.sockets.items()):
             if socket.closed or (socket.last_ping and time.time() - socket.last_ping > PING_PATIENCE_S):
                 self._close(engine_sid)
@@ -662,21 +543,9 @@ class _Rest(bytes):
         return self
 
 
-def _message(event: str, data: Mapping[str, Any]) -> Message:
-    """A Socket.IO event."""
-    return Message("2" + _encode([event, data]).decode())
-
-
-def _fields(report: Any) -> dict[str, Any]:
-    return {name: getattr(report, name) for name in report.__dataclass_fields__}
-
-
-def _scan_for(scan: Mapping[str, Any], person: Person) -> dict[str, Any]:
-    return _scan_fields(scan, person.sees_files)
-
-
-def _scan_fields(scan: Mapping[str, Any], sees_files: bool) -> dict[str, Any]:
-    return dict(scan) if sees_files else {**scan, "bad": [], "offline": []}
+def _message(event: str, data: bytes) -> Message:
+    """A Socket.IO event; `data` is its JSON."""
+    return Message(f'2["{event}",{data.decode()}]')
 
 
 def _cookies(environ: Mapping[str, Any]) -> dict[str, str]:

@@ -20,7 +20,7 @@ FLOORS = {
     "shared.vault": 1,
     "shared.database": 2, "shared.records": 2, "shared.storage": 2, "shared.audio": 2, "shared.metadata": 2,
     "shared.library": 3, "shared.security": 3, "shared.discovery": 3, "odst": 3,
-    "shared.routes": 4, "shared.subsonic": 4, "shared.sockets": 4,
+    "shared.routes": 4, "shared.subsonic": 4, "shared.sockets": 4, "shared.feed": 4,
     "shared.station": 5, "shared.terminal": 5, "shared.api": 5, "shared.server": 5, "shared.serving": 5,
     "setup_tool": 5,
 }

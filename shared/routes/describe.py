@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 _HEAD = """# The API
 
@@ -23,8 +23,13 @@ _TAIL = """
 ## Live
 
 Socket.IO at `/socket.io`, the token in `auth` or the cookie. On connect: `snapshot {seq, revision, scan, downloads}`.
-Then `library:changed {revision}`, `scan:progress`, `notice`, `devices:changed`, `playback:state` and `playback:command`
-(between the devices of one person), each with `seq`. After a gap, ask `/api/library/changes?since=<revision>`.
+Then `library:changed {revision}`, `scan:progress`, `download:changed {download}`, `download:log {id, level, at,
+message}`, `download:removed {id}`, `notice`, `devices:changed`, `playback:state` and `playback:command` (between the
+devices of one person), each with `seq`, which counts what this client was told without gaps from the snapshot's on.
+Downloads are told to who asked for them and to owners, each at most twice a second. After a gap, ask
+`/api/library/changes?since=<revision>`.
+
+The same without the playing devices' words comes as Server-Sent Events from `/api/downloads/manager/events`.
 """
 
 
@@ -47,6 +52,7 @@ def current() -> str:
     """The page of this very program."""
     from flask import Flask
 
+    from shared.feed import Feed
     from shared.routes.openapi import document
     from shared.routes.register import register
     from shared.settings import Settings
@@ -65,7 +71,7 @@ def current() -> str:
 
     with tempfile.TemporaryDirectory() as home:
         station = Anything(Settings(home=Path(home)))
-        return page(document(register(Flask("description"), station)))
+        return page(document(register(Flask("description"), station, feed=cast(Feed, Anything()))))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ _PATH = re.compile(r"<(?:\w+:)?(\w+)>")
 _ROOMS = {
     "session": "Logging in, and the own account", "library": "The library", "edit": "Changing the library",
     "listening": "Listening", "playlists": "Playlists", "scan": "Scanning", "stream": "Sound", "covers": "Pictures",
-    "users": "Accounts", "system": "The station itself", "docs": "This description",
+    "users": "Accounts", "downloads": "Downloads", "acquire": "What is offered outside", "watches": "What is watched",
+    "system": "The station itself", "docs": "This description",
 }
 _WHO = {
     "open": "Needs no login.", "logged_in": "", "own_account": "Needs a login with the password, not a device's token.",

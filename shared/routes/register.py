@@ -9,8 +9,11 @@ from typing import Any, cast
 from flask import Flask, request
 
 from shared.discovery import interfaces
+from shared.feed import Feed
 from shared.routes import (
+    acquire,
     covers,
+    downloads,
     edit,
     library,
     listening,
@@ -22,6 +25,7 @@ from shared.routes import (
     stream,
     system,
     users,
+    watches,
 )
 from shared.routes.folders import Folders
 from shared.routes.guard import Guard
@@ -32,8 +36,9 @@ from shared.security.origin import same_site
 WEB = Path(__file__).resolve().parents[2] / "web"
 
 
-def register(app: Flask, station: Any) -> list[Operation]:
-    """Install all routes; `station` has its parts by their rooms' names. The operations, for who lists them."""
+def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
+    """Install all routes; `station` has its parts by their rooms' names, `feed` what is told. The operations, for who
+    lists them."""
     app.config.update(
         MAX_CONTENT_LENGTH=BODY_LIMIT_BYTES,
         PROVIDE_AUTOMATIC_OPTIONS=False,    # nothing here is for pages of other sites to ask first
@@ -65,6 +70,15 @@ def register(app: Flask, station: Any) -> list[Operation]:
             endpoints=lambda: interfaces.endpoints(int(request.environ.get("SERVER_PORT") or station.settings.port)),
         ),
     ]
+    if hasattr(station, "downloads"):
+        doors += [
+            downloads.door(
+                downloads=station.downloads, records=station.download_records, origins=station.origins,
+                reports=station.reports, feed=feed, settings=station.settings,
+            ),
+            acquire.door(search=station.acquire, previews=station.previews),
+            watches.door(watches=station.watches, watching=station.watching, settings=station.settings),
+        ]
     operations: list[Operation] = []
     doors.append(openapi.door(operations=lambda: operations))
     operations += operations_of(doors)

@@ -11,6 +11,7 @@ from typing import Any
 from flask import Flask
 
 from shared.events import EventBus
+from shared.feed import Feed
 from shared.model.errors import Conflict, Forbidden, NotFound, NotLoggedIn, TooOften
 from shared.model.person import Person
 from shared.model.scan import BadEntry, ScanReport
@@ -187,6 +188,20 @@ class Anything(Calls):
         return lambda *args, **named: self.asked.append((name, *args, named))
 
 
+class FakeDownloads(Anything):
+    """What is under way is what a test puts into `shown`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[Any] = []
+
+    def snapshot(self, person: Person) -> list[Any]:
+        return list(self.shown)
+
+    def health(self) -> dict[str, Any]:
+        return {"providers": [], "queue": {"paused": False}}
+
+
 class FakeScans:
     def roots(self) -> list[Any]:
         return []
@@ -225,6 +240,11 @@ class FakeStation:
         self.accounts, self.setup, self.scanning = FakeAccounts(), FakeSetup(), FakeScanning()
         self.access = Access()
         self.resolver = Resolver(storages=[LocalStorage(access=self.access)])
+        self.downloads: Any = FakeDownloads()
+        self.download_records, self.origins, self.reports = Anything(), Anything(), Anything()
+        self.acquire, self.previews, self.watches, self.watching = Anything(), Anything(), Anything(), Anything()
+        self.feed = Feed(events=self.events, accounts=self.accounts, scanning=self.scanning, changes=self.changes,
+                         downloads=self.downloads.snapshot)
         self.music = music
 
     def add_file(self, id: str, content: bytes, *, name: str | None = None, mime_type: str = "audio/flac",
@@ -248,7 +268,7 @@ def make_app(station: FakeStation) -> Flask:
     from shared.routes.register import register
 
     app = Flask("soundsible", static_folder=None)
-    app.extensions["operations"] = register(app, station)
+    app.extensions["operations"] = register(app, station, feed=station.feed)
     return app
 
 

@@ -10,19 +10,26 @@ from typing import Any
 from flask import Flask
 
 from shared.database import Database
-from shared.events import EventBus
+from shared.events import DownloadMoved, DownloadRemoved, EventBus
+from shared.feed import Feed
+from shared.model.download import Download, Request, Status
+from shared.model.errors import SoundsibleError
+from shared.model.person import Person
 from shared.model.scan import Batch, Found, NewFile
 from shared.model.track import AudioFacts, Credit, Lyrics, Metadata, Reading
 from shared.records.albums import Albums
 from shared.records.artists import Artists
 from shared.records.changes import Changes
+from shared.records.downloads import Downloads
 from shared.records.genres import Genres
 from shared.records.listening import Listening
+from shared.records.origins import Origins
 from shared.records.people import People
 from shared.records.playlists import Playlists
 from shared.records.scans import Scans
 from shared.records.search import Search
 from shared.records.tracks import Tracks
+from shared.records.watches import Watches
 from shared.routes.register import register
 from shared.security.accounts import OPERATOR, Accounts
 from shared.security.passwords import Passwords
@@ -35,6 +42,92 @@ from shared.storage.resolver import Resolver
 from tests.routes.fakes import Anything, FakeScanning
 
 PASSWORD = "correct horse battery"
+
+
+class FakeService:
+    """The downloader's counter (odst.service.Service) on the real records; nobody works behind it."""
+
+    def __init__(self, records: Downloads, events: EventBus) -> None:
+        self.records, self.events = records, events
+        self.asked: list[tuple[Any, ...]] = []
+
+    def _told(self, person: Person, uid: str) -> Download:
+        user_id, download = self.records.as_shown(uid)
+        self.events.publish(DownloadMoved(user_id, download))
+        return self.records.shown(person, uid)
+
+    def submit(self, person: Person, wish: Request) -> tuple[Download, bool]:
+        uid, created = self.records.submit(person.user_id, wish)
+        return self._told(person, uid), created
+
+    def submit_album(self, person: Person, **wish: Any) -> dict[str, Any]:
+        self.asked.append(("submit_album", wish))
+        return {"downloads": [], "skipped": [], "failed": [{"title": "Heroes", "reason": "It is nowhere."}]}
+
+    def submit_batch(self, person: Person, wishes: list[Request]) -> dict[str, Any]:
+        made = self.records.submit_many(person.user_id, wishes, group="g1")
+        return {"group": "g1", "added": sum(new for _, new in made), "repeated": sum(not new for _, new in made),
+                "downloads": [self.records.shown(person, uid) for uid, _ in made], "failed": []}
+
+    def _move(self, person: Person, uid: str, to: Status) -> Download:
+        self.records.shown(person, uid)
+        self.records.move(uid, (to, "a person said so"))
+        return self._told(person, uid)
+
+    def cancel(self, person: Person, uid: str) -> Download:
+        return self._move(person, uid, Status.CANCELLED)
+
+    def pause(self, person: Person, uid: str) -> Download:
+        return self._move(person, uid, Status.PAUSED)
+
+    def resume(self, person: Person, uid: str) -> Download:
+        return self._move(person, uid, Status.WAITING)
+
+    retry = resume
+
+    def set_priority(self, person: Person, uid: str, priority: int) -> Download:
+        self.records.shown(person, uid)
+        self.records.update(uid, priority=priority)
+        return self._told(person, uid)
+
+    def bulk(self, person: Person, action: str, *, ids: list[str]) -> dict[str, Any]:
+        done, failed = [], []
+        for uid in ids:
+            try:
+                getattr(self, action)(person, uid)
+                done.append(uid)
+            except SoundsibleError as problem:
+                failed.append({"id": uid, "code": problem.code, "message": problem.message})
+        return {"done": done, "failed": failed}
+
+    def block(self, person: Person, uid: str, candidate_id: str) -> Download:
+        self.records.shown(person, uid)
+        self.records.candidate_reject(uid, candidate_id, "You said that it is not this.")
+        return self._told(person, uid)
+
+    def choose(self, person: Person, uid: str, candidate_id: str) -> Download:
+        self.records.shown(person, uid)
+        self.records.candidate_first(uid, candidate_id)
+        return self._told(person, uid)
+
+    def remove(self, person: Person, uid: str) -> None:
+        self.records.shown(person, uid)
+        self.records.hide(uid)
+        self.events.publish(DownloadRemoved(person.user_id, uid))
+
+    def snapshot(self, person: Person) -> list[Download]:
+        return self.records.active(person)
+
+    def stats(self, person: Person) -> dict[str, Any]:
+        return self.records.stats(person)
+
+    def health(self) -> dict[str, Any]:
+        return {"providers": [{"name": "direct", "operation": "fetch", "state": "closed", "failure_count": 0}],
+                "queue": {"paused": False}}
+
+    def logs(self, person: Person, uid: str) -> list[dict[str, str]]:
+        self.records.shown(person, uid)
+        return [{"at": "2026-01-01T00:00:00Z", "level": "info", "message": "It began."}]
 
 
 class House:
@@ -61,6 +154,15 @@ class House:
         self.shelf: Any = Anything()
         self.covers: Any = Anything()
         self.transcodes: Any = Anything()
+        self.download_records = Downloads(database=self.database)
+        self.origins, self.watches = Origins(database=self.database), Watches(database=self.database)
+        self.downloads: Any = FakeService(self.download_records, self.events)
+        self.acquire: Any = Anything()
+        self.previews: Any = Anything()
+        self.watching: Any = Anything()
+        self.reports: Any = Anything()
+        self.feed = Feed(events=self.events, accounts=self.accounts, scanning=self.scanning, changes=self.changes,
+                         downloads=self.downloads.snapshot)
         self.tokens: dict[str, str] = {}
 
     def people_in(self) -> None:
@@ -122,7 +224,7 @@ class Front:
         for name, part in parts.items():
             setattr(self.house, name, part)
         self.app = Flask("soundsible", static_folder=None)
-        self.operations = register(self.app, self.house)
+        self.operations = register(self.app, self.house, feed=self.house.feed)
         if people:
             self.house.people_in()
         if music:

@@ -22,6 +22,7 @@ OPEN = {    # contracts.md: /health, /session, the first set-up
 FOR_EDITORS = {
     ("PATCH", "/api/library/tracks/<id>"), ("DELETE", "/api/library/tracks/<id>"), ("POST", "/api/library/scan"),
     ("GET", "/api/library/trash"), ("POST", "/api/library/trash/<id>/restore"), ("DELETE", "/api/library/trash/<id>"),
+    ("DELETE", "/api/downloads/doubtful/<track_id>"),
 }
 FOR_OWNERS = {
     ("GET", "/api/users"), ("POST", "/api/users"), ("GET", "/api/users/<id>"), ("PATCH", "/api/users/<id>"),
@@ -60,6 +61,9 @@ def test_every_route_under_api_declares_its_rule(app: Flask) -> None:
     assert {route for route, rule in rule_of.items() if rule == "open"} == OPEN
     assert {route for route, rule in rule_of.items() if rule == "edits"} == FOR_EDITORS
     assert {route for route, rule in rule_of.items() if rule == "owns"} == FOR_OWNERS
+    for (method, path), rule in rule_of.items():
+        adding = path.startswith(("/api/downloads", "/api/acquire", "/api/watches")) and rule != "edits"
+        assert (rule == "adds") is adding, (method, path)
     assert {route for route, rule in rule_of.items() if rule == "sees_files"} == FOR_WHO_SEES_FILES
     assert {route for route, rule in rule_of.items() if rule == "own_account"} == FOR_THE_OWN_ACCOUNT
 
@@ -121,6 +125,17 @@ def test_each_rule_refuses_whom_it_must(app: Flask) -> None:
             answer = client(app).open(filled(path), method=method, headers=bearer(token),
                                             json={"no such field": 1} if method != "GET" else None)
             assert (answer.status_code != 403) is ((method, path) in may), (token, method, path)
+
+
+def test_only_who_may_add_music_asks_for_it_or_sees_what_was_asked_for(app: Flask) -> None:
+    adding = [(one.method, one.path) for one in app.extensions["operations"] if one.allows == "adds"]
+    assert ("POST", "/api/downloads") in adding
+    for token, may in {"ann-token": True, "ben-token": True, "kid-token": False, "ear-token": False}.items():
+        for method, path in adding:
+            answer = client(app).open(filled(path), method=method, headers=bearer(token),
+                                      json={"no such field": 1} if method != "GET" else None)
+            assert (answer.status_code != 403) is may, (token, method, path)
+            answer.close()
 
 
 def test_the_logged_in_get_404_and_405_as_error_objects(app: Flask) -> None:

@@ -118,8 +118,7 @@ def create_doors():
     station = FakeStation(FOLDER)
     app = make_app(station)
     Sockets(
-        events=station.events, accounts=station.accounts, scanning=station.scanning, changes=station.changes,
-        settings=station.settings,
+        events=station.events, accounts=station.accounts, feed=station.feed, settings=station.settings
     ).init_app(app)
     return app
 

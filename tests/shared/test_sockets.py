@@ -42,9 +42,9 @@ class Front:
     def __init__(self, folder: Path) -> None:
         self.station = FakeStation(folder)
         app = make_app(self.station)
+        self.feed = self.station.feed
         self.sockets = Sockets(
-            events=self.station.events, accounts=self.station.accounts, scanning=self.station.scanning,
-            changes=self.station.changes, settings=self.station.settings,
+            events=self.station.events, accounts=self.station.accounts, feed=self.feed, settings=self.station.settings,
         )
         self.sockets.init_app(app)
         self.server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
@@ -61,6 +61,7 @@ class Front:
 
     def stop(self) -> None:
         self.sockets.stop()
+        self.feed.stop()
         self.server.shutdown()
         self.server.server_close()
 
@@ -356,21 +357,22 @@ def test_what_concerns_one_person_is_told_to_nobody_else(front: Front) -> None:
     front.publish(Notice("info", "for Ann", user_id=1))
     front.publish(PlaybackMoved(1, {"playing": True}))
     for player in (ann, phone):
-        assert player.hear("devices:changed") == {"seq": 0}
+        assert player.hear("devices:changed") == {"seq": 1}
         assert player.hear("notice")["message"] == "for Ann"
-        assert player.hear("playback:state") == {"seq": 0, "playing": True}
+        assert player.hear("playback:state") == {"seq": 3, "playing": True}
     assert ben.hears_nothing()
     front.publish(LibraryChanged(9))    # nobody has a gap in the numbers
-    assert ben.hear("library:changed")["seq"] == ann.hear("library:changed")["seq"] == 1
+    assert (ann.hear("library:changed")["seq"], ben.hear("library:changed")["seq"]) == (4, 1)
+    assert front.open("ben-token").snapshot["seq"] == 4     # who is new begins beyond all that was told
 
 
 def test_playback_is_relayed_between_the_same_persons_devices(front: Front) -> None:
     desk, phone, radio, ben = front.open(), front.open(), front.open(), front.open("ben-token")
     desk.say("playback:state", {"track_id": "t", "position_ms": 5, "seq": 99, "from": "me"})
     for player in (phone, radio):
-        assert player.hear("playback:state") == {"track_id": "t", "position_ms": 5, "seq": 0, "from": desk.sid}
+        assert player.hear("playback:state") == {"track_id": "t", "position_ms": 5, "seq": 1, "from": desk.sid}
     phone.say("playback:command", {"to": desk.sid, "command": "pause"})
-    assert desk.hear("playback:command") == {"to": desk.sid, "command": "pause", "seq": 0, "from": phone.sid}
+    assert desk.hear("playback:command") == {"to": desk.sid, "command": "pause", "seq": 1, "from": phone.sid}
     ben.say("playback:command", {"to": desk.sid, "command": "steal"})
     for player in (desk, radio, ben):
         assert player.hears_nothing()
