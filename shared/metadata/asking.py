@@ -6,15 +6,13 @@ For services that the owner configured (their address is the owner's word). They
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from shared import __version__
 from shared.model.download import Failure
+from shared.outbound import retry_after, user_agent
 
 if TYPE_CHECKING:
     import requests
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 TIMEOUT_S = (5.0, 10.0)         # to connect; between two pieces of an answer
 DEADLINE_S = 20.0               # for a whole answer
 LIMIT_BYTES = 8 * 1024 * 1024   # of an answer; the largest release of MusicBrainz is about a tenth of it
-LONGEST_REST_S = 3600.0         # a service that asks for more is asked again after this
 
 
 class Breakers(Protocol):
@@ -44,36 +41,13 @@ class Answer:
     body: bytes
 
 
-def user_agent(contact: str) -> str:
-    """Who asks, in the form that MusicBrainz and LRCLIB want."""
-    return f"Soundsible/{__version__} ({contact or 'self-hosted music station'})"
-
-
 def session(contact: str) -> requests.Session:
-    """A session that says who asks. requests is imported only now."""
+    """A session that says who asks, in the form that MusicBrainz and LRCLIB want."""
     import requests
 
     made = requests.Session()
     made.headers["User-Agent"] = user_agent(contact)
     return made
-
-
-def retry_after_s(headers: Mapping[str, str], *, now: Callable[[], float] = time.time) -> float | None:
-    """How long the service wants to be left alone: its Retry-After (seconds or a date), None when it says nothing."""
-    said = headers.get("Retry-After", "").strip()
-    if not said:
-        return None
-    try:
-        wait = float(said)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(said)
-        except (TypeError, ValueError):
-            return None
-        wait = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now()
-    if wait != wait:
-        return None
-    return min(max(wait, 0.0), LONGEST_REST_S)
 
 
 def ask(
@@ -102,7 +76,7 @@ def ask(
                 if time.monotonic() > ends_at:
                     raise Failure("timed_out", f"{name} took too long to answer.", provider=provider)
             answer = Answer(response.status_code, dict(response.headers), bytes(body))
-            said = retry_after_s(response.headers)
+            said = retry_after(response.headers)
     except requests.Timeout as error:
         raise Failure("timed_out", f"{name} does not answer in time.", provider=provider) from error
     except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:

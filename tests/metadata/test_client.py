@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from shared.metadata.asking import retry_after_s
 from shared.metadata.client import MusicBrainzClient, Pace, quoted
 from shared.model.download import Failure
 from shared.settings import Settings
@@ -245,11 +244,3 @@ def test_a_text_with_operators_is_searched_as_a_phrase(text: str) -> None:
     with FakeMusicBrainz(recordings=[Recording(text or "x")]) as fake:
         found = client(fake).search_recordings("recording:" + quoted(text))
         assert "query" in fake.asked[0].query and isinstance(found, list)
-
-
-@pytest.mark.parametrize(("said", "wait"), [
-    ("5", 5.0), ("-3", 0.0), ("999999", 3600.0), ("soon", None), ("", None), ("nan", None),
-    ("Sat, 21 Nov 2026 05:00:10 GMT", 10.0),
-])
-def test_retry_after_is_seconds_or_a_date(said: str, wait: float | None) -> None:
-    assert retry_after_s({"Retry-After": said}, now=lambda: 1_795_237_200.0) == wait
