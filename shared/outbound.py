@@ -299,7 +299,7 @@ class Session(requests.Session):
 
 
 def read_bytes(answer: requests.Response, limit_bytes: Bytes = LIMIT_BYTES, *, limit_s: Seconds = 60.0) -> bytes:
-    """The whole body, unpacked, and the answer closed. Raises Failure too_large, timed_out, connection_lost, garbage."""
+    """The whole body, unpacked; the answer is closed. Raises Failure too_large, timed_out, connection_lost, garbage."""
     host = urlsplit(answer.url or "").hostname or "the server"
     parts: list[bytes] = []
     size, until = 0, time.monotonic() + limit_s
@@ -420,7 +420,8 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
         manager = urllib3.PoolManager(num_pools=connections, maxsize=maxsize, block=block, **kwargs)
-        manager.pool_classes_by_scheme = {"http": _pool(_Pool, self._outbound), "https": _pool(_TlsPool, self._outbound)}
+        manager.pool_classes_by_scheme = {"http": _pool(_Pool, self._outbound),
+                                          "https": _pool(_TlsPool, self._outbound)}
         self.poolmanager = manager
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
