@@ -15,7 +15,8 @@ from shared.model.track import AlbumWhole, ReplayGain, Track
 def ours(title: str, number: int | None = None, **more: Any) -> Track:
     given: dict[str, Any] = dict(
         id=title, title=title, artist="Daft Punk", artists=[], album="Discovery", album_id="a",
-        album_artist="Daft Punk", track_number=number, disc_number=None, year=2001, genres=[], duration_ms=200_000, size_bytes=1, format="mp3",
+        album_artist="Daft Punk",
+        track_number=number, disc_number=None, year=2001, genres=[], duration_ms=200_000, size_bytes=1, format="mp3",
         mime_type="audio/mpeg", bitrate_kbps=None, sample_rate_hz=None, bit_depth=None, channels=None, isrc=None,
         recording_mbid=None, replaygain=ReplayGain(), bpm=None, has_lyrics=False, added_at="", favourite=False,
         rating=0, play_count=0, place="local", cover=None)
