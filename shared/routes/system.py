@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 
 
 class ProviderState(msgspec.Struct, kw_only=True):
+    """Who fetches music or knows of it. `state`: the worst of its circuit breakers (closed: all is well)."""
+
     name: str
-    state: str
+    state: Literal["closed", "half_open", "open"]
 
 
 class Health(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Without login only `status` and `version`. `storage`: the music folders, for who may see files."""
+    """Without login only `status` and `version`. `storage`: the music folders, for who may see files. `providers`: for
+    who may add music."""
 
     status: Literal["ok"]
     version: str
@@ -56,9 +59,10 @@ class SettingsTable(msgspec.Struct, kw_only=True):
 
 def door(
     *, tracks: Tracks, scanning: Scanning, folders: Callable[[], list[Root]], endpoints: Callable[[], list[Endpoint]],
-    settings: Settings,
+    settings: Settings, circuits: Callable[[], Iterable[Mapping[str, Any]]],
 ) -> Door:
-    """folders: the music folders as last known, at no cost; endpoints: every address at which the station answers."""
+    """folders: the music folders as last known, at no cost; endpoints: every address at which the station answers;
+    circuits: the downloader's breakers as they stand."""
     door = Door("system")
 
     @door.get("/health", allows="open", answers={200: Health})
@@ -69,7 +73,7 @@ def door(
             told["library"] = tracks.stats()
             told["scan"] = shown(scanning.progress(), person)
             told["storage"] = folders() if person.sees_files else []
-            told["providers"] = []
+            told["providers"] = worst(circuits()) if person.adds else []
         return told
 
     @door.get("/endpoints", allows="logged_in", answers={200: Endpoints})
@@ -83,3 +87,14 @@ def door(
         return {"items": settings.table()}
 
     return door
+
+
+_WORSE = ("closed", "half_open", "open")
+
+
+def worst(circuits: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """One state for each name, in the order they come."""
+    found: dict[str, str] = {}
+    for one in circuits:
+        found[one["name"]] = max(found.get(one["name"], "closed"), one["state"], key=_WORSE.index)
+    return [{"name": name, "state": state} for name, state in found.items()]

@@ -199,7 +199,8 @@ class FakeDownloads(Anything):
         return list(self.shown)
 
     def health(self) -> dict[str, Any]:
-        return {"providers": [], "queue": {"paused": False}}
+        return {"providers": [{"name": "direct", "operation": "fetch", "state": "closed", "failure_count": 0}],
+                "queue": {"paused": False}}
 
 
 class FakeScans:

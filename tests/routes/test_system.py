@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from shared import __version__
+from shared.routes.system import worst
 from tests.routes.houses import PASSWORD, Front
 
 
@@ -19,9 +20,17 @@ def test_who_is_logged_in_learns_more(front: Front) -> None:
     assert health["scan"]["state"] == "idle"
     assert [(one["path"], one["state"], one["track_count"]) for one in health["storage"]] == [
         (str(front.house.music), "online", 17)]
-    assert health["providers"] == []
+    assert health["providers"] == [{"name": "direct", "state": "closed"}]
     child = front.get("/api/health", who="kid")
-    assert child["storage"] == [] and child["scan"]["bad"] == []
+    assert child["storage"] == [] and child["scan"]["bad"] == [] and child["providers"] == []
+
+
+def test_a_provider_is_as_well_as_the_worst_of_its_circuits() -> None:
+    circuits = [{"name": name, "state": state} for name, state in (
+        ("direct", "closed"), ("youtube", "half_open"), ("direct", "open"), ("youtube", "closed"),
+        ("direct", "half_open"))]
+    assert worst(circuits) == [{"name": "direct", "state": "open"}, {"name": "youtube", "state": "half_open"}]
+    assert worst([]) == []
 
 
 def test_every_address_is_listed(front: Front) -> None:
