@@ -19,7 +19,6 @@ from mutagen.mp4 import MP4, MP4Cover, MP4FreeForm
 from shared.audio import blocks, mp4
 from shared.audio.fields import CANONICAL
 
-
 # What ID3 and MP4 call the fields that they have no own place for; by Picard's names, which others know as well.
 DESCRIBED = {
     "MUSICBRAINZ_TRACKID": "MusicBrainz Track Id", "MUSICBRAINZ_ALBUMID": "MusicBrainz Album Id",
