@@ -86,11 +86,11 @@ def command(example: str, *, of: click.Group | None = None,
     return take
 
 
-def group(example: str) -> Callable[[Callable[..., Any]], click.Group]:
+def group(example: str, *, cls: type[click.Group] | None = None) -> Callable[[Callable[..., Any]], click.Group]:
     """A click group likewise; its commands are made with its own `command`."""
 
     def take(deed: Callable[..., Any]) -> click.Group:
-        return click.group(cls=SubCommands, context_settings=CONTEXT, epilog=_example(example))(deed)
+        return click.group(cls=cls or SubCommands, context_settings=CONTEXT, epilog=_example(example))(deed)
 
     return take
 

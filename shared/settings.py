@@ -1,15 +1,18 @@
 """Every setting of the station in one table; the only reader of the environment and of config.json.
 
 Where a value comes from, the last one winning: the default → config.json → .env in the config folder → the
-environment → the command line. A value that is not allowed stops the start and says so.
+environment → the command line. A value that is not allowed stops the start and says so. Secrets stand sealed in
+config.json ({"sealed": …}, see shared/vault.py); `save` writes one setting there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
 import re
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
@@ -251,8 +254,8 @@ class Settings:
         return [{
             "name": row.name,
             "env": PREFIX + row.name.upper(),
-            "value": SECRET if row.metadata["secret"] and getattr(self, row.name) else _plain(getattr(self, row.name)),
-            "default": _plain(row.default),
+            "value": SECRET if row.metadata["secret"] and getattr(self, row.name) else plain(getattr(self, row.name)),
+            "default": plain(row.default),
             "unit": row.metadata["unit"],
             "help": row.metadata["help"],
         } for row in rows()]
@@ -274,14 +277,18 @@ def load(*, environ: Mapping[str, str] | None = None, given: Mapping[str, str] |
     given = dict(given or {})
     texts: dict[str, tuple[str, str]] = {}      # name → (text, where it stands)
 
-    home_text = given.get("home") or environ.get(PREFIX + "HOME")
-    bare = Settings(home=Path(home_text).expanduser().absolute() if home_text else None)
-
+    bare = at_home(environ=environ, given=given)
+    sealed: dict[str, str] = {}
     for name, value in _config_file(bare.config_path).items():
         if name not in known:
             continue    # rows of other rooms (storage providers …) live in the same file
-        between = os.pathsep if known[name].metadata["parse"] is _paths else ","
-        texts[name] = (_as_text(value, between), f"{name} in {bare.config_path}")
+        where = f"{name} in {bare.config_path}"
+        if isinstance(value, dict):
+            if not known[name].metadata["secret"] or not isinstance(value.get("sealed"), str):
+                raise BadSetting(f"The setting {name} ({where}) is no text; only a secret can be sealed. "
+                                 f"Set it again: {_SET} {name}")
+            sealed[name] = value["sealed"]
+        texts[name] = ("" if name in sealed else _as_text(value, _between(known[name].metadata["parse"])), where)
     for source, where in ((_env_file(bare.config_dir / ".env"), str(bare.config_dir / ".env")), (environ, "")):
         for name in known:
             value = source.get(PREFIX + name.upper())
@@ -289,6 +296,9 @@ def load(*, environ: Mapping[str, str] | None = None, given: Mapping[str, str] |
                 texts[name] = (value, f"{PREFIX}{name.upper()}" + (f" in {where}" if where else ""))
     for name, value in given.items():
         texts[name] = (value, f"--{name.replace('_', '-')}")
+    for name, closed in sealed.items():
+        if texts[name][1] == f"{name} in {bare.config_path}":     # nothing that wins over it
+            texts[name] = (_opened(bare.config_dir, name, closed), texts[name][1])
 
     values: dict[str, Any] = {}
     for name, (text, where) in texts.items():
@@ -302,6 +312,84 @@ def load(*, environ: Mapping[str, str] | None = None, given: Mapping[str, str] |
     if isinstance(values.get("music"), tuple):
         values["music"] = tuple(path.absolute() for path in values["music"])
     return Settings(**values)
+
+
+def at_home(*, environ: Mapping[str, str] | None = None, given: Mapping[str, str] | None = None) -> Settings:
+    """The defaults, at the home that the environment or the command line names: no file is read."""
+    environ = os.environ if environ is None else environ
+    home_text = (given or {}).get("home") or environ.get(PREFIX + "HOME")
+    return Settings(home=Path(home_text).expanduser().absolute() if home_text else None)
+
+
+def save(bare: Settings, name: str, text: str | None) -> Any:
+    """Write one setting into config.json (None: take it out), atomically, readable by this user alone.
+
+    A secret is sealed. What else stands in the file stays. Returns the value as it will be read. Raises BadSetting
+    when the value is not allowed or the file cannot be read, OSError when it cannot be written.
+    """
+    row = next(row for row in rows() if row.name == name)
+    parse = row.metadata["parse"]
+    path = bare.config_path.resolve()
+    content = _config_file(path)
+    value: Any = None
+    if text is None:
+        content.pop(name, None)
+    else:
+        try:
+            value = parse(text)
+        except (ValueError, KeyError, OverflowError):
+            shown = "this value" if row.metadata["secret"] else repr(text)
+            raise BadSetting(f"{name} cannot be {shown}; allowed is {parse.__doc__}.") from None
+        if row.metadata["secret"]:
+            from shared.vault import Vault
+
+            content[name] = {"sealed": Vault(bare.config_dir).seal(text.strip())}
+        elif isinstance(value, bool):
+            content[name] = value
+        elif isinstance(value, tuple):
+            content[name] = [str(one.absolute()) if isinstance(one, Path) else one for one in value]
+        else:
+            content[name] = str(value.absolute()) if isinstance(value, Path) else text.strip()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(content, file, ensure_ascii=False, indent=2)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
+    return value
+
+
+_SET = "python3 run.py tool settings set"
+
+
+def _opened(folder: Path, name: str, sealed: str) -> str:
+    """A sealed setting's text. cryptography is imported only for whoever has one."""
+    from shared.vault import SealedElsewhere, Vault
+
+    try:
+        return Vault(folder).open(sealed)
+    except SealedElsewhere as error:
+        raise SealedElsewhere(f"The secret setting {name} cannot be opened. {error.message} "
+                              f"That is: {_SET} {name} (or {_SET.removesuffix('set')}unset {name} to do without)."
+                              ) from None
+
+
+def in_environment(name: str, environ: Mapping[str, str] | None = None) -> bool:
+    """Whether an environment variable wins over what config.json says."""
+    return bool((os.environ if environ is None else environ).get(PREFIX + name.upper()))
+
+
+def _between(parse: Callable[[str], Any]) -> str:
+    """What stands between the parts of a list, as its parser reads it."""
+    return os.pathsep if parse is _paths else " " if parse is _addresses else ","
 
 
 def unknown(environ: Mapping[str, str]) -> list[str]:
@@ -343,10 +431,10 @@ def _as_text(value: Any, between: str) -> str:
     return str(value)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """`value` as JSON can hold it."""
     if isinstance(value, tuple):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     return str(value) if isinstance(value, Path) else value
 
 
