@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import errno
+import gc
 import importlib
 import json
 import os
@@ -60,6 +61,7 @@ class Zygote:
         self._jobs: dict[int, _Job] = {}        # by the leader's pid, which is the group's and the session's too
         self._buffer = bytearray()
         self._plugs: list[int] = []
+        self._loaded: set[str] = set()
         self._woken, self._waker = socket.socketpair()
         self._woken.setblocking(False)
         self._waker.setblocking(False)
@@ -116,7 +118,8 @@ class Zygote:
     def _begin(self, order: dict[str, Any], leash_fd: int, channel_fd: int, data_fd: int | None = None) -> None:
         leash = socket.socket(fileno=leash_fd)
         try:
-            importlib.import_module(self._deeds[order["deed"]].partition(":")[0])
+            for deed in (order["deed"], *order["soon"]):
+                self._load(self._deeds[deed].partition(":")[0])
         except Exception as error:      # the edge of a process
             os.close(channel_fd)
             if data_fd is not None:
@@ -144,6 +147,17 @@ class Zygote:
             os.close(data_fd)
         self._jobs[pid] = _Job(pid, leash)
         _tell(leash, f"pid {pid}")
+
+    def _load(self, name: str) -> None:
+        """What a deed needs, imported once and shared by all children."""
+        if name in self._loaded:
+            return
+        module = importlib.import_module(name)
+        if hasattr(module, "warm"):
+            module.warm()
+        self._loaded.add(name)
+        gc.collect()
+        gc.freeze()
 
     def _obey(self, job: _Job) -> None:
         assert job.leash is not None
@@ -217,13 +231,6 @@ class Zygote:
 
 def zygote(descriptor: int, deeds: Mapping[str, str], idle_s: float) -> None:
     """The warm process's life."""
-    import gc
-
-    import odst.deeds.direct
-
-    odst.deeds.direct.tls()     # a TLS context costs every child 10 ms and more otherwise
-    gc.collect()
-    gc.freeze()                 # what is loaded stays, and its pages stay shared
     Zygote(socket.socket(fileno=descriptor), deeds, idle_s).serve()
 
 

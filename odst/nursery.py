@@ -40,6 +40,7 @@ STEP_S = 0.2                # how often a running job is looked at when it says 
 LONGEST_MESSAGE = 64 * 1024
 LONGEST_ANSWER = 16 * MIB   # 10,000 tracks
 MESSAGES_PER_S = 200        # more than that is no honest child
+WARMED = ("youtube.fetch",)     # what a child may ask to have loaded for the next ones
 TEMPORARY = ".tmp"          # as in fetch_process
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -73,6 +74,7 @@ class Nursery:
         self._warm: _Warm | None = None
         self._stopped = False
         self._running: set[_Run] = set()
+        self._soon: set[str] = set()        # deeds that children of others turned out to need
 
     def run(self, job: Mapping[str, Any], *, folder: Path | None = None, on_message: OnMessage | None = None,
             rate: Callable[[], float | None] | None = None, cancelled: Callable[[], bool] | None = None,
@@ -140,7 +142,7 @@ class Nursery:
             "folder": str(place.absolute()), "limit_s": limit_s, "limit_bytes": limit_bytes, "data": data,
             "memory_bytes": settings.worker_memory_bytes if memory_bytes is None else memory_bytes,
             "allowed": self._allowed, "contact": getattr(settings, "contact", ""), "environment": _environment(),
-            "rate": rate() if rate else None,
+            "rate": rate() if rate else None, "soon": sorted(self._soon),
         }
         if cancelled is not None and cancelled():
             raise Cancelled
@@ -148,7 +150,7 @@ class Nursery:
         while True:
             child = self._born(order) if self._fork else _Spawned(order, self._deeds, self._folders)
             run = _Run(child, on_message=on_message, rate=rate, cancelled=cancelled, limit_s=limit_s,
-                       folder=place, limit_bytes=limit_bytes)
+                       folder=place, limit_bytes=limit_bytes, soon=self._soon)
             with self._lock:
                 stopped = self._stopped
                 self._running.add(run)
@@ -222,8 +224,10 @@ class _Run:
     """Follows one child: hears it, tells it the rate, ends it. For the one thread that it belongs to, but `abandon`."""
 
     def __init__(self, child: _Child, *, on_message: OnMessage | None, rate: Callable[[], float | None] | None,
-                 cancelled: Callable[[], bool] | None, limit_s: Seconds, folder: Path, limit_bytes: Bytes) -> None:
+                 cancelled: Callable[[], bool] | None, limit_s: Seconds, folder: Path, limit_bytes: Bytes,
+                 soon: set[str]) -> None:
         self.child = child
+        self._soon = soon
         self.over = False
         self._on_message = on_message or (lambda message: None)
         self._rate, self._told_rate, self._rated_at = rate, rate() if rate else None, 0.0
@@ -371,6 +375,9 @@ class _Run:
                 self._failure = read_failure(message["failure"])
                 if isinstance(trace := message.get("trace"), str):
                     log.warning("in a fetching process: %s", trace[-4000:])
+                return
+            if message.get("soon") in WARMED:
+                self._soon.add(message["soon"])
                 return
             checked = _checked(message)
         except (ValueError, TypeError, RecursionError) as error:

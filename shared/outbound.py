@@ -251,7 +251,8 @@ class Session(requests.Session):
         self.mount("http://", adapter)
         self.mount("https://", adapter)
 
-    def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
+    def request(self, method: str | bytes, url: str | bytes, **kwargs: Any  # type: ignore[override]
+                ) -> requests.Response:
         """As in requests; redirects are followed here, without reading what a redirect carries."""
         follow = kwargs.pop("allow_redirects", True)
         kwargs.setdefault("timeout", self._timeout_s)
@@ -261,7 +262,7 @@ class Session(requests.Session):
         while True:
             link = Link(url)
             try:
-                answer = super().request(method, url, *args, allow_redirects=False, **kwargs)
+                answer = super().request(method, url, allow_redirects=False, **kwargs)
             except requests.RequestException as error:
                 raise failure_of(error, link.host) from error
             target = self.get_redirect_target(answer) if follow else None
@@ -273,7 +274,7 @@ class Session(requests.Session):
             if len(was) > MOST_REDIRECTS:
                 raise Failure("garbage", f"{link.host} redirects more than {MOST_REDIRECTS} times.")
             url = urljoin(url, target)
-            args, kwargs = (), {name: value for name, value in kwargs.items() if name != "params"}
+            kwargs.pop("params", None)
             if (answer.status_code == 303 and method != "HEAD") or (
                     answer.status_code in (301, 302) and method == "POST"):
                 method = "GET"
@@ -350,6 +351,8 @@ def failure_of(error: BaseException, host: str) -> Failure:
     if any(isinstance(one, requests.exceptions.ChunkedEncodingError | urllib3.exceptions.IncompleteRead
                       | http.client.IncompleteRead | ConnectionResetError) for one in chain):
         return Failure("connection_lost", f"The connection to {host} broke off.")
+    if any(isinstance(one, http.client.BadStatusLine) and str(one).startswith("ICY") for one in chain):
+        return Failure("live", f"{host} sends a live stream (ICY); that has no end to wait for.")
     if any(isinstance(one, http.client.HTTPException | requests.exceptions.ContentDecodingError
                       | requests.exceptions.InvalidHeader | urllib3.exceptions.HeaderParsingError) for one in chain):
         return Failure("garbage", f"{host} answers something that is not HTTP.")
@@ -420,24 +423,23 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
         manager = urllib3.PoolManager(num_pools=connections, maxsize=maxsize, block=block, **kwargs)
-        manager.pool_classes_by_scheme = {"http": _pool(_Pool, self._outbound),
-                                          "https": _pool(_TlsPool, self._outbound)}
+        pools: Any = {"http": functools.partial(_Pool, outbound=self._outbound),
+                      "https": functools.partial(_TlsPool, outbound=self._outbound)}
+        manager.pool_classes_by_scheme = pools
         self.poolmanager = manager
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
-        host, pool = super().build_connection_pool_key_attributes(request, verify, cert)  # type: ignore[no-untyped-call]
+        host, given = super().build_connection_pool_key_attributes(request, verify, cert)
+        pool: dict[str, Any] = dict(given)
         if self._context is not None and verify is True and cert is None:
-            pool = {name: value for name, value in pool.items() if not name.startswith("ca_cert")}
+            pool.pop("ca_certs", None)
+            pool.pop("ca_cert_dir", None)
             pool["ssl_context"] = self._context
         return host, pool
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         if self._context is None or verify is not True or cert is not None:
             super().cert_verify(conn, url, verify, cert)    # type: ignore[no-untyped-call]
-
-
-def _pool(kind: type[Any], outbound: Outbound) -> Any:
-    return functools.partial(kind, outbound=outbound)
 
 
 class _Pinned:
@@ -465,7 +467,7 @@ class _Pinned:
                 if plug is not None:
                     plug.close()
         if isinstance(error, TimeoutError):
-            raise urllib3.exceptions.ConnectTimeoutError(self, f"{host} does not answer") from error    # type: ignore[arg-type]
+            raise urllib3.exceptions.ConnectTimeoutError(self, f"{host} does not answer") from error
         raise urllib3.exceptions.NewConnectionError(self, f"{host} cannot be reached") from error   # type: ignore[arg-type]
 
 
@@ -482,7 +484,7 @@ class _TlsConnection(_Pinned, urllib3.connection.HTTPSConnection):
 
 
 class _Pool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Connection     # type: ignore[assignment]
+    ConnectionCls = _Connection
 
     def __init__(self, *args: Any, outbound: Outbound, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -490,7 +492,7 @@ class _Pool(urllib3.HTTPConnectionPool):
 
 
 class _TlsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection  # type: ignore[assignment]
+    ConnectionCls = _TlsConnection
 
     def __init__(self, *args: Any, outbound: Outbound, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -517,11 +519,11 @@ class Guard:
             guard._connect(plug, guard._checked(plug, address))
 
         def connect_ex(plug: socket.socket, address: Any) -> int:
-            return guard._connect_ex(plug, guard._checked(plug, address))
+            return int(guard._connect_ex(plug, guard._checked(plug, address)))
 
         def sendto(plug: socket.socket, data: Any, *rest: Any) -> int:
             *flags, address = rest
-            return guard._sendto(plug, data, *flags, guard._checked(plug, address))
+            return int(guard._sendto(plug, data, *flags, guard._checked(plug, address)))
 
         def getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> list[Any]:
             found = guard._getaddrinfo(host, port, *args, **kwargs)
@@ -532,7 +534,7 @@ class Guard:
         socket.socket.connect = connect             # type: ignore[method-assign, assignment]
         socket.socket.connect_ex = connect_ex       # type: ignore[method-assign, assignment]
         socket.socket.sendto = sendto               # type: ignore[method-assign, assignment]
-        socket.getaddrinfo = getaddrinfo            # type: ignore[assignment]
+        socket.getaddrinfo = getaddrinfo
 
     def _learn(self, host: Any, port: Any, found: list[Any]) -> None:
         """Addresses of a name that the owner allowed may be connected to."""

@@ -96,6 +96,7 @@ def test_only_settings_reads_the_environment() -> None:
     allowed = {
         "shared.settings", "shared.api", "shared.audio.pool", "shared.library.scanning", "shared.security.network",
         "setup_tool.__main__", "setup_tool", "shared.serving.eventlet_server",
+        "odst.nursery", "odst.fetch_process",
     }
     reading = [
         _module(path) for path in _sources()

@@ -28,6 +28,11 @@ def tls() -> ssl.SSLContext:
     return context
 
 
+def warm() -> None:
+    """See odst.fetch_process."""
+    tls()
+
+
 def fetch(job: Mapping[str, Any], talk: Talk) -> dict[str, Any]:
     """{"url", "quality", "cookies"?} → {"file", "said", "format_note", "cover"}."""
     url = job["url"]
@@ -109,6 +114,7 @@ def feed(content: bytes, url: str, limit: int) -> dict[str, Any]:
 
 
 def _through_ytdlp(deed: str, job: Mapping[str, Any], talk: Talk) -> dict[str, Any]:
+    talk.say({"soon": "youtube.fetch"})     # the next page shall find it loaded
     from odst.deeds import youtube
 
     return getattr(youtube, deed)(job, talk)    # type: ignore[no-any-return]

@@ -18,8 +18,9 @@ WRAPPED = frozenset({"mp4", "matroska", "mpegts", "flv", "avi", "ogg"})
 #: no media, but something that may lead to some
 PAGES = frozenset({"html", "hls", "feed", "m3u", "pls", "xspf"})
 _OTHER = {
-    b"\x89PNG": "picture", b"GIF8": "picture", b"\xff\xd8\xff": "picture", b"%PDF": "document", b"PK\x03\x04": "archive",
-    b"Rar!": "archive", b"7z\xbc\xaf": "archive", b"\x1f\x8b": "archive", b"\x7fELF": "program", b"MZ": "program",
+    b"\x89PNG": "picture", b"GIF8": "picture", b"\xff\xd8\xff": "picture", b"%PDF": "document",
+    b"PK\x03\x04": "archive", b"Rar!": "archive", b"7z\xbc\xaf": "archive", b"\x1f\x8b": "archive",
+    b"\x7fELF": "program", b"MZ": "program",
 }
 _TARGETS = {    # codec → (FFmpeg's container, suffix)
     "opus": ("ogg", ".opus"), "vorbis": ("ogg", ".ogg"), "aac": ("ipod", ".m4a"), "alac": ("ipod", ".m4a"),

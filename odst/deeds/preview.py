@@ -20,6 +20,14 @@ _FORMAT = ("bestaudio[ext=m4a][protocol^=http][protocol!*=dash]/bestaudio[ext=mp
 _CHUNK = 64 * 1024
 
 
+def warm() -> None:
+    """See odst.fetch_process."""
+    from odst.deeds import youtube
+
+    direct.warm()
+    youtube.warm()
+
+
 def preview(job: Mapping[str, Any], talk: Talk) -> dict[str, Any]:
     """{"url", "site": a page for yt-dlp?, "cookies"?}: the stream's bytes go to `talk.data`, after its description
     {"mime", "size_bytes", "title", "artist", "duration_ms"} was said."""

@@ -131,7 +131,8 @@ class _Bringing:
         self._source = Source(key)
         self._known: Source | None = None       # of the part that lies there
         self._kind = ""
-        self._type, self._name = "", None
+        self._type = ""
+        self._name: str | None = None
         self._resumes = 0
         self._ranges = False                    # the server has said that it knows them
 

@@ -36,6 +36,11 @@ FORMATS: Mapping[str, str] = {
 }
 
 
+def warm() -> None:
+    """See odst.fetch_process: done once, before the first of these jobs is forked."""
+    ytdlp.warm()
+
+
 def resolve(job: Mapping[str, Any], talk: Talk) -> dict[str, Any]:
     """{"url", "limit", "cookies"?, "source"?} → {"offer": what it leads to}."""
     url, source = job["url"], job.get("source", "youtube")
@@ -43,6 +48,7 @@ def resolve(job: Mapping[str, Any], talk: Talk) -> dict[str, Any]:
     if info.get("_type") in ("playlist", "multi_video"):
         return {"offer": _playlist(info, url, source, job["limit"])}
     _alive(info)
+    _not_itself(info, url, job)
     said = ytdlp.said_of(info, source=source)
     said["fetch_url"] = url if info.get("extractor_key") == "Generic" else info.get("webpage_url") or url
     said["source_url"] = said["fetch_url"]
@@ -116,6 +122,7 @@ def fetch(job: Mapping[str, Any], talk: Talk) -> dict[str, Any]:
             if not info:
                 raise Failure("not_audio", "There is nothing to hear at this link.")
             _alive(info)
+            _not_itself(info, url, job)
             chosen = _chosen(info)
             key = f"{info.get('extractor_key')}:{info.get('id')}:{chosen.get('format_id')}"
             talk.log("info", f"Format: {chosen.get('format') or chosen.get('ext')}")
@@ -191,6 +198,13 @@ def _ask(talk: Talk, url: str, cookies: str | None, **more: Any) -> dict[str, An
 def _alive(info: Mapping[str, Any]) -> None:
     if info.get("is_live") or info.get("live_status") in ("is_live", "is_upcoming", "post_live"):
         raise Failure("live", "It is a live stream, or has not begun yet.")
+
+
+def _not_itself(info: Mapping[str, Any], url: str, job: Mapping[str, Any]) -> None:
+    """A page that is called .mp3 is believed by yt-dlp; but `direct` has seen what it is."""
+    if job.get("source") == "direct" and info.get("direct") and info.get("url") == url \
+            and info.get("protocol") in ("http", "https"):
+        raise Failure("not_audio", "The link leads to a page with nothing to hear on it, whatever it is called.")
 
 
 def _chosen(info: Mapping[str, Any]) -> Mapping[str, Any]:
