@@ -179,9 +179,11 @@ class Shelving:
             if row is None:
                 raise NotFound("The track whose file was to be replaced is no longer in the library.")
             track_id, edits = row
+            # Another track at this path makes way (records.intake), but for one made of this very file.
             stranger = cursor.execute(
-                "SELECT track_id FROM files WHERE root_id = ? AND path = ? AND track_id <> ?",
-                (root_id, found.path, track_id),
+                "SELECT track_id FROM files WHERE root_id = ? AND path = ? AND track_id <> ? AND size_bytes = ? "
+                "AND mtime_ns = ? AND inode = ?",
+                (root_id, found.path, track_id, found.size_bytes, found.mtime_ns, found.inode),
             ).fetchone()
             if stranger is not None:
                 self._tracks._forget(conn, [stranger[0]])
