@@ -380,8 +380,8 @@ class _Run:
                 self._soon.add(message["soon"])
                 return
             checked = _checked(message)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise Failure("crashed", f"The process that fetched it went mad ({error}).") from None
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+            raise Failure("crashed", f"The process that fetched it went mad ({type(error).__name__}).") from None
         if checked:
             self._on_message(checked)
 
@@ -671,7 +671,7 @@ class _Spawned:
 
 
 def read_failure(said: Any) -> Failure:
-    """Raises ValueError, TypeError when it is none."""
+    """Raises ValueError, TypeError, LookupError when it is none."""
     code, message = said["code"], said["message"]
     if code not in FAILURES or not isinstance(message, str):
         raise ValueError("an unknown failure")
