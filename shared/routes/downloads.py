@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 from flask import Response, request
 
+from odst.search import is_link
 from shared.model.download import (
     ACTIVE,
     ON_THE_WAY,
@@ -569,6 +570,8 @@ def check_link(url: str, field: str = "url") -> str:
     url = url.strip()
     if _URI.fullmatch(url):
         return url
+    if "://" not in url and is_link(url):       # youtube.com/watch?v=…
+        url = f"https://{url}"
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -595,6 +598,8 @@ def one_of(url: str | None, query: str | None, track: str | WantedTrack | None) 
     if query is not None:
         if not query.strip():
             raise BadInput("The query is empty.", field="query")
+        if is_link(query):      # pasted where one types words
+            return {"url": check_link(query, "query")}
         return {"query": " ".join(query.split())}
     if isinstance(track, WantedTrack):
         return {"wanted": track.wanted()}

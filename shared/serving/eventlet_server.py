@@ -74,6 +74,7 @@ def run(
             debug=False,
             custom_pool=pool,
             keepalive=KEEP_ALIVE_S,
+            minimum_chunk_size=1,   # else it gathers 4 kB of an event stream before it sends any
             socket_timeout=SOCKET_TIMEOUT_S,
         )
         for listener in listeners

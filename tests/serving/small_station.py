@@ -111,12 +111,22 @@ def on_ready(addresses):
 
 
 def create_doors():
-    """The station's real doors and sockets, with fakes behind; `ann-token` is logged in."""
+    """The station's real doors and sockets, with fakes behind; `ann-token` is logged in. DOORS=ticking: something
+    happens all the time."""
+    from shared.events import Notice
     from shared.sockets import Sockets
     from tests.routes.fakes import FakeStation, make_app
 
     station = FakeStation(FOLDER)
     app = make_app(station)
+    if os.environ["DOORS"] == "ticking":
+        def tick():
+            for number in range(10_000):
+                time.sleep(0.02)
+                station.events.publish(Notice("info", str(number)))
+
+        threading.Thread(target=tick, daemon=True).start()
+        app.extensions["station"] = SimpleNamespace(start=lambda: None, stop=lambda timeout_s: station.feed.stop())
     Sockets(
         events=station.events, accounts=station.accounts, feed=station.feed, settings=station.settings
     ).init_app(app)
