@@ -89,7 +89,8 @@ class Slskd:
         429 (another search is just being posted) is Failure rate_limited; 409 says that slskd is not logged in.
         """
         body = {"id": str(uuid.uuid4()), "searchText": text, "searchTimeout": timeout_ms,
-                "responseLimit": response_limit, "fileLimit": file_limit, "filterResponses": True, "minimumResponseFileCount": 1}
+                "responseLimit": response_limit, "fileLimit": file_limit, "filterResponses": True,
+                "minimumResponseFileCount": 1}
         answer = _mapping(self._ask("POST", "/searches", body=body, conflict=not_logged_in))
         return str(answer.get("id") or body["id"])
 
