@@ -126,6 +126,16 @@ class AcquireSearch:
             raise Failure("bad_link", "This link is too long to be one.")
         return self._shared(("resolve", link), lambda: self._resolve(link))
 
+    def of_catalogue(self, url: str) -> bool:
+        """Whether a link is one of a catalogue's. Pure."""
+        link = _whole_link(url)
+        return any(one.understands(link) for one in self._catalogues)
+
+    def understands(self, url: str) -> bool:
+        """Whether anybody here would know what to do with a link. Pure."""
+        link = _whole_link(url)
+        return self.of_catalogue(link) or any(one.understands(link) for one in self._providers)
+
     def album(self, source: str, id: str) -> Offer:
         """The album `id` of the catalogue named `source`; of "local" what it lacks. Raises Failure."""
         for catalogue in self._catalogues:

@@ -92,9 +92,24 @@ class Deezer:
                 break       # tracks are what most people look for: better those than nothing
         return [one for one in found if one.id and one.title]
 
-    def preview_url(self, id: str) -> str | None:
-        """Thirty seconds of a track as MP3; None when there is none. The link ends within a day: never kept."""
-        return web(self._ask(f"track/{_id(id)}").get("preview"))
+    def preview_url(self, wanted: Wanted) -> str | None:
+        """Thirty seconds of a recording as MP3, of a track of Deezer's or by its ISRC; None when there are none.
+
+        The link ends within a day: it is never kept. Raises Failure.
+        """
+        by_isrc = isrc(wanted.isrc)
+        if wanted.source == self.name and wanted.source_id:
+            asked = _id(wanted.source_id)
+        elif by_isrc:
+            asked = f"isrc:{by_isrc}"
+        else:
+            return None
+        try:
+            return web(self._ask(f"track/{asked}").get("preview"))
+        except Failure as failure:
+            if failure.code == "not_found":
+                return None
+            raise
 
     # ---- one kind each --------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ TestAsyncPlaylist.test_get_tracks, TestAsyncArtist.test_get_albums and …get_to
 - an album's own `tracks.data` has neither `isrc` nor `track_position`; `/album/ID/tracks` has both
 - tracks in playlists and searches have neither; `/track/ID` has everything, with `contributors` and their roles
 - lists are `{"data": [], "total": n, "next": link}`, paged by `limit` and `index`
+- `/track/isrc:CODE` is the track of that ISRC
 - errors come as 200 `{"error": {"type", "message", "code"}}`: 800 "no data", 4 "Quota limit exceeded"
   (github.com/miraclx/freyr-js/issues/32); 600 for a search without words
 
@@ -79,6 +80,8 @@ class FakeDeezer(Answering):
         if kind == "search":
             return self._search(rest or "track", asked.query)
         id, _, list_of = rest.partition("/")
+        if kind == "track" and id.startswith("isrc:"):
+            id = next((str(one) for one, (_, _, track) in self.tracks.items() if track.isrc == id[5:]), "0")
         known: dict[str, Any] = {"track": self.tracks, "album": self.albums, "playlist": self.playlists,
                                  "artist": self._artists()}.get(kind, {})
         if not id.isdigit() or int(id) not in known:

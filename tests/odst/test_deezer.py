@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from odst.catalogues.asking import Pace
 from odst.catalogues.deezer import Deezer
-from shared.model.download import Failure
+from shared.model.download import Failure, Wanted
 from shared.outbound import Outbound
 from shared.settings import Settings
 from tests.fakes.answering import Answering, Asked, Reply
@@ -183,7 +183,11 @@ def test_answers_about_one_thing_are_kept(fake: FakeDeezer) -> None:
 
 
 def test_a_preview_is_a_link_of_thirty_seconds(fake: FakeDeezer) -> None:
-    assert deezer(fake).preview_url("3135553") == f"{fake.url}/stream/c-3135553.mp3"
+    catalogue = deezer(fake)
+    expected = f"{fake.url}/stream/c-3135553.mp3"
+    assert catalogue.preview_url(Wanted(source="deezer", source_id="3135553")) == expected
+    assert catalogue.preview_url(Wanted(source="spotify", source_id="x", isrc="GBDUW0000053")) == expected
+    assert catalogue.preview_url(Wanted(isrc="GBDUW9999999")) is None and catalogue.preview_url(Wanted()) is None
 
 
 @pytest.mark.parametrize("id", ["../track/1", "1/../../x", "", "x", "1?x=y"])
