@@ -22,7 +22,7 @@ import shutil
 import stat
 import threading
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -78,6 +78,13 @@ class Wishes(Protocol):
     def download_template(self) -> str: ...
 
 
+class Folders(FileAccess, Protocol):
+    """storage.access.Access."""
+
+    def state(self, root: str) -> Any: ...
+    def probe(self, root: str) -> Any: ...
+
+
 class Admission:
     """Safe to call from many threads; what touches the shelf is done one after the other.
 
@@ -85,7 +92,7 @@ class Admission:
     scans       records.scans.Scans, for the music folders
     """
 
-    def __init__(self, *, records: Any, scans: Any, access: FileAccess, workers: Workers, settings: Wishes) -> None:
+    def __init__(self, *, records: Any, scans: Any, access: Folders, workers: Workers, settings: Wishes) -> None:
         self._records, self._scans, self._access, self._workers = records, scans, access, workers
         self._template = Template(settings.download_template)
         self._lock = threading.Lock()
@@ -373,8 +380,9 @@ class Admission:
         return reading
 
     def _state(self, folder: str) -> str:
-        state: Callable[[str], str] | None = getattr(self._access, "state", None)
-        return state(folder) if state is not None else "online"
+        """How a music folder is now; what is remembered of it counts only while that is good."""
+        state = str(self._access.state(folder))
+        return state if state in ("online", "hanging") else str(self._access.probe(folder))
 
     @contextlib.contextmanager
     def _failures(self, folder: str) -> Iterator[None]:
