@@ -293,6 +293,8 @@ class Engine:
             self.offer(uid)
         elif job.status in OVER:
             self._staging.clear(uid)
+        elif job.status not in (Status.WAITING, Status.PAUSED):
+            self._put_back(uid, self._clock() + 1.0, "It was interrupted.")
 
     def _all_shut(self, parcel: Parcel, job: Any) -> bool:
         """Whether its candidates are known and all their services are left alone: it waits on without a move."""

@@ -50,7 +50,15 @@ from shared.model.download import (
     Status,
     Wanted,
 )
-from shared.model.errors import DiskFull, Overloaded, SoundsibleError, StartFailed, StorageOffline, UnreadableFile
+from shared.model.errors import (
+    DiskFull,
+    NotFound,
+    Overloaded,
+    SoundsibleError,
+    StartFailed,
+    StorageOffline,
+    UnreadableFile,
+)
 from shared.model.track import LOSSLESS, AudioFacts, Metadata, ReplayGain
 from shared.model.units import MIB, Bytes, Milliseconds, Seconds
 from shared.ports import Identifier, Intake, Provider, Workers
@@ -284,7 +292,7 @@ def run(parcel: Parcel, bench: Workbench) -> Parcel:
                     continue
                 if name == "fetch" and parcel.candidate is None:
                     parcel = replace(parcel, candidate=_next_candidate(parcel, bench, kept, shut))
-                with _place(name, parcel, bench, status):
+                with _place(name, parcel, bench, status) as status:
                     status = _enter(name, parcel, bench, status)
                     parcel = _through(stage, parcel, bench)
             return parcel
@@ -348,10 +356,11 @@ def _enter(name: str, parcel: Parcel, bench: Workbench, status: Status) -> Statu
 
 
 @contextlib.contextmanager
-def _place(name: str, parcel: Parcel, bench: Workbench, status: Status) -> Iterator[None]:
-    """Around a stage: fetching waits, queued, for a free place at its provider; the others begin at once."""
+def _place(name: str, parcel: Parcel, bench: Workbench, status: Status) -> Iterator[Status]:
+    """Around a stage: fetching waits, queued, for a free place at its provider; the others begin at once. Gives the
+    status that it has then."""
     if name != "fetch":
-        yield
+        yield status
         return
     candidate = _candidate(parcel)
     before = _CHAIN.index(status) < _CHAIN.index(Status.QUEUED)
@@ -361,10 +370,11 @@ def _place(name: str, parcel: Parcel, bench: Workbench, status: Status) -> Itera
             bench.ledger.move(
                 parcel.uid, *steps, (Status.QUEUED, None), candidate=candidate.id or None, parcel=parcel.kept(),
                 wanted=parcel.wanted, attempt=parcel.tries_spent + 1)
+            status = Status.QUEUED
         else:
             bench.ledger.update(parcel.uid, candidate=candidate.id or None)
     with bench.slots.at(candidate.provider, bench.token):
-        yield
+        yield status
 
 
 @contextlib.contextmanager
@@ -420,6 +430,8 @@ def as_failure(error: Exception, stage: str) -> Failure:
         return Failure("disk_full", "The disk is full. It goes on when there is room.")
     if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return Failure("read_only", "The music folder cannot be written to. Change its permissions or its mount.")
+    if isinstance(error, NotFound):
+        return Failure("not_found", error.message)
     if isinstance(error, SoundsibleError) and error.code != "internal":
         return Failure("internal", error.message)
     log.error("a download broke in %s", stage, exc_info=error)

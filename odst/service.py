@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from odst import matching
+from odst import batches, matching
 from odst.breaker import Breakers
 from odst.disk import Disk
 from odst.engine import Engine, unfetched
@@ -44,7 +46,8 @@ log = logging.getLogger(__name__)
 CONFIRMED_S: Seconds = 3.0      # a cancel waits so long for what runs to be gone
 LONGEST_LINK = 4000
 LONGEST_WORDS = 500
-ACTIONS = ("cancel", "pause", "resume", "retry", "remove")
+ACTIONS = {"cancel": "cancel", "pause": "pause", "resume": "resume", "retry": "retry", "dismiss": "remove"}
+SHOWN_OF_A_BATCH = 100
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 
 
@@ -80,9 +83,10 @@ class Service:
         """
         self._check(request)
         uid, created = self._records.submit(person.user_id, request)
+        shown = self._shown(person, uid)
         if created:
             self._engine.announce([uid])
-        return self._records.shown(person, uid), created
+        return shown, created
 
     def submit_many(self, person: Person, requests: Sequence[Request], *, group: str | None = None
                     ) -> list[tuple[str, bool]]:
@@ -131,32 +135,40 @@ class Service:
         added = self.submit_many(person, requests, group=_group(offer)) if requests else []
         return {"downloads": self._all(person, [uid for uid, _ in added]), "skipped": skipped, "failed": failed}
 
-    def submit_batch(self, person: Person, items: Iterable[Any], options: Options | None = None, *,
-                     priority: int = USUAL_PRIORITY, group: str | None = None, nightly: bool = False
-                     ) -> dict[str, list[Any]]:
-        """Many at once: requests, things wanted, links, or "Artist - Title" lines; the answer as `submit_album`'s.
+    def submit_batch(self, person: Person, requests: Sequence[Request], *, failed: Sequence[dict[str, Any]] = ()
+                     ) -> dict[str, Any]:
+        """Many at once, as one group: {group, added, repeated, downloads: the first hundred, failed: [{title, artist,
+        reason, line?}]}.
 
-        Nothing is asked of the outside. What makes no sense is named in "failed" and does not stop the rest.
+        Nothing is asked of the outside and nothing is run here. What makes no sense is named and stops nothing.
         """
-        options = options or Options(quality=self._settings.download_quality)
-        requests: list[Request] = []
-        failed: list[dict[str, Any]] = []
+        good: list[Request] = []
+        refused = list(failed)
         limit = self._settings.download_batch_limit
-        for item in items:
-            request = _request(item, options, priority, nightly)
-            told = {"title": request.url or request.query or (request.wanted.title if request.wanted else None),
-                    "artist": request.wanted.artist if request.wanted else None}
-            if len(requests) >= limit:
-                failed.append({**told, "reason": f"No more than {limit} are queued at once."})
-                continue
+        for request in requests:
             try:
+                if len(good) >= limit:
+                    raise BadInput(f"No more than {limit} are queued at once.")
                 self._check(request)
             except SoundsibleError as error:
-                failed.append({**told, "reason": error.message})
+                wanted = request.wanted or Wanted()
+                refused.append({"title": request.url or request.query or wanted.title, "artist": wanted.artist,
+                                "reason": error.message})
             else:
-                requests.append(request)
-        added = self.submit_many(person, requests, group=group) if requests else []
-        return {"downloads": self._all(person, [uid for uid, _ in added]), "skipped": [], "failed": failed}
+                good.append(request)
+        group = f"batch-{secrets.token_hex(8)}" if good else None
+        added = self.submit_many(person, good, group=group) if good else []
+        new = sum(created for _, created in added)
+        return {"group": group, "added": new, "repeated": len(added) - new,
+                "downloads": self._all(person, [uid for uid, _ in added[:SHOWN_OF_A_BATCH]]), "failed": refused}
+
+    def submit_text(self, person: Person, text: str, asked: Request) -> dict[str, Any]:
+        """A list that people have (M3U, CSV, links or "Artist - Title" lines), each done as `asked`. Raises Failure."""
+        batch = batches.read(text, options=asked.options, priority=asked.priority,
+                             limit=self._settings.download_batch_limit)
+        requests = [replace(one, not_before=asked.not_before, nightly=asked.nightly) for one in batch.requests]
+        unread = [{"title": one.text, "artist": None, "line": one.line, "reason": one.reason} for one in batch.unread]
+        return self.submit_batch(person, requests, failed=unread)
 
     def _check(self, request: Request) -> None:
         asked = [one for one in (request.url, request.query, request.track_id, request.wanted) if one is not None]
@@ -240,13 +252,13 @@ class Service:
                 raise BadInput("Say which: by ids, status or group.")
             ids = self._records.ids(person, statuses=statuses, group=group)
             if not statuses:
-                fitting = {"retry": {Status.FAILED}, "resume": {Status.PAUSED}, "remove": OVER}.get(action, ACTIVE)
+                fitting = {"retry": {Status.FAILED}, "resume": {Status.PAUSED}, "dismiss": OVER}.get(action, ACTIVE)
                 allowed = set(self._records.ids(person, statuses=[one.value for one in fitting], group=group))
                 ids = [uid for uid in ids if uid in allowed]
         running = [uid for uid in ids if self._running.token(uid) is not None]
         if action in ("cancel", "pause"):       # those that wait first, so that none of them begins meanwhile
             ids = [uid for uid in ids if uid not in running] + running
-        deed: Callable[[Person, str], Any] = getattr(self, action)
+        deed: Callable[[Person, str], Any] = getattr(self, ACTIONS[action])
         done: list[str] = []
         failed: list[dict[str, str]] = []
         for uid in ids:
@@ -361,17 +373,6 @@ class Service:
 
     def _all(self, person: Person, uids: Sequence[str]) -> list[Download]:
         return [self._shown(person, uid) for uid in dict.fromkeys(uids)]
-
-
-def _request(item: Any, options: Options, priority: int, nightly: bool) -> Request:
-    if isinstance(item, Request):
-        return item
-    if isinstance(item, Wanted):
-        return Request(wanted=item, options=options, priority=priority, nightly=nightly)
-    words = str(item).strip()
-    if _SCHEME.match(words) and ("://" in words or words.lower().startswith("spotify:")):
-        return Request(url=words, options=options, priority=priority, nightly=nightly)
-    return Request(query=words, options=options, priority=priority, nightly=nightly)
 
 
 def _group(offer: Offer) -> str:

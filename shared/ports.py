@@ -121,12 +121,29 @@ class Provider(Protocol):
 class Identified(Protocol):
     """What is known of a fetched file after asking around."""
 
-    metadata: Metadata              # harmonised; what shall stand in the tags
-    confidence: float               # 0-1
-    review: str | None              # a sentence when a person should look: nothing doubtful was changed
-    cover: bytes | None
-    lyrics: str | None              # LRC, or plain lines
-    sources: dict[str, Any]         # {"file": …, "catalogue": …, "chosen": …}: JSON, kept with the track
+    @property
+    def metadata(self) -> Metadata:
+        """Harmonised; what shall stand in the tags."""
+
+    @property
+    def confidence(self) -> float:
+        """0-1."""
+
+    @property
+    def review(self) -> str | None:
+        """A sentence when a person should look: nothing doubtful was changed."""
+
+    @property
+    def cover(self) -> bytes | None:
+        """A picture, as it came."""
+
+    @property
+    def lyrics(self) -> str | None:
+        """LRC, or plain lines."""
+
+    @property
+    def sources(self) -> dict[str, Any]:
+        """{"file": …, "catalogue": …, "chosen": …}: JSON, kept with the track."""
 
 
 class Identifier(Protocol):
@@ -140,10 +157,22 @@ class Identifier(Protocol):
 
 
 class Admitted(Protocol):
-    track_id: str
-    path: str                       # relative to its music folder
-    duplicate_of: str | None        # it was there already; nothing was added
-    replaced: bool                  # a worse file of the same track went to the trash for it
+    """A file on the shelf."""
+
+    @property
+    def track_id(self) -> str: ...
+
+    @property
+    def path(self) -> str:
+        """Relative to its music folder."""
+
+    @property
+    def duplicate_of(self) -> str | None:
+        """It was there already; nothing was added."""
+
+    @property
+    def replaced(self) -> bool:
+        """A worse file of the same track went to the trash for it."""
 
 
 class Intake(Protocol):

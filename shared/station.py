@@ -10,10 +10,31 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from odst.breaker import Breakers
+from odst.catalogues.deezer import Deezer
+from odst.catalogues.local import Local
+from odst.catalogues.musicbrainz import MusicBrainz
+from odst.catalogues.spotify import Spotify
+from odst.disk import Disk
+from odst.engine import Engine
+from odst.ledger import Ledger, LogFile
+from odst.nursery import Nursery
+from odst.providers.direct import Direct
+from odst.providers.soulseek import Soulseek
+from odst.providers.youtube import YouTube
+from odst.queue import MemoryDispatcher
+from odst.running import Running
+from odst.search import AcquireSearch, is_link
+from odst.service import Service
+from odst.slskd import Slskd
+from odst.staging import Staging
+from odst.throttle import Throttle as DownloadThrottle
 from shared.audio.pool import WorkerPool
 from shared.database import Database
-from shared.events import EventBus
+from shared.events import EventBus, Notice
+from shared.library.admission import Admission
 from shared.library.covers import Covers
 from shared.library.demo import ensure_demo
 from shared.library.manifest import Manifest
@@ -23,17 +44,31 @@ from shared.library.scanning import Scanning
 from shared.library.shelf import Shelf
 from shared.library.transcodes import Transcodes
 from shared.library.watcher import Watcher
+from shared.metadata import acoustid, coverart, lrclib
+from shared.metadata import client as musicbrainz
+from shared.metadata.identifier import Identifier
+from shared.model.download import Offer, Wanted
 from shared.model.errors import SoundsibleError, StartFailed
+from shared.model.person import Person
+from shared.model.track import AlbumWhole
+from shared.ports import Catalogue, Provider
+from shared.records.admission import Shelving
 from shared.records.albums import Albums
 from shared.records.artists import Artists
+from shared.records.breakers import BreakerRow
+from shared.records.breakers import Breakers as StoredBreakers
 from shared.records.changes import Changes
+from shared.records.downloads import Downloads
 from shared.records.genres import Genres
 from shared.records.listening import Listening
+from shared.records.lookups import StoredLookups
+from shared.records.origins import Origins
 from shared.records.people import People
 from shared.records.playlists import Playlists
 from shared.records.scans import Scans
 from shared.records.search import Search
 from shared.records.tracks import Tracks
+from shared.records.watches import Watches
 from shared.security.accounts import Accounts
 from shared.security.setup import Setup
 from shared.security.throttle import Throttle
@@ -43,6 +78,11 @@ from shared.storage.local import LocalStorage
 from shared.storage.resolver import Resolver
 
 log = logging.getLogger(__name__)
+
+LOOKUPS_KEPT = 50_000       # answers of outside services
+BREAKER_FORGOTTEN_S = 30 * 86_400.0     # a link's host that nothing was heard of for so long
+DOWNLOAD_WORKERS, DOWNLOAD_NICENESS = 2, 15     # crafts on downloads: after everything that a listener waits for
+_HOUSE = Person(user_id=0, id="", username="", role="owner")    # who asks when the station itself does
 
 
 class Station:
@@ -98,6 +138,8 @@ class Station:
         )
         self.pulse = Pulse(database=self.database, events=self.events)
 
+        self._build_downloads()
+
         # people
         self.throttle = Throttle()
         self.accounts = Accounts(
@@ -108,6 +150,124 @@ class Station:
         self.doors: list[tuple[str, Callable[[], object]]] = []    # what is open to the outside, closed first
         self.started_at = 0.0
         self._started: list[tuple[str, Callable[[], object]]] = []
+
+    def _build_downloads(self) -> None:
+        """ODST: what fetches, what names, what watches over them, and what people command it by."""
+        settings, events = self.settings, self.events
+        self.download_records = Downloads(database=self.database)
+        self.origins = Origins(database=self.database)
+        self.watches = Watches(database=self.database)
+        self.lookups = StoredLookups(database=self.database)
+        self.stored_breakers = StoredBreakers(database=self.database)
+        self.breakers = Breakers(store=self.stored_breakers, row=BreakerRow, on_change=self._tell_of_breaker)
+        self.craft_workers = WorkerPool(
+            size=DOWNLOAD_WORKERS, memory_bytes=settings.worker_memory_bytes, nice=DOWNLOAD_NICENESS,
+            name="downloads",
+        )
+        self.admission = Admission(
+            records=Shelving(database=self.database), scans=self.scans, access=self.access,
+            workers=self.craft_workers, settings=settings,
+        )
+        metadata_client = musicbrainz.MusicBrainzClient(
+            settings=settings, lookups=self.lookups, breakers=self.breakers)
+        self.identifier = Identifier(
+            settings=settings, client=metadata_client, lookups=self.lookups, breakers=self.breakers)
+
+        self.nursery = Nursery(settings=settings)
+        self.providers = self._providers()
+        catalogues: dict[str, Callable[[], Catalogue]] = {
+            "deezer": lambda: Deezer(settings=settings, lookups=self.lookups),
+            "musicbrainz": lambda: MusicBrainz(client=metadata_client, coverart_url=settings.coverart_url),
+        }
+        if settings.spotify_client_id:
+            catalogues["spotify"] = lambda: Spotify(settings=settings)
+        self.catalogues: list[Catalogue] = [
+            catalogues[name]() for name in settings.download_catalogues if name in catalogues]
+        if "local" in settings.download_catalogues:
+            self.catalogues.append(Local(album_of=self._album, catalogues=tuple(self.catalogues)))
+        self.acquire = AcquireSearch(
+            catalogues=self.catalogues, providers=self.providers, owned=self.admission.owned, breakers=self.breakers)
+        self._know_breakers()
+
+        dispatcher, running = MemoryDispatcher(), Running()
+        ledger = Ledger(records=self.download_records, events=events)
+        download_throttle = DownloadThrottle(events=events, share=settings.download_share_percent / 100)
+        disk = Disk(folder=self.admission.staging, least=settings.download_min_free_bytes)
+        staging = Staging(root=self.admission.staging)
+        self.engine = Engine(
+            records=self.download_records, dispatcher=dispatcher, ledger=ledger, running=running, events=events,
+            providers=self.providers, resolve=self.acquire.resolve, search=self._offers, track=self._wanted,
+            intake=self.admission, identifier=self.identifier, workers=self.craft_workers, keep=self._keep,
+            breakers=self.breakers, throttle=download_throttle, disk=disk, staging=staging, settings=settings,
+            log_file=LogFile(settings.data_dir / "logs"),
+        )
+        self.downloads = Service(
+            records=self.download_records, dispatcher=dispatcher, engine=self.engine, ledger=ledger, running=running,
+            search=self.acquire, intake=self.admission, breakers=self.breakers, throttle=download_throttle, disk=disk,
+            staging=staging, settings=settings, understood=self._understood,
+        )
+        self.reports = self.previews = self.watching = None
+
+    def _providers(self) -> list[Provider]:
+        """Who fetches, in the order of trust; Soulseek once its daemon is known."""
+        settings = self.settings
+        known: dict[str, Callable[[], Provider]] = {
+            "youtube": lambda: YouTube(nursery=self.nursery, settings=settings),
+            "direct": lambda: Direct(nursery=self.nursery, settings=settings),
+        }
+        if settings.slskd_url:
+            known["soulseek"] = lambda: Soulseek(
+                slskd=Slskd(url=settings.slskd_url, api_key=settings.slskd_api_key), settings=settings)
+        return [known[name]() for name in settings.download_providers if name in known]
+
+    def _know_breakers(self) -> None:
+        """List every service among the states, also before it was asked for the first time."""
+        for provider in self.providers:
+            self.breakers.know(provider.name, "resolve" if provider.name == "direct" else "fetch")
+        for catalogue in self.catalogues:
+            if catalogue.name not in ("local", musicbrainz.SERVICE):
+                self.breakers.know(catalogue.name, "resolve")
+        for service in (musicbrainz, coverart, lrclib):
+            self.breakers.know(service.SERVICE, service.OPERATION)
+        if self.settings.acoustid_key:
+            self.breakers.know(acoustid.SERVICE, acoustid.OPERATION)
+
+    def _tell_of_breaker(self, name: str, operation: str, state: str) -> None:
+        told = "answers again." if state == "closed" else "does not answer. What needs it waits, and goes on by itself."
+        self.events.publish(Notice("info" if state == "closed" else "warning", f"{name} ({operation}) {told}"))
+
+    def _understood(self, url: str) -> bool:
+        """Whether somebody would know what to do with a link. Pure."""
+        if any(one.understands(url) for one in self.catalogues):
+            return True
+        if any(one.understands(url) for one in self.providers):
+            return True
+        return is_link(url) and not url.lower().startswith("http")
+
+    def _offers(self, words: str) -> list[Offer]:
+        """What the catalogues mean by words, best first; what only a provider has is left to finding."""
+        names = {one.name for one in self.catalogues}
+        return [one for one in self.acquire.search(words, 10)["items"] if one.source in names]
+
+    def _wanted(self, track_id: str) -> Wanted:
+        """A track of the library as a thing to be fetched. Raises NotFound."""
+        track = self.tracks.get(_HOUSE, track_id)
+        return Wanted(
+            title=track.title, artist=track.artist,
+            artists=tuple(credit.name for credit in track.artists if credit.role == "artist"), album=track.album,
+            album_artist=track.album_artist, isrc=track.isrc, duration_ms=track.duration_ms or None,
+            track_number=track.track_number, disc_number=track.disc_number,
+            date=str(track.year) if track.year else None, genres=tuple(track.genres),
+            recording_mbid=track.recording_mbid, source="local", source_id=track_id,
+        )
+
+    def _album(self, album_id: str) -> AlbumWhole:
+        return self.albums.get(_HOUSE, album_id)
+
+    def _keep(self, path: str, target: str, **how: Any) -> dict[str, Any]:
+        told: dict[str, Any] = self.craft_workers.run(
+            "shared.audio.keeping:keep", path, target, timeout_s=900.0, **how)
+        return told
 
     def start(self) -> None:
         """Open the memory, make what the first start needs, then wake the threads. Raises SoundsibleError."""
@@ -139,6 +299,12 @@ class Station:
         if settings.watch:
             self.watcher.start()
             self._started.append(("watcher", self.watcher.stop))
+        self._started.append(("craft workers", self.craft_workers.stop))
+        self._started.append(("nursery", self.nursery.stop))
+        self.lookups.prune(LOOKUPS_KEPT)
+        self.stored_breakers.prune(time.time() - BREAKER_FORGOTTEN_S)
+        self.engine.start()
+        self._started.append(("downloads", self.engine.stop))
         self.started_at = time.time()
 
     def stop(self, timeout_s: float = 4.0) -> None:
