@@ -91,7 +91,7 @@ class Keepings:
 
     plan = staticmethod(plan)
 
-    def keep(self, path: str | Path, target: str | Path, *, format: str, bitrate_kbps: Kbps | None = None,
+    def keep(self, path: str | Path, target: str | Path, *, format: str | None = None, bitrate_kbps: Kbps | None = None,
              level_lufs: Lufs | None = None, trim: bool = False, sha256: str | None = None,
              duration_ms: int = 0) -> dict[str, Any]:
         """Write the file that is kept instead of the one at `path` to `target`; what audio.keeping:keep answers, and
@@ -103,10 +103,10 @@ class Keepings:
         path, target = str(path), str(target)
         sha256 = sha256 or str(self._workers.run("shared.audio.integrity:sha256", path, timeout_s=HASH_TIMEOUT_S))
         how: dict[str, Any] = {"format": format, "bitrate_kbps": bitrate_kbps, "level_lufs": level_lufs, "trim": trim}
-        words = json.dumps([VERSION, sha256, sorted(how.items())])
+        words = json.dumps([VERSION, sha256, sorted(how.items())], default=str)
         key = hashlib.blake2b(words.encode(), digest_size=16).hexdigest()
-        kept = self._folder / key[:2] / f"{key}{SUFFIXES.get(format, '')}"
-        told = kept.with_suffix(".json")
+        kept = self._folder / key[:2] / f"{key}{Path(target).suffix}"
+        told = kept.with_name(f"{key}.json")
         with self._alone(key), _room():
             answer = self._known(kept, told)
             if answer is not None:

@@ -72,6 +72,16 @@ def test_a_kept_conversion_that_was_damaged_is_made_anew(tmp_path: Path, workers
     assert (tmp_path / "1.flac").read_bytes() == (tmp_path / "2.flac").read_bytes()
 
 
+def test_without_a_format_it_stays_in_its_family(tmp_path: Path, workers: Counting) -> None:
+    keepings = Keepings(workers=workers, folder=tmp_path / "kept")
+    for name in ("a.mp3", "a.ogg", "a.wav"):
+        path = make_audio(tmp_path, name)
+        for _ in range(2):
+            answer = keepings.keep(path, tmp_path / f"to{path.suffix}", trim=True)
+        assert answer["cached"]
+        assert tags.read(str(tmp_path / f"to{path.suffix}")).facts.format == answer["format"]
+
+
 def test_two_that_ask_for_the_same_wait_for_one(tmp_path: Path, workers: Counting) -> None:
     keepings = Keepings(workers=workers, folder=tmp_path / "kept")
     path = make_audio(tmp_path, "a.flac", seconds=20.0)
