@@ -387,6 +387,13 @@ def in_environment(name: str, environ: Mapping[str, str] | None = None) -> bool:
     return bool((os.environ if environ is None else environ).get(PREFIX + name.upper()))
 
 
+def child_environment() -> dict[str, str]:
+    """All that a process made for one job needs of this one's environment: no secrets, no proxies."""
+    kept = ("PATH", "SYSTEMROOT", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
+    return {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",
+            **{name: os.environ[name] for name in kept if name in os.environ}}
+
+
 def _between(parse: Callable[[str], Any]) -> str:
     """What stands between the parts of a list, as its parser reads it."""
     return os.pathsep if parse is _paths else " " if parse is _addresses else ","
