@@ -160,7 +160,8 @@ def _by_first_word() -> dict[str, list[tuple[list[str], str]]]:
 _TELLING = _by_first_word()
 
 # An album's title says "live" only in these ways: Live Through This is none.
-_LIVE_ALBUM = re.compile(r"\blive (?:at|in|from|on|tour|sessions?|album|recordings?|\d)|\blive$|unplugged"
+_LIVE_ALBUM = re.compile(r"^live (?!through|and|your|my|it|a|for|free|like|wire|love|to|or|again|by|life|fast|forever)"
+                         r"|\blive (?:at|in|from|on|tour|sessions?|album|recordings?|\d)|\blive$|unplugged"
                          r"|in concert\b|en vivo|ao vivo|\bmtv live|bbc (?:radio )?sessions")
 _OTHER_ALBUM = {"karaoke": ("karaoke", "made famous by", "in the style of", "originally performed by",
                             "backing tracks"),
@@ -397,6 +398,12 @@ def _within(name: _Name, text: str) -> bool:
     return bool(name.words) and f" {name.words} " in f" {text} "
 
 
+def _surname(name: _Name) -> _Name | None:
+    """By which those with three names or more go alone: Ludwig van Beethoven."""
+    words = name.words.split()
+    return _name(words[-1]) if 3 <= len(words) <= 4 and "and" not in words and len(words[-1]) >= 4 else None
+
+
 def _alike(a: _Name, b: _Name) -> float:
     """0-100; below _SAME_NAME they are two."""
     if not a.tight or not b.tight:
@@ -548,6 +555,8 @@ def _hear(ask: _Ask, title: _Title, uploader: tuple[_Name, ...], around: str, al
             elsewhere = 86.0
         elif any(_within(name, around) for name, _ in ask.main):
             elsewhere = 88.0 if len(ask.main[0][0].tight) > 3 else 80.0
+        elif surname := _surname(ask.main[0][0]):                     # Beethoven - Symphony No. 5
+            elsewhere = 70.0 if _within(surname, f"{title.whole} {around}") else 0.0
     backing = max(credited, elsewhere)
     parts = title.parts
     best, best_rank = _Heard(0.0, backing, 0), -1.0

@@ -80,7 +80,11 @@ class _Gate:
             now = self._clock()
             while self._begun and now - self._begun[0] > pace.many_within:
                 self._begun.popleft()
-            waits = [self._begun[-1] + pace.between_searches - now] if self._begun else []
+            # The first third may come close together; then so that nobody has to wait for minutes at the end.
+            few = len(self._begun) < pace.many_searches // 3
+            steady = max(pace.between_searches, pace.many_within / pace.many_searches)
+            apart = pace.between_searches if few else steady
+            waits = [self._begun[-1] + apart - now] if self._begun else []
             if len(self._begun) >= pace.many_searches:
                 waits.append(self._begun[0] + pace.many_within - now)
             if (wait := max(waits, default=0.0)) > 0:

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -244,11 +245,14 @@ def test_searches_are_some_seconds_apart_and_few_in_some_minutes() -> None:
 
     gate = soulseek._Gate(clock=lambda: now, sleep=sleep)
     begun = []
-    for _ in range(5):
-        with gate.turn(Pace(between_searches=2.5, many_searches=3, many_within=220)):
-            begun.append(now - 1000)
+    for _ in range(60):
+        with gate.turn(Pace(between_searches=2.5, many_searches=30, many_within=220)):
+            begun.append(now)
 
-    assert begun == [0, 2.5, 5, 220, 222.5]
+    apart = [later - sooner for sooner, later in pairwise(begun)]
+    assert apart[:9] == [2.5] * 9
+    assert 7 < max(apart) < 60
+    assert all(sum(at <= one < at + 220 for one in begun) <= 30 for at in begun)
 
 
 def test_while_another_search_is_being_posted_it_waits(house: House) -> None:
