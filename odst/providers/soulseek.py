@@ -49,6 +49,7 @@ class Pace:
     between_searches: Seconds = 2.5
     many_searches: int = 30             # at most so many …
     many_within: Seconds = 220.0        # … in so long
+    turn: Seconds = 60.0                # for the turn, behind others
     search: Seconds = 8.0               # without another response, a search is over
     search_at_most: Seconds = 25.0
     look: Seconds = 1.0                 # between two looks at a search or a transfer
@@ -76,7 +77,11 @@ class _Gate:
 
     @contextlib.contextmanager
     def turn(self, pace: Pace) -> Iterator[None]:
-        with self._lock:
+        """Waits for the turn; Failure rate_limited when too many wait already."""
+        if not self._lock.acquire(timeout=pace.turn):
+            raise Failure("rate_limited", "Too many searches wait for their turn at Soulseek.", provider=NAME,
+                          retry_after_s=pace.turn)
+        try:
             now = self._clock()
             while self._begun and now - self._begun[0] > pace.many_within:
                 self._begun.popleft()
@@ -91,6 +96,8 @@ class _Gate:
                 self._sleep(wait)
             self._begun.append(self._clock())
             yield
+        finally:
+            self._lock.release()
 
 
 _GATE = _Gate()

@@ -255,6 +255,16 @@ def test_searches_are_some_seconds_apart_and_few_in_some_minutes() -> None:
     assert all(sum(at <= one < at + 220 for one in begun) <= 30 for at in begun)
 
 
+def test_who_would_wait_too_long_for_the_turn_is_told_to_come_again() -> None:
+    gate = soulseek._Gate()
+    with gate.turn(QUICK), pytest.raises(Failure) as caught, gate.turn(Pace(turn=0.05)):
+        pass
+
+    assert (caught.value.code, caught.value.service_fault) == ("rate_limited", False)
+    with gate.turn(QUICK):
+        pass
+
+
 def test_while_another_search_is_being_posted_it_waits(house: House) -> None:
     house.fake.answers.append(("POST", "/searches", 429, b'"Only one concurrent operation is permitted"'))
 
