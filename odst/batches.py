@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from odst.matching import fold, read_path
-from odst.search import is_link
+from odst.search import is_link, whole_link
 from shared.model.download import USUAL_PRIORITY, Failure, Options, Request, Wanted
 from shared.model.units import MIB, Bytes, Milliseconds
 
@@ -164,7 +164,7 @@ def _m3u(text: str) -> Iterator[_Found]:
 def _of_entry(line: str, said: Wanted) -> Request | str:
     """An entry with what stood above it. A link is fetched itself; a file of another machine is looked for."""
     if is_link(line):
-        return Request(url=line)
+        return Request(url=whole_link(line))
     if not said.title:
         said = replace(said, **{name: value for name, value in _told_by(line).items() if getattr(said, name) is None})
     return _asked(said)
@@ -318,7 +318,7 @@ def _lines(text: str) -> Iterator[_Found]:
             for link in links:
                 yield number, line, Request(url=link.rstrip(",;)]}>'"))
         elif is_link(line):
-            yield number, line, Request(url=line)
+            yield number, line, Request(url=whole_link(line))
         elif _AUDIO.search(line) and ("/" in line or "\\" in line):
             yield number, line, _asked(Wanted(**_told_by(line)))
         elif len(line) > LONGEST_LINE // 4:

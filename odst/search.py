@@ -121,19 +121,19 @@ class AcquireSearch:
 
     def resolve(self, url: str) -> Offer:
         """What a link leads to, with all its tracks; the same for two minutes. Raises Failure."""
-        link = _whole_link(url)
+        link = whole_link(url)
         if len(link) > MOST_LINK:
             raise Failure("bad_link", "This link is too long to be one.")
         return self._shared(("resolve", link), lambda: self._resolve(link))
 
     def of_catalogue(self, url: str) -> bool:
         """Whether a link is one of a catalogue's. Pure."""
-        link = _whole_link(url)
+        link = whole_link(url)
         return any(one.understands(link) for one in self._catalogues)
 
     def understands(self, url: str) -> bool:
         """Whether anybody here would know what to do with a link. Pure."""
-        link = _whole_link(url)
+        link = whole_link(url)
         return self.of_catalogue(link) or any(one.understands(link) for one in self._providers)
 
     def album(self, source: str, id: str) -> Offer:
@@ -345,7 +345,8 @@ def is_link(words: str) -> bool:
     return bool(_LINK.fullmatch(words.strip()) or _BARE.fullmatch(words.strip()))
 
 
-def _whole_link(url: str) -> str:
+def whole_link(url: str) -> str:
+    """A link as it is followed: with its https://."""
     link = url.strip()
     return f"https://{link}" if _BARE.fullmatch(link) else link
 

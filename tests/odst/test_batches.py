@@ -161,7 +161,7 @@ D:\\Music\\Queen - Bicycle Race.mp3
     assert told(batch) == [
         (None, "https://www.deezer.com/album/302127"), (None, "https://example.org/a.mp3"),
         (None, "https://example.org/b.mp3"), (None, "spotify:track:7k4t7uLgtOxPwTpFmtJNTY"),
-        (None, "open.spotify.com/track/7k4t7uLgtOxPwTpFmtJNTY"), (None, "Daft Punk - One More Time"),
+        (None, "https://open.spotify.com/track/7k4t7uLgtOxPwTpFmtJNTY"), (None, "Daft Punk - One More Time"),
         (None, "Queen - Killer Queen"), (None, "99 Luftballons"), ("Queen", "Bicycle Race"), (None, "!!!")]
     assert batch.unread == []
 
