@@ -8,13 +8,18 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flask import Flask
 
+    from shared.model.download import Download
+    from shared.model.person import Person
     from shared.settings import Settings
     from shared.station import Station
+
+RECENT_S = 600.0    # downloads that are over are told to who connects for so long
 
 USAGE = """\
 usage: python3 run.py [--music DIR]... [--home DIR] [--host H] [--port N] [--demo]
@@ -47,7 +52,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["station"] = station
     feed = Feed(
         events=station.events, accounts=station.accounts, scanning=station.scanning, changes=station.changes,
-        downloads=lambda person: station.downloads.snapshot(person) if hasattr(station, "downloads") else [],
+        downloads=lambda person: _downloads_now(station, person),
     )
     station.doors.append(("feed", feed.stop))
     register(app, station, feed=feed)
@@ -55,6 +60,12 @@ def create_app(settings: Settings) -> Flask:
     sockets.init_app(app)
     station.doors.append(("sockets", sockets.stop))
     return app
+
+
+def _downloads_now(station: Station, person: Person) -> list[Download]:
+    """What is under way, and what was over in the last minutes: a player that was away for a moment misses no end."""
+    recent = station.download_records.recent(person, since=time.time() - RECENT_S)
+    return [*station.downloads.snapshot(person), *recent]
 
 
 def main(arguments: list[str] | None = None) -> int:

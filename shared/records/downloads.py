@@ -271,6 +271,38 @@ class Downloads:
         if status is not Status.DOWNLOADING:
             self._speeds.pop(uid, None)
 
+    def move_many(self, uids: Iterable[str], step: tuple[Status, str | None], *, only: Iterable[Status]) -> list[str]:
+        """Move those of `uids` that have one of the statuses `only` now, in one transaction; which they were.
+
+        For deeds on thousands that wait. Raises IllegalMove when one of `only` may not become that.
+        """
+        to, reason = step
+        allowed = frozenset(only)
+        for status in allowed:
+            check_move(status, to)
+        now, moved = time.time(), []
+        values = {**_with_status(to, now), "updated_at": now}
+        changes = ", ".join(f"{name} = ?" for name in values)
+        with self._database.transaction() as conn:
+            cursor = driver_cursor(conn)
+            found: dict[str, tuple[int, str, str | None]] = {}
+            for marks, part in chunks(dict.fromkeys(uids)):
+                for uid, *row in cursor.execute(
+                    f"SELECT uid, id, status, stage FROM downloads WHERE uid IN ({marks})", part
+                ):
+                    found[uid] = (row[0], row[1], row[2])
+            moves = []
+            for uid in dict.fromkeys(uids):
+                if uid in found and Status(found[uid][1]) in allowed:
+                    download_id, before, stage = found[uid]
+                    moves.append((download_id, now, before, to.value, stage, reason))
+                    moved.append(uid)
+            cursor.executemany(_MOVED, moves)
+            cursor.executemany(
+                f"UPDATE downloads SET {changes} WHERE id = ?", [(*values.values(), one[0]) for one in moves]
+            )
+        return moved
+
     def update(self, uid: str, **fields: Any) -> None:
         """Write some fields of a download without moving it; does not wait for the disk.
 

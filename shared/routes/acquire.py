@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from flask import Response, request
 
+from shared.events import EventBus, StreamEnded, StreamStarted
 from shared.model.download import Offer
 from shared.model.errors import BadInput
 from shared.model.person import Person
@@ -16,6 +18,8 @@ from shared.routes.operation import Door, Query
 if TYPE_CHECKING:
     from odst.preview import Previews
     from odst.search import AcquireSearch
+
+PREVIEW = "preview"     # in place of a track's id
 
 
 class Asking(Query):
@@ -50,7 +54,7 @@ class Offers(msgspec.Struct, kw_only=True):
     failures: list[SourceFailure]
 
 
-def door(*, search: AcquireSearch, previews: Previews) -> Door:
+def door(*, search: AcquireSearch, previews: Previews, events: EventBus) -> Door:
     door = Door("acquire")
 
     @door.get("/acquire/search", allows="adds", query=Asking, answers={200: Offers})
@@ -81,6 +85,33 @@ def door(*, search: AcquireSearch, previews: Previews) -> Door:
         if request.method == "HEAD":
             return Response(None, headers=headers, content_type="audio/ogg")
         heard = previews.open(url=url, source=query.source, id=query.id)
-        return Response(heard.chunks(), headers=headers, content_type=heard.mime_type, direct_passthrough=True)
+        kind = heard.mime_type if heard.mime_type.startswith(_SOUNDS) else "application/octet-stream"
+        return Response(_Listening(heard, events=events), headers=headers, content_type=kind, direct_passthrough=True)
 
     return door
+
+
+_SOUNDS = ("audio/", "video/", "application/ogg")   # what a stranger's server may call its answer here
+
+
+class _Listening:
+    """A preview that is listened to: background work steps aside meanwhile. Ends with the answer."""
+
+    def __init__(self, heard: Any, *, events: EventBus) -> None:
+        self._heard = heard
+        self._events: EventBus | None = events
+        self._sent_bytes = 0
+        events.publish(StreamStarted(PREVIEW))
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._heard.chunks():
+            self._sent_bytes += len(chunk)
+            yield chunk
+
+    def close(self) -> None:
+        events, self._events = self._events, None
+        try:
+            self._heard.close()
+        finally:
+            if events is not None:
+                events.publish(StreamEnded(PREVIEW, self._sent_bytes))

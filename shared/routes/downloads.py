@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import fields
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 from flask import Response, request
 
+from odst import reports
 from odst.search import is_link
 from shared.model.download import (
     ACTIVE,
@@ -27,6 +28,7 @@ from shared.model.download import (
 from shared.model.errors import BadInput, NotFound, Unprocessable
 from shared.model.person import Person
 from shared.model.track import Page
+from shared.records.downloads import ReportRow
 from shared.records.origins import Origin
 from shared.routes.guard import token_of
 from shared.routes.library import Text
@@ -252,7 +254,7 @@ class Skipped(msgspec.Struct, kw_only=True):
 
 
 class Refused(msgspec.Struct, kw_only=True):
-    """What could not be queued, and why. `line` of a text, counted from 1."""
+    """What could not be queued, and why. `line` of a text or place in a list, counted from 1."""
 
     title: str | None = None
     artist: str | None = None
@@ -267,7 +269,8 @@ class AlbumAnswer(msgspec.Struct, kw_only=True):
 
 
 class BatchAnswer(msgspec.Struct, kw_only=True):
-    """`downloads`: the first hundred; all of them are listed by `group`."""
+    """`added`: how many are new; `repeated`: how many were asked for before; `downloads`: the first hundred of both.
+    All new ones are listed by `group`."""
 
     group: str | None
     added: int
@@ -348,28 +351,42 @@ class LogAnswer(msgspec.Struct, kw_only=True):
     items: list[LogLine]
 
 
+class FailuresOfAKind(msgspec.Struct, kw_only=True):
+    count: int
+    message: str | None
+
+
+class Spread(msgspec.Struct, kw_only=True):
+    p50_ms: int | None
+    p95_ms: int | None
+
+
 class Report(msgspec.Struct, kw_only=True):
-    """Successes, failures by reason, bytes and durations of what was over in a span."""
+    """Successes, failures by reason, bytes and durations of what was over in a span. `bytes` and `duration_ms` add up
+    what was completed; `durations` is the whole way's p50 and p95, `stages` each stage's."""
 
     from_: str | None = msgspec.field(name="from")
     to: str | None
     completed: int
     failed: int
     cancelled: int
+    duplicates: int
     bytes: int
     duration_ms: int
-    failures: Any
-    items: Any
+    failures: dict[str, FailuresOfAKind]
+    by_provider: dict[str, dict[str, int]]
+    durations: Spread
+    stages: dict[str, Spread]
+    items: list[ReportRow]
 
 
 # ---- the door ----------------------------------------------------------------------------------------------------
 
 
 def door(
-    *, downloads: Service, records: Downloads, origins: Origins, reports: Any, feed: Feed, settings: Settings
+    *, downloads: Service, records: Downloads, origins: Origins, feed: Feed, settings: Settings
 ) -> Door:
-    """downloads does things to them, records lists them; whose each is, they know and hold. `reports` makes one of
-    rows, as JSON or CSV."""
+    """downloads does things to them, records lists them; whose each is, they know and hold."""
     door = Door("downloads")
 
     @door.post("/downloads", allows="adds", body=NewDownload, answers={202: DownloadAnswer, 200: DownloadAnswer},
@@ -400,19 +417,14 @@ def door(
 
     @door.post("/downloads/batch", allows="adds", body=Batch, answers={202: BatchAnswer}, errors=(422, 507))
     def ask_for_many(person: Person, body: Batch) -> Any:
-        """Ask for much at once; everything is queued, what cannot be understood is named."""
+        """Ask for much at once: what can be understood is queued, what cannot is named."""
         if (body.text is None) is (body.items is None):
             raise BadInput("A batch is either a text or a list of items.", field="text")
         asked = body.request(settings)
         if body.items is None:
             return downloads.submit_text(person, body.text or "", asked)
-        requests = []
-        for place, item in enumerate(body.items):
-            try:
-                requests.append(_like(asked, item))
-            except BadInput as problem:
-                raise BadInput(f"Item {place + 1}: {problem.message}", field="items") from None
-        return downloads.submit_batch(person, requests)
+        requests, failed = of_items(body.items, asked)
+        return downloads.submit_batch(person, requests, failed=failed)
 
     @door.post("/downloads/bulk", allows="adds", body=Bulk, answers={200: BulkAnswer})
     def change_many_downloads(person: Person, body: Bulk) -> Any:
@@ -420,7 +432,8 @@ def door(
         if (body.ids is None) is (body.status is None):
             raise BadInput("Say which: ids, or a status.", field="ids")
         ids = body.ids if body.ids is not None else records.ids(person, statuses=statuses_of(body.status) or ())
-        return downloads.bulk(person, body.action, ids=list(dict.fromkeys(ids)))
+        action = "remove" if body.action == "dismiss" else body.action
+        return downloads.bulk(person, action, ids=list(dict.fromkeys(ids)))
 
     @door.get("/downloads", allows="adds", query=Listing, answers={200: Page[Download]})
     def list_downloads(person: Person, query: Listing) -> Page[Download]:
@@ -606,10 +619,15 @@ def one_of(url: str | None, query: str | None, track: str | WantedTrack | None) 
     return {"track_id": track}
 
 
-def _like(asked: Request, item: Item) -> Request:
-    """One of a batch, done as all of it."""
-    return Request(options=asked.options, priority=asked.priority, not_before=asked.not_before,
-                   nightly=asked.nightly, **one_of(item.url, item.query, item.track))
+def of_items(items: Sequence[Item], asked: Request) -> tuple[list[Request], list[dict[str, Any]]]:
+    """(what to queue, each done as `asked`; what makes no sense)."""
+    requests, failed = [], []
+    for place, item in enumerate(items, 1):
+        try:
+            requests.append(replace(asked, **one_of(item.url, item.query, item.track)))
+        except BadInput as problem:
+            failed.append({"line": place, "title": item.url or item.query, "artist": None, "reason": problem.message})
+    return requests, failed
 
 
 def statuses_of(text: str | None) -> tuple[str, ...] | None:

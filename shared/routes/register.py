@@ -64,22 +64,19 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
         stream.door(tracks=station.tracks, resolver=station.resolver, access=station.access,
                     transcodes=station.transcodes, events=station.events),
         covers.door(covers=station.covers),
+        downloads.door(
+            downloads=station.downloads, records=station.download_records, origins=station.origins, feed=feed,
+            settings=station.settings,
+        ),
+        acquire.door(search=station.acquire, previews=station.previews, events=station.events),
+        watches.door(watches=station.watches, watching=station.watching, settings=station.settings),
         users.door(accounts=station.accounts),
         system.door(
             tracks=station.tracks, scanning=station.scanning, folders=folders.known, settings=station.settings,
-            circuits=lambda: station.downloads.health()["providers"] if hasattr(station, "downloads") else [],
+            circuits=lambda: station.downloads.health()["providers"],
             endpoints=lambda: interfaces.endpoints(int(request.environ.get("SERVER_PORT") or station.settings.port)),
         ),
     ]
-    if hasattr(station, "downloads"):
-        doors += [
-            downloads.door(
-                downloads=station.downloads, records=station.download_records, origins=station.origins,
-                reports=station.reports, feed=feed, settings=station.settings,
-            ),
-            acquire.door(search=station.acquire, previews=station.previews),
-            watches.door(watches=station.watches, watching=station.watching, settings=station.settings),
-        ]
     operations: list[Operation] = []
     doors.append(openapi.door(operations=lambda: operations))
     operations += operations_of(doors)

@@ -23,7 +23,9 @@ from typing import Any, Literal
 Kind = Literal["stream", "socket", "quick", "login", "body", "stranger"]
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-STREAM_PATHS = ("/api/stream/", "/rest/stream", "/rest/download", "/rest/hls", "/rest/getTranscodeStream")
+STREAM_PATHS = (
+    "/api/stream/", "/api/acquire/preview", "/rest/stream", "/rest/download", "/rest/hls", "/rest/getTranscodeStream",
+)
 SOCKET_PATHS = ("/socket.io", "/api/downloads/manager/events")
 LOGIN_PATHS = ("/api/session", "/api/setup")    # open to everybody, and each costs a hashed password
 SMALL_BODY_BYTES = 64 * 1024    # up to here a body is gathered before a place is taken

@@ -243,6 +243,24 @@ def test_however_it_is_moved_history_and_status_agree(
         downloads.move(uid, (S.CANCELLED, "the end of the test"))
 
 
+def test_thousands_are_moved_in_one_transaction_and_only_those_that_may(
+    downloads: Downloads, database: Database, owner: Person
+) -> None:
+    uids = [uid for uid, _ in downloads.submit_many(owner.user_id, [link(str(n)) for n in range(2_000)])]
+    reach(downloads, uids[0], S.PENDING)
+    reach(downloads, uids[1], S.CANCELLED)
+    commits = []
+    database.on_commit(lambda: commits.append(1))
+    moved = downloads.move_many([*uids, "nothing", uids[5]], (S.CANCELLED, "all of them"), only=[S.WAITING, S.PAUSED])
+    assert (moved, len(commits)) == (uids[2:], 1)
+    last = downloads.whole(owner, uids[9])
+    assert (last.status, last.finished_at is not None) == ("cancelled", True)
+    assert [(row.from_, row.to, row.reason) for row in last.history][1:] == [("waiting", "cancelled", "all of them")]
+    assert downloads.shown(owner, uids[0]).status == "pending"
+    with pytest.raises(IllegalMove):
+        downloads.move_many(uids, (S.WAITING, None), only=[S.CANCELLED])
+
+
 def test_a_finished_download_shows_what_came_of_it(downloads: Downloads, owner: Person) -> None:
     uid, _ = downloads.submit(owner.user_id, link())
     reach(downloads, uid, S.PENDING, S.QUEUED, S.DOWNLOADING)

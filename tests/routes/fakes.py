@@ -242,7 +242,7 @@ class FakeStation:
         self.access = Access()
         self.resolver = Resolver(storages=[LocalStorage(access=self.access)])
         self.downloads: Any = FakeDownloads()
-        self.download_records, self.origins, self.reports = Anything(), Anything(), Anything()
+        self.download_records, self.origins = Anything(), Anything()
         self.acquire, self.previews, self.watches, self.watching = Anything(), Anything(), Anything(), Anything()
         self.feed = Feed(events=self.events, accounts=self.accounts, scanning=self.scanning, changes=self.changes,
                          downloads=self.downloads.snapshot)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +64,15 @@ class FakeService:
         self.asked.append(("submit_album", wish))
         return {"downloads": [], "skipped": [], "failed": [{"title": "Heroes", "reason": "It is nowhere."}]}
 
-    def submit_batch(self, person: Person, wishes: list[Request]) -> dict[str, Any]:
+    def submit_batch(self, person: Person, wishes: list[Request], *, failed: Any = ()) -> dict[str, Any]:
         made = self.records.submit_many(person.user_id, wishes, group="g1")
-        return {"group": "g1", "added": sum(new for _, new in made), "repeated": sum(not new for _, new in made),
-                "downloads": [self.records.shown(person, uid) for uid, _ in made], "failed": []}
+        new = sum(created for _, created in made)
+        return {"group": "g1", "added": new, "repeated": len(made) - new, "failed": list(failed),
+                "downloads": [self.records.shown(person, uid) for uid, _ in made[:100]]}
+
+    def submit_text(self, person: Person, text: str, asked: Request) -> dict[str, Any]:
+        self.asked.append(("submit_text", text, asked))
+        return self.submit_batch(person, [replace(asked, query=line) for line in text.splitlines()])
 
     def _move(self, person: Person, uid: str, to: Status) -> Download:
         self.records.shown(person, uid)
@@ -90,7 +95,7 @@ class FakeService:
         self.records.update(uid, priority=priority)
         return self._told(person, uid)
 
-    def bulk(self, person: Person, action: str, *, ids: list[str]) -> dict[str, Any]:
+    def bulk(self, person: Person, action: str, ids: list[str]) -> dict[str, Any]:
         done, failed = [], []
         for uid in ids:
             try:
@@ -160,7 +165,6 @@ class House:
         self.acquire: Any = Anything()
         self.previews: Any = Anything()
         self.watching: Any = Anything()
-        self.reports: Any = Anything()
         self.feed = Feed(events=self.events, accounts=self.accounts, scanning=self.scanning, changes=self.changes,
                          downloads=self.downloads.snapshot)
         self.tokens: dict[str, str] = {}
