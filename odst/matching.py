@@ -651,7 +651,9 @@ def _quality(quality: str, candidate: Candidate) -> float:
         bitrate = int(candidate.size_bytes * 8 / candidate.duration_ms)
     worth = quality_worth(candidate.format, bitrate)
     if worth is None:
-        return 45.0
+        if candidate.provider != "youtube":
+            return 45.0
+        worth = quality_worth("opus", 130) or 0.0                     # what it has of nearly everything
     if quality == "lossless":
         if worth > 1400:
             depth = candidate.extra.get("bit_depth")
@@ -681,11 +683,14 @@ def _source(candidate: Candidate) -> float:
         speed = _number(extra.get("upload_kbps")) or 0.0
         waits = 100.0 if extra.get("free_slot") else 70.0 * math.exp(-queue / 25)
         return 0.7 * waits + 0.3 * min(100.0, speed / 80)             # 8 Mbit/s is plenty
-    if extra.get("official") or candidate.provider in ("library", "direct"):
+    known = extra.get("official") or extra.get("topic") or extra.get("kind") == "songs"
+    if known or candidate.provider in ("library", "direct"):
         return 100.0
     uploader = candidate.artist.strip().casefold()
     if uploader.endswith("- topic") or uploader.endswith("vevo"):
         return 100.0
+    if extra.get("verified"):
+        return 90.0
     views = _number(extra.get("views") or extra.get("view_count"))
     return 60.0 + (min(25.0, 3.0 * math.log10(views + 1)) if views else 0.0)
 
@@ -709,12 +714,12 @@ def score(wanted: Wanted, candidate: Candidate, options: Options) -> Candidate:
     unknown: list[str] = []
     rejected: list[str] = []
 
-    name = candidate.extra.get("name")
-    title = _read(name if isinstance(name, str) and name.strip() else candidate.title)
+    title = _read(_told(candidate, "name") or _told(candidate, "whole_title") or candidate.title)
     path = candidate.extra.get("path")
     if ask.figures and isinstance(path, str) and not all(figure in title.whole.split() for figure in ask.figures):
         title = _read(_ENDING.sub("", re.split(r"[\\/]", path)[-1]))     # that was no track number: 99 Luftballons
-    uploader = _names(candidate.artist) if candidate.artist.strip() else ()
+    by = _told(candidate, "uploader")
+    uploader = (*(_names(candidate.artist) if candidate.artist.strip() else ()), *(_names(by) if by else ()))
     album = _album(candidate.album)
     around = f"{album} {fold(path[-_MOST:])}" if isinstance(path, str) and path else album
 
@@ -753,8 +758,11 @@ def score(wanted: Wanted, candidate: Candidate, options: Options) -> Candidate:
         near = heard.title - min(20, 4 * heard.left_over)
         parts["title"] = max(0.0, min(100.0, near))
         if ask.main:
-            parts["artist"] = min(100.0, heard.artist)
-            if heard.artist < 60:
+            if heard.artist >= 60 or not _nameless(candidate, title, uploader):
+                parts["artist"] = min(100.0, heard.artist)
+            else:
+                unknown.append("artist")
+            if parts.get("artist", 60.0) < 60:
                 rejected.insert(0, f"It is by somebody else: nothing in it names {_short(ask.shown)}.")
         if heard.title < _SAME_TITLE and not same_isrc:
             rejected.insert(0, f"It is another title: {_short(candidate.title)}.")
@@ -789,7 +797,8 @@ def score(wanted: Wanted, candidate: Candidate, options: Options) -> Candidate:
     total = (sum(WEIGHTS[name] * value for name, value in parts.items())
              + sum(WEIGHTS[name] * NEUTRAL for name in unknown)) / weight
     # No better than its weakest main part allows: a perfect length does not make up for another title.
-    weakest = min(parts.get("artist", 100.0), parts.get("title", 100.0), parts.get("version", 100.0))
+    weakest = min(parts.get("artist", NEUTRAL if "artist" in unknown else 100.0), parts.get("title", 100.0),
+                  parts.get("version", 100.0))
     total = max(0.0, min(100.0, total, 40.0 + 0.6 * weakest))
     if total < _ENOUGH and not rejected:
         rejected.append("Too little of it agrees with what is wanted.")
@@ -808,9 +817,8 @@ def _weigh_version(ask: _Ask, title: _Title, candidate: Candidate, album: str, e
     told_by_names = set(_kinds(" ".join(name.words for name, _ in ask.main).split()))
     extra = {kind for kind, count in theirs.items()
              if count > core[kind] + (kind in told_by_names) and kind not in ask.kinds}
-    if candidate.artist:
-        by = set(_kinds(fold(candidate.artist).split())) & _IN_ARTISTS
-        extra |= by - told_by_names - ask.kinds
+    if by := f"{candidate.artist} {_told(candidate, 'uploader')}".strip():
+        extra |= (set(_kinds(fold(by).split())) & _IN_ARTISTS) - told_by_names - ask.kinds
     if album and not excused:
         extra |= _album_kinds(album) - ask.kinds
     if {"acoustic", "live"} & ask.kinds:                              # unplugged is both
@@ -844,6 +852,19 @@ def _weigh_version(ask: _Ask, title: _Title, candidate: Candidate, album: str, e
         if lacking == 1 and named and "remix" in ask.title.note_kinds and not same_isrc:
             rejected.append("It is another remix.")
     parts["version"] = max(0.0, 100.0 - malus)
+
+
+def _told(candidate: Candidate, name: str) -> str:
+    """A text that its provider told besides; "" when it did not."""
+    value = candidate.extra.get(name)
+    return value if isinstance(value, str) and value.strip() else ""
+
+
+def _nameless(candidate: Candidate, title: _Title, uploader: tuple[_Name, ...]) -> bool:
+    """One of the first songs of YouTube Music's own catalogue, whose lists tell titles only: nobody else is named."""
+    place = candidate.extra.get("place")
+    return (candidate.extra.get("kind") == "songs" and isinstance(place, int) and place < 3 and not uploader
+            and len(title.parts) == 1)
 
 
 def _clock(seconds: float) -> str:

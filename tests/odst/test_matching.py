@@ -375,6 +375,27 @@ def test_an_equal_isrc_does_not_excuse_another_artist_or_length() -> None:
         assert score(wanted, wrong, AS_IT_COMES).rejected
 
 
+def test_a_song_of_a_catalogue_that_tells_no_artist_comes_behind_one_that_does() -> None:
+    song = video("", "Hello", None, extra={"kind": "songs", "place": 0})
+    named = video("Adele", "Hello", 295, extra={"kind": "videos", "place": 0})
+    best, second = rank(HELLO, [song, named], AS_IT_COMES)
+
+    assert (best.artist, second.rejected) == ("Adele", None)
+    assert "artist" not in second.parts and second.score <= 76
+    for other in ({"kind": "songs", "place": 9}, {"kind": "videos", "place": 0}, {}):
+        assert score(HELLO, replace(song, extra=other), AS_IT_COMES).rejected
+    assert score(HELLO, replace(song, artist="Lionel Richie"), AS_IT_COMES).rejected
+
+
+def test_the_whole_title_and_the_uploader_count_where_a_provider_has_taken_the_title_apart() -> None:
+    split = video(
+        "Wonderwall", "Oasis", 258, extra={"whole_title": "Wonderwall - Oasis (Karaoke)", "uploader": "Sing King"}
+    )
+    assert "karaoke" in (score(WONDERWALL, split, AS_IT_COMES).rejected or "")
+    right = replace(split, extra={"whole_title": "Wonderwall - Oasis", "uploader": "OasisVEVO", "verified": True})
+    assert score(WONDERWALL, right, AS_IT_COMES).rejected is None
+
+
 def test_a_score_shows_the_parts_it_comes_from() -> None:
     judged = score(
         replace(GET_LUCKY, isrc="USQX91300108"),
@@ -590,7 +611,20 @@ CANDIDATE = st.builds(
     size_bytes=LENGTH,
     explicit=st.sampled_from([None, True, False]),
     extra=st.dictionaries(
-        st.sampled_from(["queue_length", "upload_kbps", "free_slot", "views", "path", "name", "bit_depth"]),
+        st.sampled_from(
+            [
+                "queue_length",
+                "upload_kbps",
+                "free_slot",
+                "views",
+                "path",
+                "name",
+                "bit_depth",
+                "kind",
+                "place",
+                "uploader",
+            ]
+        ),
         NUMBER,
         max_size=4,
     ),
