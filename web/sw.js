@@ -2,7 +2,7 @@
  * Keeps the player's shell, and the covers looked at last, so that it opens at once and without the station.
  * Music and everything else under /api goes straight to the station, always.
  */
-const VERSION = /* version */'4be466f07468'/* end */;
+const VERSION = /* version */'934efa737b4f'/* end */;
 const FILES = /* files */[
   '/',
   '/manifest.webmanifest',
@@ -12,8 +12,11 @@ const FILES = /* files */[
   '/static/core/away.js',
   '/static/core/collection.js',
   '/static/core/colour.js',
+  '/static/core/coming.js',
   '/static/core/deeds.js',
+  '/static/core/downloads.js',
   '/static/core/element.js',
+  '/static/core/fetching.js',
   '/static/core/format.js',
   '/static/core/html.js',
   '/static/core/keep.js',
@@ -46,6 +49,8 @@ const FILES = /* files */[
   '/static/elements/sb-lyrics.js',
   '/static/elements/sb-menu.js',
   '/static/elements/sb-now.js',
+  '/static/elements/sb-origin.js',
+  '/static/elements/sb-outside.js',
   '/static/elements/sb-pick-playlist.js',
   '/static/elements/sb-queue.js',
   '/static/elements/sb-rail-lists.js',
@@ -63,6 +68,9 @@ const FILES = /* files */[
   '/static/vendor/socket.io.esm.min.js',
   '/static/views/album.js',
   '/static/views/artist.js',
+  '/static/views/coming-parts.js',
+  '/static/views/doubts.js',
+  '/static/views/download.js',
   '/static/views/downloads.js',
   '/static/views/favourites.js',
   '/static/views/gate.js',
@@ -77,7 +85,9 @@ const FILES = /* files */[
   '/static/views/playlist.js',
   '/static/views/search.js',
   '/static/views/setup.js',
+  '/static/views/sources.js',
   '/static/views/view.js',
+  '/static/views/watches.js',
   '/static/views/you.js',
 ]/* end */;
 const SHELL = `soundsible-shell-${VERSION}`;

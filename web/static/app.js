@@ -3,7 +3,9 @@
 import { io } from './vendor/socket.io.esm.min.js';
 import { ApiError, createApi, streamUrl } from './core/api.js';
 import { reasonOf } from './core/away.js';
+import { nameOf } from './core/coming.js';
 import { createDeeds } from './core/deeds.js';
+import { createDownloads } from './core/downloads.js';
 import { html } from './core/html.js';
 import { forget, keep, recall } from './core/keep.js';
 import { deedOf } from './core/keys.js';
@@ -11,6 +13,7 @@ import { createLibrary } from './core/library.js';
 import { createLive } from './core/live.js';
 import { Player } from './core/player.js';
 import { EMPTY, pack, removeTracks, unpack } from './core/queue.js';
+import { adds } from './core/rights.js';
 import { furnish } from './core/room.js';
 import { parse } from './core/router.js';
 import { createStore } from './core/store.js';
@@ -26,6 +29,8 @@ import './elements/sb-list.js';
 import './elements/sb-lyrics.js';
 import './elements/sb-menu.js';
 import './elements/sb-now.js';
+import './elements/sb-origin.js';
+import './elements/sb-outside.js';
 import './elements/sb-pick-playlist.js';
 import './elements/sb-queue.js';
 import './elements/sb-rail-lists.js';
@@ -36,6 +41,8 @@ import './elements/sb-toaster.js';
 import './elements/sb-volume.js';
 import './views/album.js';
 import './views/artist.js';
+import './views/doubts.js';
+import './views/download.js';
 import './views/downloads.js';
 import './views/favourites.js';
 import './views/genre.js';
@@ -48,6 +55,8 @@ import './views/people.js';
 import './views/playlist.js';
 import { forgetSearch } from './views/search.js';
 import './views/setup.js';
+import './views/sources.js';
+import './views/watches.js';
 import './views/you.js';
 
 const lightSystem = matchMedia('(prefers-color-scheme: light)');
@@ -57,7 +66,7 @@ const theme = recall('theme', 'system');
 
 const store = createStore(/** @type {Record<string, any>} */ ({
   started: false, user: null, reachable: true, live: false, route: parse(location.hash), revision: -1, stats: null,
-  scan: null, downloads: [], queue: EMPTY, status: 'idle', waiting: false, sought: 0,
+  scan: null, coming: 0, fetches: null, queue: EMPTY, status: 'idle', waiting: false, sought: 0,
   volume: Number.isFinite(sounds.volume) ? Math.min(1, Math.max(0, sounds.volume)) : 0.9, muted: Boolean(sounds.muted),
   levelling: sounds.levelling ?? 'off', saver: Boolean(sounds.saver),
   theme, dark: isDark(theme), panel: recall('panel', false), overlay: null, nowSide: 'cover', updateReady: false,
@@ -83,7 +92,17 @@ const sync = createSync({
   },
   reset: () => library.reset(),
 });
-const live = createLive({ io, store, sync, onNotice: (notice) => ui.toast({ message: notice.message ?? '', tone: notice.level === 'error' || notice.level === 'warning' ? 'problem' : undefined }) });
+const downloads = createDownloads({
+  onTold: () => store.set({ coming: downloads.coming }),
+  onCompleted: (download) => {
+    if (download.username !== store.state.user?.username || !download.track_id) return;
+    ui.toast({
+      topic: 'arrived', message: download.duplicate_of ? `“${nameOf(download)}” was in your library already.` : `“${nameOf(download)}” is in your library.`,
+      action: { words: 'Play', deed: 'play-thing', data: { kind: 'track', id: download.track_id } },
+    });
+  },
+});
+const live = createLive({ io, store, sync, downloads, onNotice: (notice) => ui.toast({ message: notice.message ?? '', tone: notice.level === 'error' || notice.level === 'warning' ? 'problem' : undefined }) });
 
 /* ---- plays that could not be told yet ---------------------------------------------------------- */
 
@@ -103,8 +122,8 @@ const tellPlays = async () => {
 
 /** Why the station will not give a track's file; null when it will. Throws when the station does not answer. @param {string} id */
 const refusal = async (id) => {
-  const answer = await fetch(streamUrl(id), { headers: { Range: 'bytes=0-0' } }).catch(() => { throw new ApiError(0, 'unreachable', 'The station does not answer.'); });
-  if (answer.ok) return null;
+  const answer = await fetch(library.track(id)?.preview ?? streamUrl(id), { headers: { Range: 'bytes=0-0' } }).catch(() => { throw new ApiError(0, 'unreachable', 'The station does not answer.'); });
+  if (answer.ok) { answer.body?.cancel(); return null; }
   if (answer.status === 401) { leave(); return { message: 'Please log in again.' }; }
   return (await answer.json().catch(() => null))?.error ?? {};
 };
@@ -186,7 +205,7 @@ const intents = {
   },
 };
 
-const deeds = createDeeds({ api, store, library, player, refusal, ui });
+const deeds = createDeeds({ api, store, library, downloads, player, refusal, ui });
 /** @param {string} name @param {any} [data] @param {Event} [event] @param {HTMLElement} [target] */
 const act = (name, data = {}, event = undefined, target = undefined) => {
   for (const deed of listeners.get(name) ?? []) deed(data);
@@ -194,7 +213,7 @@ const act = (name, data = {}, event = undefined, target = undefined) => {
 };
 
 furnish({
-  store, api, library, player, ui, act, intents,
+  store, api, library, downloads, player, ui, act, intents,
   views: (/** @type {string} */ name, /** @type {string} */ path) => html`<view-${name} class="view" data-key="${path}"></view-${name}>`,
 });
 
@@ -208,13 +227,26 @@ const leave = () => {
   library.empty();
   forgetHome();
   forgetSearch();
-  store.set({ user: null, stats: null, scan: null, downloads: [], overlay: null });
+  downloads.empty();
+  store.set({ user: null, stats: null, scan: null, coming: 0, fetches: null, overlay: null });
+};
+
+/** Whether this station fetches music, for whom it would. */
+const learn = async () => {
+  if (!adds(store.state.user)) { store.set({ fetches: false }); return; }
+  try {
+    await api.get('/downloads/manager/stats');
+    store.set({ fetches: true });
+  } catch (error) {
+    if ([403, 404].includes(/** @type {ApiError} */ (error).status)) store.set({ fetches: false });
+  }
 };
 
 /** After login: the queue from last time, and the line to the station. */
 const welcome = async () => {
   live.start();
   tellPlays();
+  learn();
   if (store.state.queue.entries.length) return;
   const kept = recall('queue', null);
   let queue = kept?.user === store.state.user?.id ? unpack(kept) : EMPTY;
@@ -249,6 +281,7 @@ const begin = async () => {
 
 const keepQueue = () => {
   const { queue, user } = store.state;
+  if (player.previewing) return; // what is only tried is no queue of the listener's
   if (user && queue.entries.length) keep('queue', { ...pack(queue), user: user.id, position_ms: Math.round(player.positionMs) });
 };
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -257,7 +290,7 @@ const tellQueue = () => {
   clearTimeout(telling);
   telling = setTimeout(() => {
     const { queue, user } = store.state;
-    if (!user || !queue.entries.length) return;
+    if (!user || !queue.entries.length || player.previewing) return;
     const from = Math.max(0, Math.min(queue.index - 250, queue.entries.length - 500));
     const some = queue.entries.slice(from, from + 500);
     api.put('/me/queue', { track_ids: some.map((/** @type {any} */ e) => e.id), index: queue.index - from, position_ms: Math.round(player.positionMs) }).catch(() => {});
@@ -370,6 +403,7 @@ const catchUp = () => {
     const before = store.state.user;
     if (!before || before.id !== user.id || ['username', 'role', 'scope'].every((one) => before[one] === user[one])) return;
     store.set({ user });
+    learn();
     library.refresh('playlists');
   }, () => {});
 };

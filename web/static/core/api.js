@@ -78,5 +78,11 @@ export const createApi = ({ fetch, base = '/api', onUnauthorized, onReach }) => 
 /** @param {string} id @param {number} size pixels @param {string} [version] */
 export const coverUrl = (id, size, version) => `/api/covers/${encodeURIComponent(id)}${queryString({ size, v: version })}`;
 
+/** A picture from outside, through the station: this page loads nothing from elsewhere. @param {string} url @param {number} size pixels */
+export const outsideCoverUrl = (url, size) => `/api/acquire/cover${queryString({ url, size })}`;
+
+/** How an offer sounds before it is fetched. @param {any} offer */
+export const previewUrl = (offer) => `/api/acquire/preview${queryString(offer.url ? { url: offer.url } : { source: offer.source, id: offer.id })}`;
+
 /** @param {string} id @param {Record<string, any>} [query] */
 export const streamUrl = (id, query) => `/api/stream/${encodeURIComponent(id)}${queryString(query)}`;

@@ -2,8 +2,9 @@
 /** What a listener can do anywhere in the player, by name: the far end of every `data-do` and every shortcut. */
 import * as Q from './queue.js';
 import { reasonOf } from './away.js';
+import { createFetching } from './fetching.js';
 import { plural } from './format.js';
-import { changesList, edits, ownsList, seesFiles, sharing } from './rights.js';
+import { adds, changesList, edits, ownsList, seesFiles, sharing } from './rights.js';
 import { to } from './router.js';
 
 /** @param {any} error */
@@ -16,11 +17,12 @@ const AT_ONCE = 500; // the most tracks that one press puts into the queue
  * @param {import('./api.js').Api} parts.api
  * @param {import('./store.js').Store} parts.store
  * @param {ReturnType<import('./library.js').createLibrary>} parts.library
+ * @param {import('./downloads.js').Downloads} parts.downloads
  * @param {import('./player.js').Player} parts.player
  * @param {(trackId: string) => Promise<any>} parts.refusal why the station will not give a track's file; null when it will
  * @param {any} parts.ui `toast(notice)`, `menu(menu)`, `dialog(name, props)`, `go(hash)`, `overlay(name | null)`
  */
-export const createDeeds = ({ api, store, library, player, refusal, ui }) => {
+export const createDeeds = ({ api, store, library, downloads, player, refusal, ui }) => {
   /** @param {() => Promise<any>} deed @param {{again?: () => void}} [options] */
   const attempt = async (deed, { again } = {}) => {
     try {
@@ -157,7 +159,7 @@ export const createDeeds = ({ api, store, library, player, refusal, ui }) => {
         throw error;
       }
     }),
-    'favourite-current': () => player.entry && deeds.favourite({ id: player.entry.id }),
+    'favourite-current': () => player.entry && !player.previewing && deeds.favourite({ id: player.entry.id }),
     rate: (data) => attempt(async () => {
       const before = library.track(data.id)?.rating ?? 0;
       const rating = Number(data.rating) === before ? 0 : Number(data.rating);
@@ -250,6 +252,7 @@ export const createDeeds = ({ api, store, library, player, refusal, ui }) => {
             { icon: 'mic-vocal', words: all.length > 1 ? `Go to ${a.name}` : 'Go to artist', href: to`/artist/${a.id}` })),
           ...(data.queue !== undefined ? [{ icon: 'x', words: 'Remove from queue', deed: 'queue-remove', data: { index: data.queue } }] : []),
           ...(data.playlist !== undefined && changesList(library.thing('playlists', data.playlist), user) ? [{ icon: 'x', words: 'Remove from this playlist', deed: 'playlist-remove', data: { index: data.place, playlist: data.playlist } }] : []),
+          ...(track.fetched_by && adds(user) ? [{ icon: 'info', words: 'Where it came from', deed: 'origin', data: { id: track.id } }] : []),
           ...(!edits(user) ? [] : [null,
             { icon: 'pencil', words: 'Edit details', deed: 'edit-tags', data: { id: track.id } },
             { icon: 'trash-2', words: 'Move to trash', deed: 'trash', data: { id: track.id }, danger: true }]),
@@ -268,6 +271,7 @@ export const createDeeds = ({ api, store, library, player, refusal, ui }) => {
           { icon: 'list-end', words: 'Add to queue', deed: 'add-to-queue', data: of },
           { icon: 'list-plus', words: 'Add to playlist', deed: 'pick-playlist-for', data: of },
           album?.artists?.[0] && !album.compilation && { icon: 'mic-vocal', words: 'Go to artist', href: to`/artist/${album.artists[0].id}` },
+          ...(store.state.fetches && adds(store.state.user) ? [null, { icon: 'search', words: 'Look for missing tracks', deed: 'album-lacks', data: of }] : []),
         ],
       });
     },
@@ -300,5 +304,5 @@ export const createDeeds = ({ api, store, library, player, refusal, ui }) => {
     reload: () => location.reload(),
     'log-out': () => ui.logOut(),
   };
-  return deeds;
+  return Object.assign(deeds, createFetching({ api, store, library, downloads, player, ui, attempt }));
 };

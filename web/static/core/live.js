@@ -24,9 +24,10 @@ export const createSequence = (onGap) => {
  * @param {(url: string, options: object) => any} parts.io socket.io-client
  * @param {import('./store.js').Store} parts.store
  * @param {{check: () => Promise<void>}} parts.sync
+ * @param {import('./downloads.js').Downloads} parts.downloads
  * @param {(notice: any) => void} parts.onNotice
  */
-export const createLive = ({ io, store, sync, onNotice }) => {
+export const createLive = ({ io, store, sync, downloads, onNotice }) => {
   /** @type {any} */
   let socket = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -51,7 +52,8 @@ export const createLive = ({ io, store, sync, onNotice }) => {
         else sequence.see(data?.seq);
       });
       socket.on('snapshot', (/** @type {any} */ data) => {
-        store.set({ scan: data.scan ?? null, downloads: data.downloads ?? [] });
+        store.set({ scan: data.scan ?? null });
+        downloads.snapshot(data.downloads ?? []);
         if (store.state.revision >= 0 && data.revision !== store.state.revision) soon();
       });
       socket.on('library:changed', (/** @type {any} */ data) => {
@@ -61,13 +63,9 @@ export const createLive = ({ io, store, sync, onNotice }) => {
         const { seq, ...scan } = data;
         store.set({ scan: scan.scan ?? scan });
       });
-      socket.on('download:changed', ({ download }) => {
-        const others = store.state.downloads.filter((/** @type {any} */ d) => d.id !== download.id);
-        store.set({ downloads: [download, ...others] });
-      });
-      socket.on('download:removed', ({ id }) => {
-        store.set({ downloads: store.state.downloads.filter((/** @type {any} */ d) => d.id !== id) });
-      });
+      socket.on('download:changed', ({ download }) => downloads.changed(download));
+      socket.on('download:log', (/** @type {any} */ line) => downloads.logged(line));
+      socket.on('download:removed', ({ id }) => downloads.removed(id));
       socket.on('notice', onNotice);
     },
     stop() {

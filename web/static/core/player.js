@@ -44,6 +44,8 @@ export class Player {
   /** @type {Set<string>} tracks whose file this browser could not play */
   #foreign = new Set();
   #wanted = false; // whether the listener wants to hear it
+  /** What waits while something from outside is tried. @type {{queue: Q.Queue, positionMs: number} | null} */
+  #aside = null;
 
   /**
    * @param {object} parts
@@ -122,9 +124,44 @@ export class Player {
   playTracks(tracks, options = {}) {
     if (!tracks.length) return;
     this.#library.remember('tracks', tracks);
+    this.#aside = null;
     this.#queue = Q.load(this.#queue, tracks.map((t) => t.id), options);
     this.#failures = 0;
     this.#begin({ play: true });
+  }
+
+  /** Something that is not in the library is tried. @type {boolean} */
+  get previewing() { return this.#aside !== null; }
+
+  /**
+   * Lets something be heard that is not in the library; afterwards the queue stands where it stood.
+   * @param {any} track with `preview`, the address of its sound
+   */
+  preview(track) {
+    const queue = this.#aside?.queue ?? this.#queue;
+    const positionMs = this.#aside?.positionMs ?? this.positionMs;
+    this.#library.remember('tracks', [track]);
+    const tried = Q.load({ ...Q.EMPTY, made: Math.max(queue.made, this.#queue.made) }, [track.id], { source: 'Before it is fetched' });
+    this.#aside = { queue: { ...queue, made: tried.made }, positionMs };
+    this.#queue = tried;
+    this.#failures = 0;
+    this.#begin({ play: true });
+  }
+
+  /** Back to the queue, which waits to be played on. */
+  endPreview() {
+    const aside = this.#aside;
+    if (!aside) return;
+    this.pause();
+    for (const i of [0, 1]) this.#drop(i);
+    this.#startMs = 0;
+    this.#queue = aside.queue;
+    this.#aside = null;
+    if (this.entry) this.#begin({ play: false, startMs: aside.positionMs });
+    else {
+      this.#store.set({ status: 'idle' });
+      if (this.#session) this.#session.metadata = null;
+    }
   }
 
   /** @param {Q.Queue} queue a queue from another visit or device @param {number} positionMs */
@@ -202,6 +239,7 @@ export class Player {
 
   /** Changes to what comes, made by `deed`. If what plays was taken out, the one in its place begins. @param {(queue: Q.Queue) => Q.Queue} deed */
   edit(deed) {
+    if (this.#aside) { this.#aside.queue = deed(this.#aside.queue); return; }
     const before = this.entry?.key;
     this.#queue = deed(this.#queue);
     if (!this.entry) { this.#finish(); return; }
@@ -209,6 +247,7 @@ export class Player {
   }
 
   stop() {
+    this.#aside = null;
     this.pause();
     for (const i of [0, 1]) this.#drop(i);
     this.#queue = { ...Q.EMPTY, made: this.#queue.made };
@@ -227,6 +266,7 @@ export class Player {
   /** @param {any} id */
   #address(id, startMs = 0) {
     const track = this.#library.track(id);
+    if (track?.preview) return { url: track.preview, coded: false };
     const test = this.#audio;
     const foreign = this.#foreign.has(id)
       || (track?.mime_type && test.canPlayType(track.mime_type) === '' && !['flac', 'wav', 'mp3'].includes(track.format));
@@ -293,6 +333,8 @@ export class Player {
 
   /** @param {string} id */
   #count(id) {
+    this.#tally = null;
+    if (this.#aside) return; // trying is not playing
     const began = new Date().toISOString();
     this.#tally = createTally({
       durationMs: this.#library.track(id)?.duration_ms ?? 0,
@@ -399,6 +441,7 @@ export class Player {
 
   /** The queue came to its end: stand at its last track's beginning, silent. */
   #finish() {
+    if (this.#aside) { this.endPreview(); return; }
     this.#wanted = false;
     this.#audio.pause();
     this.#startMs = 0;
@@ -418,9 +461,14 @@ export class Player {
     const { code } = this.#audio.error;
     const lost = code === 2 || !navigator.onLine;
     if (!this.#wanted) return; // told when the listener presses play
-    if (lost) { this.#retry(at); return; }
+    if (lost && !this.#aside) { this.#retry(at); return; }
     const reason = await this.#explain(entry.id);
     if (this.entry !== entry || !this.#wanted) return;
+    if (this.#aside) {
+      this.#notify({ tone: 'problem', topic: 'unplayable', message: `“${this.track?.title ?? 'This'}” cannot be listened to beforehand. ${reason === 'unreachable' ? 'The station does not answer.' : reason}`.trim() });
+      this.endPreview();
+      return;
+    }
     if (reason === 'unreachable') { this.#retry(at); return; }
     if (!reason && !held.coded) {
       this.#foreign.add(entry.id); // the file is there, but not in this browser's language

@@ -15,6 +15,11 @@ export const ROUTES = [
   ['favourites', '/favourites'],
   ['search', '/search'],
   ['downloads', '/downloads'],
+  ['watches', '/downloads/watches'],
+  ['sources', '/downloads/sources'],
+  ['doubts', '/downloads/doubts'],
+  ['downloads', '/downloads/together/:group'],
+  ['download', '/downloads/one/:id'],
   ['you', '/you'],
   ['people', '/you/people'],
   ['you', '/you/:part'],
@@ -53,5 +58,6 @@ export const to = (strings, ...values) =>
 export const tabOf = (name) => {
   if (['album', 'artist', 'genre', 'playlist', 'favourites', 'library'].includes(name)) return 'library';
   if (name === 'people') return 'you';
+  if (['download', 'watches', 'sources', 'doubts'].includes(name)) return 'downloads';
   return ['home', 'search', 'downloads', 'you'].includes(name) ? name : '';
 };

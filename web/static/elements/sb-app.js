@@ -2,10 +2,13 @@
 /** The one shell: tabs below on the phone, a rail at the left on the desktop, and what plays always in sight. */
 import { Element } from '../core/element.js';
 import { html } from '../core/html.js';
+import { plural } from '../core/format.js';
+import { adds } from '../core/rights.js';
 import { tabOf } from '../core/router.js';
 import { icon } from '../views/parts.js';
 import { room } from '../core/room.js';
 
+/** @type {[string, string, string, string][]} */
 const TABS = [['home', 'Home', '#/', 'house'], ['library', 'Library', '#/library', 'library'], ['search', 'Search', '#/search', 'search'], ['downloads', 'Downloads', '#/downloads', 'download'], ['you', 'You', '#/you', 'circle-user-round']];
 const OPEN = new Set(['login', 'setup']);
 
@@ -14,7 +17,7 @@ export class App extends Element {
   #place = -1;
   #path = '';
 
-  connected() { this.follow(room.store, 'route', 'user', 'panel', 'reachable', 'started', 'overlay', 'scan'); }
+  connected() { this.follow(room.store, 'route', 'user', 'panel', 'reachable', 'started', 'overlay', 'scan', 'coming'); }
 
   get scroller() { return /** @type {HTMLElement | null} */ (this.querySelector('main')); }
 
@@ -25,19 +28,22 @@ export class App extends Element {
   }
 
   render() {
-    const { route, user, panel, reachable, started, overlay } = room.store.state;
+    const { route, user, panel, reachable, started, overlay, coming } = room.store.state;
     if (!started) return html`<div class="starting" aria-hidden="true"></div>`;
     if (OPEN.has(route.name) || !user) {
       const view = OPEN.has(route.name) ? route.name : reachable ? 'login' : 'offline';
       return html`<main class="gate" id="main" tabindex="-1">${room.views(view, route.path)}</main>`;
     }
     const tab = tabOf(route.name);
+    // Who may not fetch music sees nothing of how it comes.
+    const tabs = TABS.filter(([name]) => name !== 'downloads' || adds(user));
+    const badge = (/** @type {string} */ name) => (name === 'downloads' && coming ? html`<span class="badge" aria-hidden="true">${coming > 99 ? '99+' : coming}</span><span class="sr-only">, ${plural(coming, 'track')} on the way</span>` : '');
     return html`
       <a class="skip" href="#main" data-do="skip">Skip to content</a>
       <div class="shell" data-panel="${panel ? 'open' : 'shut'}" ${overlay === 'now' ? html`inert` : ''}>
-        <nav class="nav" aria-label="Main">
+        <nav class="nav ${tabs.length < TABS.length ? 'nav-few' : ''}" aria-label="Main">
           <a class="nav-mark" href="#/" aria-label="Soundsible, home"><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M21.5 10.5a6 6 0 1 0-5.5 8.4"/><path d="M10.5 21.5a6 6 0 1 0 5.5-8.4"/></svg><span>Soundsible</span></a>
-          ${TABS.map(([name, words, href, symbol]) => html`<a class="tab" href="${href}" ${tab === name ? html`aria-current="page"` : ''}>${icon(symbol)}<span>${words}</span></a>`)}
+          ${tabs.map(([name, words, href, symbol]) => html`<a class="tab" data-key="${name}" href="${href}" ${tab === name ? html`aria-current="page"` : ''}>${icon(symbol)}<span>${words}</span>${badge(name)}</a>`)}
           <div class="nav-lists"><sb-rail-lists></sb-rail-lists></div>
         </nav>
         <main class="content" id="main" tabindex="-1" data-scroller>

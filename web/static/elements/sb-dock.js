@@ -39,10 +39,10 @@ export class Dock extends Element {
         ${track ? html`
           <button class="dock-open" data-do="open-now" aria-label="Open now playing: ${track.title}, ${track.artist}">${cover(track, { size: 128, eager: true })}</button>
           <div class="dock-words">
-            <a class="dock-title" href="${track.album_id ? to`/album/${track.album_id}` : '#/library/tracks'}" title="${track.title}">${track.title}</a>
-            <span class="dock-artist">${artistLinks(track.artists, track.artist)}</span>
+            <a class="dock-title" href="${track.preview ? '#/search' : track.album_id ? to`/album/${track.album_id}` : '#/library/tracks'}" title="${track.title}">${track.title}</a>
+            <span class="dock-artist">${track.preview ? html`<span class="mark">Preview</span> ` : ''}${artistLinks(track.artists, track.artist)}</span>
           </div>
-          <button class="icon-button row-heart ${track.favourite ? 'is-on' : ''}" data-do="favourite" data-id="${track.id}" aria-pressed="${track.favourite ? 'true' : 'false'}" aria-label="Favourite" title="Favourite (F)">${icon('heart', track.favourite ? 'filled' : '')}</button>`
+          ${track.preview ? html`<button class="icon-button" data-do="end-preview" aria-label="End the preview" title="End the preview">${icon('x')}</button>` : html`<button class="icon-button row-heart ${track.favourite ? 'is-on' : ''}" data-do="favourite" data-id="${track.id}" aria-pressed="${track.favourite ? 'true' : 'false'}" aria-label="Favourite" title="Favourite (F)">${icon('heart', track.favourite ? 'filled' : '')}</button>`}`
         : entry ? html`<span class="dock-open"><span class="cover"></span></span><div class="dock-words"><span class="bone bone-wide"></span></div>`
         : html`<span class="dock-open"><span class="cover cover-list">${icon('audio-lines')}</span></span><div class="dock-words"><span class="dock-title">Nothing playing</span><span class="dock-artist">Choose something to hear</span></div>`}
       </div>

@@ -60,7 +60,7 @@ export class NowPlaying extends Element {
         <div class="now-head">
           <button class="icon-button" data-do="close-now" aria-label="Close now playing" title="Close (Esc)">${icon('chevron-down')}</button>
           <p class="now-source">${state.queue.source ? html`<span class="quiet">Playing from</span> <span class="now-source-name" title="${state.queue.source}">${state.queue.source}</span>` : ''}</p>
-          <button class="icon-button" data-do="track-menu" data-id="${track.id}" aria-haspopup="menu" aria-label="More">${icon('ellipsis')}</button>
+          ${track.preview ? html`<button class="icon-button" data-do="end-preview" aria-label="End the preview" title="End the preview">${icon('x')}</button>` : html`<button class="icon-button" data-do="track-menu" data-id="${track.id}" aria-haspopup="menu" aria-label="More">${icon('ellipsis')}</button>`}
         </div>
         <div class="now-body">
           <div class="now-main">
@@ -69,9 +69,9 @@ export class NowPlaying extends Element {
               <div class="now-names">
                 <h1 title="${track.title}">${track.title}</h1>
                 <p class="now-artist">${artistLinks(track.artists, track.artist)}</p>
-                ${track.album ? html`<p class="now-album"><a class="quiet-link" href="${to`/album/${track.album_id ?? ''}`}" title="${track.album}">${track.album}</a></p>` : ''}
+                ${track.album && track.preview ? html`<p class="now-album">${track.album}</p>` : track.album ? html`<p class="now-album"><a class="quiet-link" href="${to`/album/${track.album_id ?? ''}`}" title="${track.album}">${track.album}</a></p>` : ''}
               </div>
-              <button class="icon-button row-heart ${track.favourite ? 'is-on' : ''}" data-do="favourite" data-id="${track.id}" aria-pressed="${track.favourite ? 'true' : 'false'}" aria-label="Favourite" title="Favourite (F)">${icon('heart', track.favourite ? 'filled' : '')}</button>
+              ${track.preview ? html`<span class="mark">Preview</span>` : html`<button class="icon-button row-heart ${track.favourite ? 'is-on' : ''}" data-do="favourite" data-id="${track.id}" aria-pressed="${track.favourite ? 'true' : 'false'}" aria-label="Favourite" title="Favourite (F)">${icon('heart', track.favourite ? 'filled' : '')}</button>`}
             </div>
             <sb-seek class="now-seek"></sb-seek>
             ${transport(state)}

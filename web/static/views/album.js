@@ -2,7 +2,9 @@
 /** One album: its discs, in order. */
 import { html } from '../core/html.js';
 import { artistLinks, cover, icon, playButtons, rowToCome, tintOf, trackRow } from './parts.js';
+import { gapsIn, lackingWords } from '../core/coming.js';
 import { plural, quality, span } from '../core/format.js';
+import { adds } from '../core/rights.js';
 import { room } from '../core/room.js';
 import { to } from '../core/router.js';
 import { View } from './view.js';
@@ -19,6 +21,7 @@ export const discsOf = (tracks) => {
 };
 
 class AlbumView extends View {
+  opened() { this.follow(room.store, 'fetches'); }
   async fetch() { await room.library.whole('albums', this.route.params.id); }
   playRow({ id }) { room.act('play-thing', { kind: 'album', id: this.route.params.id, from: id, source: room.library.album(this.route.params.id)?.title }); }
 
@@ -28,6 +31,17 @@ class AlbumView extends View {
       || changes.albums?.changed.includes(this.route.params.id) || changes.tracks?.changed.some((/** @type {string} */ id) => mine.has(id) && room.library.track(id)?.album_id !== this.route.params.id);
     if (changes.everything || moved) this.ask();
     else this.update();
+  }
+
+  /** What is missing, as far as the numbers tell, or the listener has asked. @param {any} album @param {any[]} tracks */
+  #lacking(album, tracks) {
+    const { fetches, user } = room.store.state;
+    if (!fetches || !adds(user)) return '';
+    const named = album.lacking ?? [];
+    const count = named.length || gapsIn(tracks);
+    if (!count) return '';
+    return html`<div class="calm-note lacking" data-key="lacking">${icon('disc-3')}<span>${album.asked ? 'What was missing is on its way.' : html`${lackingWords(count)}.${named.length ? html` <span class="quiet">${named.slice(0, 4).join(', ')}${named.length > 4 ? ` and ${named.length - 4} more` : ''}</span>` : ''}`}</span>${album.asked
+      ? html`<a class="link-button" href="#/downloads">See downloads</a>` : html`<button class="button button-small" data-do="fetch-lacking" data-id="${album.id}">${icon('download')} Fetch ${count === 1 ? 'it' : 'them'}</button>`}</div>`;
   }
 
   render() {
@@ -61,6 +75,7 @@ class AlbumView extends View {
         ${discs.length > 1 ? html`<h2 class="disc-title">${icon('disc-3')} Disc ${disc.number}${titles.get(disc.number) ? html` · ${titles.get(disc.number)}` : ''}</h2>` : ''}
         <div class="rows" role="list">${disc.tracks.map((track, i) => trackRow(track, { index: i, lead: 'number', album: false, artist: track.artist !== album.artist }))}</div>
       </section>`)}
+      ${whole ? this.#lacking(album, tracks) : ''}
       ${whole ? html`<footer class="thing-foot quiet">${(album.genres ?? []).map((/** @type {string} */ g) => html`<a class="chip" href="${to`/genre/${g}`}">${g}</a>`)}</footer>` : ''}
     </div>`;
   }

@@ -1,10 +1,11 @@
 // @ts-check
 /** The pieces that views are made of. Plain templates: no state of their own. */
 import { html, flag } from '../core/html.js';
-import { coverUrl } from '../core/api.js';
+import { coverUrl, outsideCoverUrl } from '../core/api.js';
 import { colourOf } from '../core/colour.js';
+import { sourceTitle } from '../core/coming.js';
 import { clock, initial, plural } from '../core/format.js';
-import { sharing } from '../core/rights.js';
+import { adds, sharing } from '../core/rights.js';
 import { to } from '../core/router.js';
 import { room } from '../core/room.js';
 
@@ -21,10 +22,11 @@ export const tintOf = (thing) => thing?.cover?.color ?? colourOf(`${thing?.album
 export const cover = (thing, { size = 300, round = false, eager = false, cls = '' } = {}) => {
   const words = thing?.album ?? thing?.title ?? thing?.name ?? '';
   const id = thing?.album_id ?? thing?.id;
-  const has = thing && id && thing.cover !== null;
+  const outside = thing?.cover_url;
+  const has = outside || (thing && id && thing.cover !== null);
   return html`<span class="cover ${round ? 'cover-round' : ''} ${cls}" data-css="--tint:${tintOf(thing)}">
     <span class="cover-initial" aria-hidden="true">${initial(words)}</span>
-    ${has ? html`<img src="${coverUrl(id, size, thing.cover?.version)}" alt="" loading="${eager ? 'eager' : 'lazy'}" decoding="async" draggable="false">` : ''}
+    ${has ? html`<img src="${outside ? outsideCoverUrl(outside, size) : coverUrl(id, size, thing.cover?.version)}" alt="" loading="${eager ? 'eager' : 'lazy'}" decoding="async" draggable="false">` : ''}
   </span>`;
 };
 
@@ -82,6 +84,10 @@ export const playlistCard = (list) => html`
 export const cardToCome = (index) => html`
   <div class="card to-come" data-key="coming-${index}" aria-hidden="true"><span class="cover"></span><span class="bone bone-wide"></span><span class="bone"></span></div>`;
 
+/** Fetched by the station, for who may do so. @param {any} track */
+const fetchedMark = (track) => (track.fetched_by && adds(room.store.state.user)
+  ? html`<span class="fetched" title="Downloaded (${sourceTitle(track.fetched_by)})">${icon('download')}<span class="sr-only">Downloaded. </span></span>` : '');
+
 /** @param {string} id */
 const isCurrent = (id) => room.player.entry?.id === id;
 
@@ -103,7 +109,7 @@ export const trackRow = (track, { index, key = track.id, lead = 'cover', album =
     </span>
     <span class="row-text">
       <button class="row-play" data-do="${deed}" data-index="${index}" data-id="${track.id}" title="${track.title}" ${flag('aria-current="true"', current)}>${track.title}${current ? html`<span class="sr-only"> (playing)</span>` : ''}</button>
-      ${artist || missing ? html`<span class="row-sub">${missing ? html`<span class="row-missing">File not there now</span>` : ''}${artist ? artistLinks(track.artists, track.artist) : ''}</span>` : ''}
+      ${artist || missing || fetchedMark(track) ? html`<span class="row-sub">${fetchedMark(track)}${missing ? html`<span class="row-missing">File not there now</span>` : ''}${artist ? artistLinks(track.artists, track.artist) : fetchedMark(track) ? 'Downloaded' : ''}</span>` : ''}
     </span>
     ${album ? html`<span class="row-album">${track.album_id ? html`<a class="quiet-link" href="${to`/album/${track.album_id}`}" title="${track.album}">${track.album}</a>` : ''}</span>` : ''}
     <button class="icon-button row-heart ${track.favourite ? 'is-on' : ''}" data-do="favourite" data-id="${track.id}" aria-pressed="${track.favourite ? 'true' : 'false'}" aria-label="Favourite ${track.title}" title="Favourite">${icon('heart', track.favourite ? 'filled' : '')}</button>

@@ -1,17 +1,20 @@
 // @ts-check
 /** Search as you type, everything grouped, all of it within reach of the arrow keys. */
+import { isLink } from '../core/coming.js';
 import { plural } from '../core/format.js';
 import { html } from '../core/html.js';
 import { albumCard, artistCard, empty, icon, problem, trackRow } from './parts.js';
 import { createLatest } from '../core/latest.js';
 import { keep, recall } from '../core/keep.js';
+import { adds } from '../core/rights.js';
 import { room } from '../core/room.js';
+import { forgetOutside } from '../elements/sb-outside.js';
 import { View } from './view.js';
 
 const RECENT = 8;
 /** @type {{words: string, found: any} | null} what was found last, so that coming back shows it at once */
 let last = null;
-export const forgetSearch = () => { last = null; };
+export const forgetSearch = () => { last = null; forgetOutside(); };
 
 class SearchView extends View {
   words = '';
@@ -21,6 +24,15 @@ class SearchView extends View {
 
   opened() {
     this.named('Search');
+    this.follow(room.store, 'fetches');
+    // A card from outside leads here again, with its link as the words.
+    this.until(room.store.watch(['route'], ({ route }) => {
+      if (route.name !== 'search' || route.query.q === undefined || route.query.q === this.words) return;
+      const input = this.querySelector('input');
+      if (input) input.value = route.query.q;
+      this.#type(route.query.q, true);
+      this.closest('main')?.scrollTo(0, 0);
+    }));
     this.words = this.route.query.q ?? last?.words ?? '';
     if (last && last.words === this.words) this.found = last.found;
     this.#latest = createLatest({
@@ -52,11 +64,14 @@ class SearchView extends View {
     setTimeout(() => { if (matchMedia('(hover: hover)').matches || !this.words) this.querySelector('input')?.focus({ preventScroll: true }); });
   }
 
+  /** Whether music may be fetched from elsewhere, by who is here. */
+  get outside() { return Boolean(room.store.state.fetches && adds(room.store.state.user)); }
+
   /** @param {string} words @param {boolean} [now] */
   #type(words, now = false) {
     this.words = words;
     history.replaceState(history.state, '', words ? `#/search?q=${encodeURIComponent(words)}` : '#/search');
-    if (!words.trim()) {
+    if (!words.trim() || (isLink(words) && this.outside)) {
       this.#latest.stop();
       this.found = null;
       this.failure = null;
@@ -102,24 +117,27 @@ class SearchView extends View {
     const recent = recall('searches', []);
     const get = (/** @type {'tracks'} */ kind) => (found?.[kind] ?? []).map((/** @type {string} */ id) => room.library.thing(kind, id)).filter(Boolean);
     const [tracks, albums, artists] = [get('tracks'), get(/** @type {any} */ ('albums')), get(/** @type {any} */ ('artists'))];
+    const { outside } = this;
     const none = found && !tracks.length && !albums.length && !artists.length;
     this.#shelves = { Artists: artists.map(artistCard), Albums: albums.map((/** @type {any} */ a) => albumCard(a)) };
     const row = (/** @type {any[]} */ list) => html`<div class="rows" role="list">${list.map((track, i) => trackRow(track, { index: i }))}</div>`;
     return html`<div class="page page-search">
       <h1 class="sr-only">Search</h1>
-      <form class="search-field" role="search">${icon('search')}<input type="search" name="q" value="${words}" placeholder="Tracks, albums, artists" aria-label="Search your library" autocomplete="off" autocapitalize="off" spellcheck="false" enterkeyhint="search">${words ? html`<button type="button" class="icon-button" data-do="clear" aria-label="Clear">${icon('x')}</button>` : ''}</form>
+      <form class="search-field" role="search">${icon('search')}<input type="search" name="q" value="${words}" placeholder="${outside ? 'Tracks, albums, artists, or a link' : 'Tracks, albums, artists'}" aria-label="Search your library" autocomplete="off" autocapitalize="off" spellcheck="false" enterkeyhint="search">${words ? html`<button type="button" class="icon-button" data-do="clear" aria-label="Clear">${icon('x')}</button>` : ''}</form>
       <div class="sr-only" role="status">${found && !none ? `${plural(tracks.length, 'track')}, ${plural(albums.length, 'album')}, ${plural(artists.length, 'artist')}` : ''}</div>
-      ${this.failure ? problem(this.failure) : !words.trim() ? (recent.length ? html`<section aria-label="Searched for lately"><header class="section-head"><h2 class="section-title">Searched for lately</h2><button class="link-button" data-do="forget-recent">Clear</button></header><ul class="recent">${recent.map((/** @type {string} */ w) => html`<li data-key="${w}"><button class="recent-item" data-do="recent" data-words="${w}">${icon('history')}<span>${w}</span></button></li>`)}</ul></section>`
+      ${this.failure ? problem(this.failure) : isLink(words) && outside ? '' : !words.trim() ? (recent.length ? html`<section aria-label="Searched for lately"><header class="section-head"><h2 class="section-title">Searched for lately</h2><button class="link-button" data-do="forget-recent">Clear</button></header><ul class="recent">${recent.map((/** @type {string} */ w) => html`<li data-key="${w}"><button class="recent-item" data-do="recent" data-words="${w}">${icon('history')}<span>${w}</span></button></li>`)}</ul></section>`
         : empty({ icon: 'search', title: 'Find anything you own', text: 'A few letters are enough. Accents, word order and small slips do not matter.' }))
-      : none ? empty({ icon: 'search', title: `Nothing like “${words.trim()}”`, text: 'Not in your library yet. Fewer letters find more.' })
+      : none ? (outside ? html`<p class="quiet none">Nothing like “${words.trim()}” is in your library yet.</p>` : empty({ icon: 'search', title: `Nothing like “${words.trim()}”`, text: 'Not in your library yet. Fewer letters find more.' }))
       : html`
         ${artists.length ? html`<section class="shelf" data-key="a" aria-label="Artists"><header class="shelf-head"><h2>Artists</h2></header><sb-shelf class="shelf-row shelf-small" data-name="Artists"></sb-shelf></section>` : ''}
         ${albums.length ? html`<section class="shelf" data-key="b" aria-label="Albums"><header class="shelf-head"><h2>Albums</h2></header><sb-shelf class="shelf-row" data-name="Albums"></sb-shelf></section>` : ''}
         ${tracks.length ? html`<section data-key="t" aria-label="Tracks"><h2 class="section-title">Tracks</h2>${row(tracks)}</section>` : ''}`}
+      ${outside && words.trim() ? html`<sb-outside data-key="outside"></sb-outside>` : ''}
     </div>`;
   }
   painted() {
-    for (const el of /** @type {any} */ (this.querySelectorAll('sb-shelf'))) el.show(/** @type {any} */ (this.#shelves)[el.dataset.name] ?? '');
+    /** @type {any} */ (this.querySelector('sb-outside'))?.seek(this.words);
+    for (const el of /** @type {any} */ (this.querySelectorAll('sb-shelf:not(sb-outside *)'))) el.show(/** @type {any} */ (this.#shelves)[el.dataset.name] ?? '');
   }
 }
 customElements.define('view-search', SearchView);
