@@ -980,6 +980,7 @@ _LEADING_YEAR = re.compile(r"^[\[(]?(?:19|20)\d\d(?:[-.]\d\d){0,2}[\])]?[\s._-]+
 
 
 def _plain_album(text: str) -> str:
+    text = text[:160]                                                 # a hostile name must not cost time
     return _LEADING_YEAR.sub("", _ALBUM_NOTES.sub(" ", text)).strip(" -_.") or text.strip()
 
 
