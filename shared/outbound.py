@@ -265,7 +265,7 @@ class Session(requests.Session):
                 answer = super().request(method, url, allow_redirects=False, **kwargs)
             except requests.RequestException as error:
                 raise failure_of(error, link.host) from error
-            target = self.get_redirect_target(answer) if follow else None
+            target = super().get_redirect_target(answer) if follow else None
             if target is None:
                 answer.history = was
                 return answer
@@ -291,6 +291,10 @@ class Session(requests.Session):
                 kwargs.pop("auth", None)
                 kwargs.pop("cookies", None)
 
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """None: requests itself shall follow nothing, and not read an endless answer in order to look where to."""
+        return None
+
     def read_bytes(self, answer: requests.Response, limit_bytes: Bytes | None = None) -> bytes:
         """See `read_bytes`; the limit of this session when none is given."""
         return read_bytes(answer, self.limit_bytes if limit_bytes is None else limit_bytes)
@@ -305,14 +309,15 @@ def read_bytes(answer: requests.Response, limit_bytes: Bytes = LIMIT_BYTES, *, l
     parts: list[bytes] = []
     size, until = 0, time.monotonic() + limit_s
     try:
-        for part in answer.iter_content(_CHUNK):
+        # Piece by piece as they come: a slow sender shall not hide behind one that is never full.
+        while part := answer.raw.read1(_CHUNK, decode_content=True):
             parts.append(part)
             size += len(part)
             if size > limit_bytes:
                 raise Failure("too_large", f"{host} sends more than the {limit_bytes} bytes that are read of it.")
             if time.monotonic() > until:
                 raise Failure("timed_out", f"{host} is too slow: its answer took longer than {limit_s:g} s.")
-    except requests.RequestException as error:
+    except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
         raise failure_of(error, host) from error
     finally:
         answer.close()
@@ -354,7 +359,8 @@ def failure_of(error: BaseException, host: str) -> Failure:
     if any(isinstance(one, http.client.BadStatusLine) and str(one).startswith("ICY") for one in chain):
         return Failure("live", f"{host} sends a live stream (ICY); that has no end to wait for.")
     if any(isinstance(one, http.client.HTTPException | requests.exceptions.ContentDecodingError
-                      | requests.exceptions.InvalidHeader | urllib3.exceptions.HeaderParsingError) for one in chain):
+                      | requests.exceptions.InvalidHeader | urllib3.exceptions.DecodeError
+                      | urllib3.exceptions.HeaderParsingError) for one in chain):
         return Failure("garbage", f"{host} answers something that is not HTTP.")
     if any(isinstance(one, urllib3.exceptions.NewConnectionError) for one in chain):
         return Failure("refused", f"{host} cannot be reached.")
