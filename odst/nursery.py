@@ -13,6 +13,7 @@ import json
 import logging
 import math
 import os
+import re
 import select
 import shutil
 import signal
@@ -44,6 +45,7 @@ WARMED = ("youtube.fetch",)     # what a child may ask to have loaded for the ne
 TEMPORARY = ".tmp"          # as in fetch_process
 LEVELS = ("debug", "info", "warning", "error")
 
+_UNWANTED = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _ROOT = str(Path(__file__).resolve().parents[1])
 _WARM = ("import sys, json; sys.path[:0] = sys.argv[4:]; from odst.fetch_process import zygote; "
          "zygote(int(sys.argv[1]), json.loads(sys.argv[2]), float(sys.argv[3]))")
@@ -687,10 +689,8 @@ def read_progress(said: Mapping[str, Any]) -> Progress:
 
 
 def clean(text: str, most: int) -> str:
-    """One line for people: no control characters, no lone surrogates, `most` characters."""
-    text = "".join(" " if char < " " or "\x7f" <= char <= "\x9f" or "\ud800" <= char <= "\udfff" else char
-                   for char in text[:most * 4])
-    return " ".join(text.split())[:most]
+    """One line for people: no control characters, none that turn the writing round, `most` characters."""
+    return " ".join(_UNWANTED.sub(" ", text[:most * 4]).split())[:most]
 
 
 def wait_for(readable: Iterable[Any], wait_s: Seconds) -> bool:
