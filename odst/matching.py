@@ -429,6 +429,7 @@ def _alike(a: _Name, b: _Name) -> float:
 class _Ask:
     main: tuple[tuple[_Name, float], ...]   # spellings of the main artist, each with what it counts at most
     others: tuple[_Name, ...]
+    guests: tuple[_Name, ...]               # those of them that are credited by themselves
     shown: str                              # the main artist, for sentences
     title: _Title | None
     titles: tuple[str, ...]                 # folded forms of the title, the fullest first
@@ -456,11 +457,15 @@ def _isrc(text: str | None) -> str:
     return "".join(filter(str.isalnum, text[:20])).upper() if text else ""
 
 
+_NOBODY = frozenset({"", "various artists", "various", "va", "unknown artist", "unknown", "diverse"})
+
+
 @lru_cache(maxsize=512)
 def _ask(wanted: Wanted) -> _Ask:
     title = _read(wanted.title) if wanted.title and wanted.title.strip() else None
-    credits = [name for name in wanted.artists if name and name.strip()]
-    shown = wanted.artist or (credits[0] if credits else "") or wanted.album_artist or ""
+    credits = [name for name in wanted.artists if name and fold(name) not in _NOBODY]
+    told = [name for name in (wanted.artist, *credits[:1], wanted.album_artist) if name and fold(name) not in _NOBODY]
+    shown = told[0] if told else ""
     main: list[tuple[_Name, float]] = []
     others: list[_Name] = []
     if credits:
@@ -491,9 +496,11 @@ def _ask(wanted: Wanted) -> _Ask:
     figures = tuple(text.split()[0] for text in starts if text[:1].isdigit())
     note_words = frozenset(word for note in (title.notes if title else ()) for word in note.split()
                            if word not in _NOTE_WORDS and word not in _NOISE and not _kinds([word]))
-    return _Ask(main=tuple((name, most) for name, most in main if name.tight), others=tuple(others),
-                shown=shown.strip(), title=title, titles=_forms(title) if title else (), note_words=note_words,
-                album=album, kinds=frozenset(kinds), isrc=_isrc(wanted.isrc), figures=figures)
+    return _Ask(
+        main=tuple((name, most) for name, most in main if name.tight), others=tuple(others),
+        guests=tuple(name for name in map(_name, credits[1:]) if name.tight), shown=shown.strip(), title=title,
+        titles=_forms(title) if title else (), note_words=note_words, album=album, kinds=frozenset(kinds),
+        isrc=_isrc(wanted.isrc), figures=figures)
 
 
 @lru_cache(maxsize=4096)
@@ -548,6 +555,8 @@ def _hear(ask: _Ask, title: _Title, uploader: tuple[_Name, ...], around: str, al
     around  folded text besides the title that may name the artist: album, folders
     """
     credited = max((min(most, _alike(name, other)) for name, most in ask.main for other in uploader), default=0.0)
+    if credited < 70 and any(_alike(guest, other) >= 90 for guest in ask.guests for other in uploader):
+        credited = 70.0                                               # on the channel of one who sings along
     elsewhere = 0.0
     if credited < 90 and ask.main:
         asides = (*title.featured, *title.asides, *title.notes)

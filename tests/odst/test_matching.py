@@ -135,6 +135,11 @@ RIGHT: list[tuple[Wanted, Candidate]] = [
         want("Mø", "Lean On", 176, artists=("Major Lazer", "MØ", "DJ Snake")),
         video("Major Lazer Official", "Major Lazer & DJ Snake - Lean On (feat. MØ) [Official 4K Music Video]", 180),
     ),
+    (
+        want("Calvin Harris", "This Is What You Came For", 222, artists=("Calvin Harris", "Rihanna")),
+        video("Rihanna - Topic", "This Is What You Came For", 222),
+    ),
+    (want("Various Artists", "Wonderwall", 258), video("Oasis - Topic", "Wonderwall", 258)),
     (want("Black Sabbath", "Black Sabbath", 380), video("Black Sabbath - Topic", "Black Sabbath", 380)),
     (want("LiSA", "紅蓮華", 238), video("LiSA Official YouTube", "LiSA 『紅蓮華』 -MUSiC CLiP-", 240)),
     (want("Bob Marley & The Wailers", "Is This Love", 232), video("Bob Marley", "Is This Love", 232)),
