@@ -24,6 +24,8 @@ SURE, DOUBTFUL = 80.0, 55.0
 WEIGHTS = {"id": 25.0, "isrc": 25.0, "title": 30.0, "artist": 30.0, "duration": 25.0, "album": 10.0}
 TOO_FAR_S = 15.0                # more seconds apart is never sure
 _CAP_FAR, _CAP_OTHER = 70.0, 50.0
+_SAME_NAME = 75.0               # less alike is never sure
+_ARTICLE = re.compile(r"(?:the|los|las|die|les)\s+(?=\S)|,\s*the\Z", re.IGNORECASE)
 _MOST_REMEMBERED = 500          # albums whose release is known
 
 Recording = Mapping[str, Any]
@@ -72,12 +74,10 @@ def weigh(wish: Wish, recording: Recording, duration_ms: Milliseconds | None, *,
     asked = title_of(wanted.title) if wanted.title else None
     if asked is not None:
         parts["title"] = max(alike(asked.base, title.base), alike(wanted.title, recording.get("title")))
-        if parts["title"] < 60:
-            cap = _CAP_OTHER if by == "words" else _CAP_FAR
+        cap = _cap(parts["title"], by)
     if wanted.artist:
         parts["artist"] = artist_score(wanted, recording.get("artist-credit", ()))
-        if parts["artist"] < 60:
-            cap = min(cap, _CAP_OTHER if by == "words" else _CAP_FAR)
+        cap = min(cap, _cap(parts["artist"], by))
     length = _length(recording)
     if duration_ms and length:
         apart_s = abs(duration_ms - length) / 1000
@@ -101,10 +101,17 @@ def weigh(wish: Wish, recording: Recording, duration_ms: Milliseconds | None, *,
         meant = asked.versions | (versions_in(wanted.album or "") & made)
         if wrong := made ^ meant:
             parts["version"] = max(0.0, 100.0 - 40.0 * len(wrong))
-            score *= 0.65 ** len(wrong)
+            score *= 0.5 ** len(wrong)         # another recording of it, however alike the rest is
     if recording.get("video") == "true":
         score *= 0.9
     return Match(recording, round(min(score, cap), 1), {name: round(value, 1) for name, value in parts.items()}, by)
+
+
+def _cap(alikeness: float, by: str) -> float:
+    """The most a match can score whose title or artist is so alike, however well the rest fits."""
+    if alikeness < 60:
+        return _CAP_OTHER if by == "words" else _CAP_FAR
+    return SURE - 5 if alikeness < _SAME_NAME else 100.0
 
 
 def artist_score(wanted: Wanted, credit: Iterable[Any]) -> float:
@@ -123,11 +130,16 @@ def artist_score(wanted: Wanted, credit: Iterable[Any]) -> float:
     if not names:
         return 0.0
     main = wanted.artists[0] if wanted.artists else wanted.artist or ""
-    best = max(alike(wanted.artist, joined), *(alike(main, one) for one in names[0]))
+    best = max(alike(wanted.artist, joined), *(_same(main, one) for one in names[0]))
     for others in names[1:]:            # credited in another order
-        best = max(best, *(alike(main, one) * 0.9 for one in others))
-    first = max(alike(one, name) for one in names[0] for name in (*wanted.artists, wanted.artist or ""))
+        best = max(best, *(_same(main, one) * 0.9 for one in others))
+    first = max(_same(name, one) for one in names[0] for name in (*wanted.artists, wanted.artist or ""))
     return max(best, first * 0.9)
+
+
+def _same(one: str, other: str) -> float:
+    """How alike two artists' names are; "The" may stand before, behind, or be missing."""
+    return max(alike(one, other), alike(_ARTICLE.sub("", one), _ARTICLE.sub("", other)) * 0.98)
 
 
 def album_score(album: str, release: Release) -> float:

@@ -10,11 +10,16 @@ from typing import Any
 
 import pytest
 
+from odst.breaker import Breakers
+from shared.database import Database
 from shared.metadata.acoustid import AcoustId
 from shared.metadata.client import MusicBrainzClient, Pace
 from shared.metadata.identifier import Identifier, Identity
 from shared.model.download import Cancelled, Wanted
 from shared.model.track import AudioFacts, Credit, Metadata
+from shared.records.breakers import BreakerRow
+from shared.records.breakers import Breakers as StoredBreakers
+from shared.records.lookups import StoredLookups
 from shared.settings import Settings
 from tests.fakes.acoustid import FINGERPRINT, KEY, FakeAcoustId, Sounding, make_fpcalc
 from tests.fakes.answering import Reply
@@ -336,3 +341,30 @@ def test_what_each_said_and_what_was_chosen_is_kept(world: World) -> None:
     assert said["musicbrainz"]["recording"] == SONG.id and said["musicbrainz"]["release"] == ALBUM.id
     assert said["chosen"]["recording_mbid"] == {"value": SONG.id, "from": "musicbrainz"}
     assert said["chosen"]["title"] == {"value": "Blue Monday", "from": "catalogue"}
+
+
+def test_with_the_stations_own_memory_nothing_is_asked_twice_and_breakers_open(world: World, tmp_path: Path) -> None:
+    database = Database(tmp_path / "library.db")
+    database.prepare()
+    try:
+        breakers = Breakers(store=StoredBreakers(database=database), row=BreakerRow)
+        parts: dict[str, Any] = {"settings": world.settings, "lookups": StoredLookups(database=database),
+                                 "breakers": breakers}
+        asked = Wanted(title="Blue Monday", artist="New Order", album="Power, Corruption & Lies", source="deezer")
+        tags = []
+        for _ in range(2):
+            world.made = Identifier(client=MusicBrainzClient(**parts, pace=Pace(0.0)), **parts)
+            tags.append(world.identify(asked).metadata)
+        assert tags[0] == tags[1] and tags[0].release_mbid == ALBUM.id
+        assert len(world.musicbrainz.asked) == 3 and len(world.lrclib.asked) == 1
+        assert len(world.coverart.asked) == 4       # release and group, two sizes each: there is none
+
+        world.musicbrainz.always(Reply(500))
+        for number in range(4):
+            found = world.identify(Wanted(title=f"Song {number}", artist="New Order", source="deezer"))
+            assert found.review is not None
+        assert len(world.musicbrainz.asked) == 3 + 3, "the fourth is not asked: the circuit is open"
+        [state] = [one for one in breakers.states() if one["name"] == "musicbrainz"]
+        assert state["state"] == "open" and state["failure_count"] == 3
+    finally:
+        database.close()
