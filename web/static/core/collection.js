@@ -99,4 +99,26 @@ export const createCollection = ({ fetchPage, remember, keyOf = (item) => item.i
   };
 };
 
+/**
+ * A page's fetcher for a list at the station that is paged by cursors: the way to a page leads through those before it,
+ * once.
+ * @param {(range: {limit: number, cursor?: string}) => Promise<any>} ask
+ */
+export const byCursor = (ask) => {
+  /** @type {(string | undefined)[]} */
+  let starts = [undefined]; // of each page
+  return async (/** @type {{offset: number, limit: number}} */ { offset, limit }) => {
+    const n = offset / limit;
+    if (n === 0) starts = [undefined];
+    const mine = starts;
+    let answer = { items: [], total: 0 };
+    for (let i = Math.min(n, mine.length - 1); i <= n; i += 1) {
+      answer = await ask({ limit, cursor: mine[i] });
+      if (!answer.next_cursor) return i === n ? answer : { ...answer, items: [] };
+      mine[i + 1] = answer.next_cursor;
+    }
+    return answer;
+  };
+};
+
 /** @typedef {ReturnType<typeof createCollection>} Collection */

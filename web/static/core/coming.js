@@ -23,7 +23,7 @@ export const partWords = (part) => PARTS[part] ?? sentence(part);
 /** A source's name, as within a sentence. @param {string | null | undefined} name */
 export const sourceName = (name) => (name ? SOURCES[name] ?? sentence(name) : '');
 /** The same alone. @param {string | null | undefined} name */
-export const sourceTitle = (name) => ({ direct: 'Links', words: 'Words', local: 'Your library', library: 'Your library', coverart: 'Cover Art Archive' }[name ?? ''] ?? sourceName(name));
+export const sourceTitle = (name) => ({ direct: 'Direct link', words: 'Words', local: 'Your library', library: 'Your library', coverart: 'Cover Art Archive' }[name ?? ''] ?? sourceName(name));
 
 /** What it is called, as far as that is known. @param {any} download */
 export const nameOf = (download) => download.title || download.query || shortLink(download.url) || 'Something';
@@ -63,7 +63,8 @@ export const stateLine = (download, now = Date.now()) => {
   const { status, stage, progress, note } = download;
   if (status === 'downloading') {
     const { bytes, total_bytes: total, bytes_per_second: speed, eta_s: eta } = progress ?? {};
-    return [STAGES.fetch, bytes || total ? (total ? `${size(bytes ?? 0)} of ${size(total)}` : size(bytes)) : '', speed ? `${size(speed)}/s` : '', left(eta)].filter(Boolean).join(' · ');
+    // What matters most comes first: on a phone the end of the line is cut.
+    return [left(eta) || STAGES.fetch, bytes || total ? (total ? `${size(bytes ?? 0)} of ${size(total)}` : size(bytes)) : '', speed ? `${size(speed)}/s` : ''].filter(Boolean).join(' · ');
   }
   if (status === 'pending' || status === 'processing') return STAGES[stage] ?? statusWords(status);
   if (status === 'waiting') return note || [statusWords(status), until(download.not_before, now)].filter(Boolean).join(' ');
@@ -107,7 +108,7 @@ export const nextStep = (download, { candidates = [], seesFiles = false } = {}) 
   if (ELSEWHERE.has(code) && !download.error?.retryable) {
     if (candidates.some((one) => !one.chosen)) return { words: 'Choose another', deed: 'see-candidates' };
     const words = [download.artist, download.title].filter(Boolean).join(' ') || download.query;
-    return words ? { words: 'Search for it', href: `#/search?q=${encodeURIComponent(words)}` } : { words: 'Try again', deed: 'download-retry' };
+    return words ? { words: 'Search for it', href: `#/search?q=${encodeURIComponent(words)}` } : { words: 'Try another link', href: '#/downloads' };
   }
   return { words: 'Try again', deed: 'download-retry' };
 };

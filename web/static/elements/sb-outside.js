@@ -127,7 +127,7 @@ export class Outside extends Element {
     if (this.failure) return isLink(this.words) ? this.#badLink() : html`<section class="outside" aria-label="From outside"><h2 class="section-title">From outside</h2>${this.#quiet(wordsOf(this.failure))}</section>`;
     if (this.found?.link) return this.#link();
     if (this.words.length < 2 || (!this.found && !this.#asking)) return html``;
-    if (isLink(this.words)) return html`<section class="outside" aria-busy="true" aria-label="Where the link leads"><div class="linked to-come"><span class="cover"></span><div class="linked-words"><span class="bone"></span><span class="bone bone-wide"></span></div></div><p class="quiet">Looking where this leads…</p></section>`;
+    if (isLink(this.words)) return html`<section class="outside outside-link" aria-busy="true" aria-label="Where the link leads"><div class="linked to-come"><span class="cover"></span><div class="linked-words"><span class="bone"></span><span class="bone bone-wide"></span></div></div><p class="quiet">Looking where this leads…</p></section>`;
     return this.#results();
   }
 
@@ -156,7 +156,7 @@ export class Outside extends Element {
   }
 
   #badLink() {
-    return html`<section class="outside" aria-label="Where the link leads"><p class="outside-line wrong" role="alert">${wordsOf(this.failure)}</p>
+    return html`<section class="outside outside-link" aria-label="Where the link leads"><p class="outside-line wrong" role="alert">${wordsOf(this.failure)}</p>
       <button class="button button-small" data-do="ask-again">${icon('refresh-cw')} Look again</button></section>`;
   }
 
@@ -168,7 +168,7 @@ export class Outside extends Element {
     const fresh = tracks.length - owned;
     const facts = [offer.artist && offer.kind !== 'artist' ? offer.artist : '', single && offer.duration_ms ? clock(offer.duration_ms) : '', offer.album && single ? offer.album : '', offer.date?.slice(0, 4), !single && tracks.length ? plural(tracks.length, 'track') : ''].filter(Boolean).join(' · ');
     const count = owned ? `${fresh} new, ${owned} in your library` : plural(fresh, 'track');
-    return html`<section class="outside" aria-label="Where the link leads">
+    return html`<section class="outside outside-link" aria-label="Where the link leads">
       <div class="linked">${outsideCover(offer, { size: 300, round: offer.kind === 'artist' })}
         <div class="linked-words"><p class="quiet">${KINDS[offer.kind] ?? 'Found'} · ${sourceTitle(offer.source)}</p><h2 class="linked-title" title="${offer.title}">${offer.title}</h2><p class="quiet">${facts}</p></div></div>
       <div class="actions linked-actions">

@@ -25,9 +25,9 @@ export const mainStep = (download) => {
     const step = nextStep(download, { candidates: download.candidates ?? (download.source ? [{}] : []), seesFiles: seesFiles(room.store.state.user) });
     return step.href ? html`<a class="button button-small" href="${step.href}">${step.words}</a>` : html`<button class="button button-small" data-do="${step.deed}" data-id="${id}">${step.words}</button>`;
   }
-  if (status === 'paused') return html`<button class="icon-button" data-do="download-resume" data-id="${id}" aria-label="Go on with ${nameOf(download)}" title="Go on">${icon('play')}</button>`;
+  if (status === 'paused') return html`<button class="icon-button" data-do="download-resume" data-id="${id}" aria-label="Go on with ${nameOf(download)}" title="Go on">${icon('play', 'filled')}</button>`;
   if (status === 'cancelled') return '';
-  return html`<button class="icon-button" data-do="download-pause" data-id="${id}" aria-label="Pause ${nameOf(download)}" title="Pause">${icon('pause')}</button>`;
+  return html`<button class="icon-button" data-do="download-pause" data-id="${id}" aria-label="Pause ${nameOf(download)}" title="Pause">${icon('pause', 'filled')}</button>`;
 };
 
 /** How far it is, as a line. @param {any} download */
@@ -83,7 +83,7 @@ export const offerRow = (offer, { index, deed = 'fetch-offer', listen = 'listen'
   <div class="offer" role="listitem" data-key="${index}">
     ${number === null ? outsideCover(offer) : html`<span class="row-number">${number || '–'}</span>`}
     <div class="offer-words"><p class="offer-title" title="${offer.title}">${offer.title}${offer.explicit ? html` <span class="mark" title="Explicit">E</span>` : ''}</p>
-      <p class="row-sub" title="${[offer.artist, offer.album].filter(Boolean).join(' · ')}">${[offer.artist, source ? sourceTitle(offer.source) : '', offer.duration_ms ? clock(offer.duration_ms) : ''].filter(Boolean).join(' · ')}</p></div>
+      <p class="row-sub" title="${[offer.artist, offer.album].filter(Boolean).join(' · ')}">${[offer.artist, owned ? 'In your library' : source ? sourceTitle(offer.source) : '', offer.duration_ms ? clock(offer.duration_ms) : ''].filter(Boolean).join(' · ')}</p></div>
     ${listen && !owned ? listenStep(offer, index, listen) : ''}
     ${offerStep(offer, { deed, index, owned })}
   </div>`;

@@ -3,7 +3,7 @@
 import { html } from '../core/html.js';
 import { empty, icon, notForYou } from './parts.js';
 import { downloadRow, downloadToCome, optionFields, readFields } from './coming-parts.js';
-import { createCollection } from '../core/collection.js';
+import { byCursor, createCollection } from '../core/collection.js';
 import { optionsOf, sourceTitle, until, wishOf } from '../core/coming.js';
 import { STATES, isOver, isRunning } from '../core/downloads.js';
 import { count, plural } from '../core/format.js';
@@ -12,6 +12,7 @@ import { room } from '../core/room.js';
 import { View } from './view.js';
 
 const ROW = 76;
+const PAGE = 250;
 const MOST_BYTES = 3_500_000; // of a list that is read from a file
 const AFRESH_MS = 900; // between two looks at lists and figures while much happens
 const LOOK_MS = 15000; // at the sources
@@ -107,8 +108,9 @@ class Downloads extends View {
   #choose() {
     const query = this.group ? { group: this.group } : { status: (STATES[this.kind] ?? STATES.waiting).join(',') };
     this.list = createCollection({
+      page: PAGE,
       remember: (items) => room.downloads.remember(items),
-      fetchPage: (range) => room.api.get('/downloads', { ...query, ...range }),
+      fetchPage: byCursor((range) => room.api.get('/downloads', { ...query, ...range })),
     });
   }
 
