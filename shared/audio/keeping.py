@@ -81,7 +81,7 @@ def keep(path: str, target: str, *, format: str | None = None, bitrate_kbps: Kbp
     plan = _Plan(wanted, facts, bitrate_kbps)
     if trim or level_lufs is not None:
         plan.measure(path, trim=trim, level_lufs=level_lufs)
-    partial = f"{target}.{os.getpid()}.part"
+    partial = _partial(target)
     try:
         samples, errors = _write(path, partial, plan, ffmpeg)
         with open(partial, "rb") as file:
@@ -103,6 +103,10 @@ def keep(path: str, target: str, *, format: str | None = None, bitrate_kbps: Kbp
         "cut_end_ms": plan.cut_ms(plan.seen - plan.end) if plan.end is not None else 0,
         "note": " ".join(plan.notes) or None,
     }
+
+
+def _partial(target: str) -> str:
+    return f"{target}.{os.getpid()}.part"
 
 
 class _Plan:

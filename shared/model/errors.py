@@ -120,6 +120,7 @@ class UnreadableFile(SoundsibleError):
         "truncated",        # the container ends before it says it does
         "not_audio",        # its bytes are something else
         "damaged",          # a checksum or the decoder says so
+        "wrong_length",     # whole, but not as long as the recording that was asked for
         "too_large",        # a tag or a header claims more than a sane file has
         "no_permission",
         "vanished",         # gone between the walk and the reading
