@@ -158,6 +158,14 @@ _JOB = (
     "LEFT JOIN downloads p ON p.id = d.parent_id LEFT JOIN download_candidates c ON c.id = d.candidate_id "
     "WHERE d.uid = ?"
 )
+#: Why a download goes on when nothing else is said.
+_USUAL_REASONS = {
+    Status.PENDING: "its turn has come",
+    Status.QUEUED: "it is known who has it",
+    Status.DOWNLOADING: "a place was free",
+    Status.PROCESSING: "it is fetched",
+    Status.COMPLETED: "it is in the library",
+}
 _MOVED = 'INSERT INTO download_moves (download_id, at, "from", "to", stage, reason) VALUES (?, ?, ?, ?, ?, ?)'
 
 
@@ -260,7 +268,9 @@ class Downloads:
                 values |= _with_status(to, now)
                 aside = to in (Status.PAUSED, Status.FAILED, Status.CANCELLED)
                 at_stage = stage if aside else fields.get("stage", values.get("stage"))
-                cursor.execute(_MOVED, (download_id, now, status.value, to.value, at_stage, reason))
+                cursor.execute(
+                    _MOVED, (download_id, now, status.value, to.value, at_stage, reason or _USUAL_REASONS.get(to))
+                )
                 status = to
             if status is Status.PENDING:
                 cursor.execute(
@@ -567,6 +577,7 @@ class Downloads:
         group: str | None = None,
         limit: int = 100,
         cursor: str | None = None,
+        offset: int | None = None,
     ) -> Page[Download]:
         """A page of what `person` may see, the newest first. `status`: one or several of Status. Raises BadInput."""
         statuses = _statuses(status)
@@ -583,7 +594,7 @@ class Downloads:
             listed = Listed("downloads", downloads.c.id, (and_(*where),), person.user_id, scope, revision)
             found, following = page_ids(
                 conn, listed, sort=_NEWEST_FIRST, name="created", descending=True, limit=limit, cursor=cursor,
-                offset=None, seed=None,
+                offset=offset, seed=None,
             )  # fmt: skip
             marks = ", ".join("?" * len(found))
             rows = driver_cursor(conn).execute(f"{_SHOWN} WHERE d.id IN ({marks})", found)

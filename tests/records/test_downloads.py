@@ -212,6 +212,16 @@ def test_a_next_try_is_two_history_rows_and_one_transaction(
     assert (downloads.shown(owner, uid).error, downloads.shown(owner, uid).not_before) == (None, None)
 
 
+def test_every_move_has_a_reason(downloads: Downloads, owner: Person) -> None:
+    uid, _ = downloads.submit(owner.user_id, link())
+    downloads.move(uid, (S.PENDING, None), (S.QUEUED, "two candidates"))
+    reach(downloads, uid, *THROUGH[2:])
+    reasons = [row.reason for row in downloads.whole(owner, uid).history]
+    assert reasons == [
+        "asked for", "its turn has come", "two candidates", "a place was free", "it is fetched", "it is in the library",
+    ]  # fmt: skip
+
+
 def test_an_illegal_step_undoes_the_steps_before_it(downloads: Downloads, owner: Person) -> None:
     uid, _ = downloads.submit(owner.user_id, link())
     with pytest.raises(IllegalMove):
@@ -362,6 +372,7 @@ def test_pages_follow_each_other_while_new_ones_come(downloads: Downloads, owner
     cancelled = downloads.page(owner, status="cancelled")
     assert ({one.id for one in cancelled.items}, cancelled.total) == (set(uids[:2]), 2)
     assert downloads.page(owner, status=("waiting", "cancelled")).total == 8
+    assert [one.id for one in downloads.page(owner, limit=2, offset=2).items] == uids[::-1][1:3]
     with pytest.raises(BadInput):
         downloads.page(owner, status="done")
     with pytest.raises(BadInput):
