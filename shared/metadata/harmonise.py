@@ -337,12 +337,10 @@ def _tidy(wanted: Wanted) -> Wanted:
         loose = artist is None or wanted.source in ("youtube", "direct")
         if rest and (same or (loose and not suffix_only)):
             title, artist, artists = rest, said, ()
-    if not title:
-        return replace(wanted, title=None, artist=artist or None)
-    apart = title_of(title)
+    apart = title_of(title or "")
     shown, each = credit(artist, artists, apart.featured)
     return replace(
-        wanted, title=apart.bare if page else apart.shown, artist=shown or None, artists=each,
+        wanted, title=(apart.bare if page else apart.shown) or None, artist=shown or None, artists=each,
         album=text(wanted.album), album_artist=text(wanted.album_artist), isrc=isrc_of(wanted.isrc or ""),
         date=date_of(wanted.date or ""), genres=genres((name, 1.0) for name in wanted.genres),
         track_number=number(wanted.track_number), track_total=number(wanted.track_total),

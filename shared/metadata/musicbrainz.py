@@ -39,7 +39,8 @@ class Match:
     recording: Recording
     score: float                                    # 0-100
     parts: Mapping[str, float] = field(default_factory=dict)
-    by: str = "words"                               # id | isrc | words | fingerprint
+    by: str = "words"                               # id | isrc | release | words | fingerprint
+    release: Release | None = None                  # the whole release it was found in, when that was known before
 
     @property
     def sure(self) -> bool:
@@ -189,6 +190,10 @@ class Finder:
         """
         wanted = wish.wanted
         matches: list[Match] = []
+        if known := self._known(wanted):
+            check()
+            if (release := self._release(known)) and (found := _in_release(wish, release, duration_ms)):
+                return [found]
         if wanted.recording_mbid:
             check()
             if one := self._recording(wanted.recording_mbid):
@@ -199,8 +204,8 @@ class Finder:
                         for one in self._client.recordings_by_isrc(wanted.isrc)]
         if not _sure(matches) and wanted.title and wanted.artist:
             check()
-            known = {one.recording.get("id") for one in matches}
-            matches += [weigh(wish, one, duration_ms) for one in self._search(wanted) if one.get("id") not in known]
+            met = {one.recording.get("id") for one in matches}
+            matches += [weigh(wish, one, duration_ms) for one in self._search(wanted) if one.get("id") not in met]
         return sorted(matches, key=lambda one: self._rank(wish, one))
 
     def by_id(self, wish: Wish, mbid: str, duration_ms: Milliseconds | None) -> Match | None:
@@ -213,12 +218,12 @@ class Finder:
         than a compilation. None when the wanted album is none of them: then the wish's own album stands, so that an
         album's tracks stay together.
         """
-        recording, wanted = match.recording, wish.wanted
-        mbid = str(recording.get("id", ""))
+        wanted = wish.wanted
+        mbid = str(match.recording.get("id", ""))
         key = _album_key(wanted)
-        with self._lock:
-            known = wanted.release_mbid or (self._releases.get(key) if key else None)
-        if known:
+        if match.release is not None and (place := _place(match.release, mbid, wanted)):
+            return Chosen(match.release, place)
+        if known := self._known(wanted):
             check()
             if (found := self._release(known)) and (place := _place(found, mbid, wanted)):
                 return Chosen(found, place)
@@ -232,6 +237,12 @@ class Finder:
                     self._remember(key, str(found["id"]))
                 return Chosen(found, place)
         return None
+
+    def _known(self, wanted: Wanted) -> str | None:
+        """The release that is wanted, or was chosen for the wanted album before."""
+        key = _album_key(wanted)
+        with self._lock:
+            return wanted.release_mbid or (self._releases.get(key) if key else None)
 
     def _rank(self, wish: Wish, match: Match) -> tuple[Any, ...]:
         """Of equally likely recordings: the better known one, which is on more releases; then the older."""
@@ -273,6 +284,25 @@ class Finder:
             self._releases.move_to_end(key)
             while len(self._releases) > _MOST_REMEMBERED:
                 self._releases.popitem(last=False)
+
+
+def _in_release(wish: Wish, release: Release, duration_ms: Milliseconds | None) -> Match | None:
+    """The one track of a known release that is surely meant: then nobody else needs to be asked."""
+    wanted, sure = wish.wanted, []
+    for medium in release.get("medium-list", ()):
+        for track in medium.get("track-list", ()):
+            held = track.get("recording") or {}
+            recording = {**held, "title": track.get("title") or held.get("title"),
+                         "artist-credit": track.get("artist-credit") or held.get("artist-credit") or (),
+                         "length": held.get("length") or track.get("length")}
+            same = bool(wanted.recording_mbid) and held.get("id") == wanted.recording_mbid
+            match = weigh(wish, recording, duration_ms, by="id" if same else "words")
+            if same and match.sure:
+                return Match(held, match.score, match.parts, "id", release)
+            if match.sure:
+                sure.append(Match(held, match.score, match.parts, "release", release))
+    recordings = {str(one.recording.get("id")) for one in sure}
+    return max(sure, key=lambda one: one.score) if len(recordings) == 1 else None
 
 
 def _sure(matches: Iterable[Match]) -> bool:

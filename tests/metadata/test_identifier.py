@@ -162,7 +162,7 @@ def test_an_albums_second_track_asks_less(world: World) -> None:
     tags = world.identify(Wanted(title="Age of Consent", artist="New Order", album="Power, Corruption & Lies",
                                  source="deezer"), duration_ms=316_000).metadata
     assert tags.release_mbid == ALBUM.id and tags.track_number == 1
-    assert len(world.musicbrainz.asked) - before == 2      # the search and the release
+    assert len(world.musicbrainz.asked) - before == 1      # the release; with the station's memory not even that
 
 
 def test_composers_and_bpm_of_the_file_stay(world: World) -> None:
@@ -358,6 +358,11 @@ def test_with_the_stations_own_memory_nothing_is_asked_twice_and_breakers_open(w
         assert tags[0] == tags[1] and tags[0].release_mbid == ALBUM.id
         assert len(world.musicbrainz.asked) == 3 and len(world.lrclib.asked) == 1
         assert len(world.coverart.asked) == 4       # release and group, two sizes each: there is none
+
+        opener = world.identify(Wanted(title="Age of Consent", artist="New Order", album="Power, Corruption & Lies",
+                                       source="deezer"), duration_ms=316_000)
+        assert opener.metadata.track_number == 1 and opener.sources["musicbrainz"]["by"] == "release"
+        assert len(world.musicbrainz.asked) == 3
 
         world.musicbrainz.always(Reply(500))
         for number in range(4):
