@@ -81,7 +81,7 @@ def silence(seconds: float, rate: int = RATE, channels: int = 2) -> Wave:
 
 
 @functools.cache
-def pink(seconds: float = 12.0, rate: int = RATE, seed: int = 1) -> Wave:
+def pink(seconds: float = 8.0, rate: int = RATE, seed: int = 1) -> Wave:
     """Noise that falls by 3 dB an octave, as music does."""
     samples = round(seconds * rate)
     spectrum = np.fft.rfft(np.random.default_rng(seed).normal(0, 1, (2, samples)))
@@ -91,7 +91,7 @@ def pink(seconds: float = 12.0, rate: int = RATE, seed: int = 1) -> Wave:
 
 
 @functools.cache
-def music(seconds: float = 12.0, rate: int = RATE, seed: int = 2) -> Wave:
+def music(seconds: float = 8.0, rate: int = RATE, seed: int = 2) -> Wave:
     """Cymbals, drums and chords over a little noise: loud and quiet in turn."""
     chance = np.random.default_rng(seed)
     wave = pink(seconds, rate, seed) * 0.05
