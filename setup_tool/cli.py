@@ -19,6 +19,7 @@ PROGRAM = "python3 run.py tool"
 # name → (module, sentence). A command's own --help tells more.
 COMMANDS = {
     "scan": ("setup_tool.scan", "Look through the music folders and take up what changed."),
+    "download": ("setup_tool.download", "Fetch music by link, by words, or by lists of both."),
     "status": ("setup_tool.status", "What the station holds and whether it runs."),
     "settings": ("setup_tool.settings", "Every setting with its value, default and meaning."),
     "users": ("setup_tool.users", "Who may use the station."),
