@@ -153,12 +153,12 @@ _CHANNEL = re.compile(r"\s*(?:-\s*topic|vevo|official(?:\s+channel)?|\(official\
 
 def names_of(joined: str) -> list[str]:
     """ "B, C & D" as names. Only for guests: an artist's own "&" may be part of the name."""
-    return [name for part in _SEPARATE.split(joined) if (name := text(part))]
+    return [name for part in _SEPARATE.split(text(joined) or "") if (name := text(part))]
 
 
 def main_and_guests(artist: str) -> tuple[str, tuple[str, ...]]:
     """ "A & B feat. C, D" → "A & B", (C, D)."""
-    parts = _GUESTS.split(artist, maxsplit=1)
+    parts = _GUESTS.split(text(artist) or "", maxsplit=1)
     main = text(parts[0]) or ""
     guests = [one for part in parts[1:] if part for one in names_of(part)]
     return main, tuple(dict.fromkeys(guests))

@@ -162,7 +162,7 @@ _EDITION = re.compile(
 
 
 def _without_edition(name: str) -> str:
-    return _EDITION.sub("", name).strip() or name
+    return _EDITION.sub("", " ".join(name.split())).strip() or name
 
 
 def _length(recording: Recording) -> int | None:
