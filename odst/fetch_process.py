@@ -35,6 +35,8 @@ DEEDS: Mapping[str, str] = {
     "youtube.fetch": "odst.deeds.youtube:fetch", "youtube.resolve": "odst.deeds.youtube:resolve",
     "youtube.search": "odst.deeds.youtube:search", "preview": "odst.deeds.preview:preview",
 }
+#: what a child may find that the next ones should have loaded; costly, so not before
+SOON: Mapping[str, str] = {"pages": "odst.deeds.youtube:warm_pages"}
 TEMPORARY = ".tmp"      # inside the staging folder; the station removes it
 HEADER = 4
 NICE = 5
@@ -61,7 +63,7 @@ class Zygote:
         self._jobs: dict[int, _Job] = {}        # by the leader's pid, which is the group's and the session's too
         self._buffer = bytearray()
         self._plugs: list[int] = []
-        self._loaded: set[str] = set()
+        self._loaded: set[tuple[str, str]] = set()
         self._woken, self._waker = socket.socketpair()
         self._woken.setblocking(False)
         self._waker.setblocking(False)
@@ -118,8 +120,9 @@ class Zygote:
     def _begin(self, order: dict[str, Any], leash_fd: int, channel_fd: int, data_fd: int | None = None) -> None:
         leash = socket.socket(fileno=leash_fd)
         try:
-            for deed in (order["deed"], *order["soon"]):
-                self._load(self._deeds[deed].partition(":")[0])
+            self._load(self._deeds[order["deed"]].partition(":")[0], "warm")
+            for name in order["soon"]:
+                self._load(*SOON[name].split(":"))
         except Exception as error:      # the edge of a process
             os.close(channel_fd)
             if data_fd is not None:
@@ -148,14 +151,12 @@ class Zygote:
         self._jobs[pid] = _Job(pid, leash)
         _tell(leash, f"pid {pid}")
 
-    def _load(self, name: str) -> None:
-        """What a deed needs, imported once and shared by all children."""
-        if name in self._loaded:
+    def _load(self, name: str, function: str) -> None:
+        """What a deed needs, done once and shared by all children."""
+        if (name, function) in self._loaded:
             return
-        module = importlib.import_module(name)
-        if hasattr(module, "warm"):
-            module.warm()
-        self._loaded.add(name)
+        getattr(importlib.import_module(name), function, lambda: None)()
+        self._loaded.add((name, function))
         gc.collect()
         gc.freeze()
 

@@ -41,7 +41,7 @@ STEP_S = 0.2                # how often a running job is looked at when it says 
 LONGEST_MESSAGE = 64 * 1024
 LONGEST_ANSWER = 16 * MIB   # 10,000 tracks
 MESSAGES_PER_S = 200        # more than that is no honest child
-WARMED = ("youtube.fetch",)     # what a child may ask to have loaded for the next ones
+SOON = ("pages",)           # what a child may ask to have loaded for the next ones; as in fetch_process
 TEMPORARY = ".tmp"          # as in fetch_process
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -378,7 +378,7 @@ class _Run:
                 if isinstance(trace := message.get("trace"), str):
                     log.warning("in a fetching process: %s", trace[-4000:])
                 return
-            if message.get("soon") in WARMED:
+            if message.get("soon") in SOON:
                 self._soon.add(message["soon"])
                 return
             checked = _checked(message)

@@ -114,7 +114,7 @@ def feed(content: bytes, url: str, limit: int) -> dict[str, Any]:
 
 
 def _through_ytdlp(deed: str, job: Mapping[str, Any], talk: Talk) -> dict[str, Any]:
-    talk.say({"soon": "youtube.fetch"})     # the next page shall find it loaded
+    talk.say({"soon": "pages"})     # the next one shall find it loaded
     from odst.deeds import youtube
 
     return getattr(youtube, deed)(job, talk)    # type: ignore[no-any-return]

@@ -182,10 +182,7 @@ class _Bringing:
                         self._kind = media.kind_of(file.read(HEAD_BYTES))
                     self._ranges = True
                     return size
-        short_at = self._source.short_at
-        forget(self._talk.folder)
-        self._source = replace(self._source, short_at=short_at)
-        return 0
+        return 0        # what lies there may be what a page at this link leads to: let it lie until that is known
 
     def _once(self, have: int) -> tuple[int, str]:
         """One request from `have` on, or from the beginning, when the server so decides: (bytes there now, "whole",
@@ -258,6 +255,7 @@ class _Bringing:
             head = _head(answer, self._host)
             self._kind = media.kind_of(head, self._type)
             _only_media(self._kind, answer, head)
+            forget(self._talk.folder)
         else:
             head = b""
         self._source = fresh

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import av  # noqa: F401  (here, so that the warm process has it loaded: nearly every job of this kind needs it)
+import yt_dlp.extractor
 from yt_dlp.utils import YoutubeDLError
 
 from odst.deeds import media, transfer, ytdlp
@@ -39,6 +40,12 @@ FORMATS: Mapping[str, str] = {
 def warm() -> None:
     """See odst.fetch_process: done once, before the first of these jobs is forked."""
     ytdlp.warm()
+
+
+def warm_pages() -> None:
+    """Load all that yt-dlp tries on an unknown page: 0.5 s and 70 MB, which each child would need by itself."""
+    for extractor in yt_dlp.extractor.gen_extractor_classes():
+        getattr(extractor, "real_class", None)
 
 
 def resolve(job: Mapping[str, Any], talk: Talk) -> dict[str, Any]:
