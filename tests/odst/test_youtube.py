@@ -455,8 +455,8 @@ def test_a_search_result_is_a_candidate_and_what_cannot_be_had_is_none() -> None
     """Shapes as yt-dlp's flat search results have them (extractor/youtube, _extract_video)."""
     entry = {"_type": "url", "ie_key": "Youtube", "id": "dQw4w9WgXcQ",
              "url": "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
-             "title": "Artist - Song (Official Video)", "duration": 213, "channel": "Artist - Topic", "view_count": 1234,
-             "channel_is_verified": True, "live_status": None}
+             "title": "Artist - Song (Official Video)", "duration": 213, "channel": "Artist - Topic",
+             "view_count": 1234, "channel_is_verified": True, "live_status": None}
     one = youtube.candidate_of(entry, "videos", 0)
     assert one is not None
     assert (one["title"], one["artist"], one["duration_ms"]) == ("Artist - Song", "Artist", 213_000)
