@@ -74,10 +74,12 @@ _SAME_WORDS = (
 )
 _NOISE = (
     r"(?:the\s+)?(?:official|original)?\s*(?:music|lyrics?|hd|hq|4k|full)?\s*"
-    r"(?:video(?:\s?clip)?|audio|clip|visuali[sz]er|lyrics?|mv|m/v|track|stream)(?:\s+(?:hd|hq|4k|oficial|official))?"
-    r"|with\s+lyrics?|lyrics?|hd|hq|4k|uhd|1080p|720p|high\s+quality|official|oficial|video\s*oficial|clip\s+officiel"
+    r"(?:video(?:\s?clip)?|audio|clip|visuali[sz]er|lyrics?|mv|m/v|track|stream)(?:\s+(?:hd|hq|4k|oficial|official|remastered))?"
+    r"|with\s+lyrics?|lyrics?|(?:(?:hd|hq|4k|uhd|full|1080p|720p|2160p|60fps)\s*)+(?:remaster(?:ed)?|upgrade|version)?|high\s+quality|official|oficial|video\s*oficial|clip\s+officiel"
     r"|free\s+download|out\s+now|premiere|full\s+song|audio\s+only|color\s+coded.*|prod\.?\s+.*|explicit"
 )
+_NOISY_END = re.compile(r"\s*[-–—|]?\s*official\s+(?:(?:music|lyrics?|hd)\s+)?(?:video|audio|visuali[sz]er)\Z|"
+                        r"\s*[-–—|]?\s*(?:music|lyrics?)\s+video\Z", re.IGNORECASE)
 _SAME = re.compile(_SAME_WORDS, re.IGNORECASE)
 _NOISY = re.compile(_NOISE, re.IGNORECASE)
 _BRACKETS = re.compile(r"\s*[(\[【]([^()\[\]【】]*)[)\]】]")
@@ -129,6 +131,7 @@ def title_of(value: str) -> Title:
     base = whole
     for said in dropped:
         base = base.replace(said, "", 1)
+    base, bare = _without_end(base), _without_end(bare)
     parts = _DASH.split(base)
     while len(parts) > 1 and (_SAME.fullmatch(parts[-1].strip()) or versions_in(parts[-1])):
         last = parts.pop()
@@ -142,6 +145,11 @@ def title_of(value: str) -> Title:
     squeeze = " ".join
     return Title(squeeze(base.split()) or whole, frozenset(versions), tuple(dict.fromkeys(featured)),
                  squeeze(shown.split()) or whole, squeeze(bare.split()) or whole)
+
+
+def _without_end(title: str) -> str:
+    """Without "Official Video" and the like at its end, unless nothing else is in it."""
+    return _NOISY_END.sub("", title.rstrip()) or title
 
 
 # ---- artists -----------------------------------------------------------------------------------------------------
@@ -329,6 +337,8 @@ def _tidy(wanted: Wanted) -> Wanted:
     page = wanted.source not in CATALOGUES
     if page and artist:
         artist = without_channel(artist)
+    if page and title and (pipe := re.match(r"(.+?)\s+[|｜]+\s", title)) and wanted.source != "words":
+        title = pipe[1]                 # what stands behind a bar is the channel's
     if page and title and (parts := _DASH.split(title, maxsplit=1)) and len(parts) == 2:
         said, rest = parts[0].strip(), parts[1].strip()
         tail = title_of(title)

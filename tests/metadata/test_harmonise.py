@@ -47,6 +47,7 @@ def test_a_title_is_taken_apart(said: str, base: str, versions: set[str], featur
 @pytest.mark.parametrize("noise", [
     "(Official Video)", "[Official Music Video]", "(Official Audio)", "(Lyrics)", "(Lyric Video)", "[HD]", "(4K)",
     "(Official HD Video)", "[Visualizer]", "(Visualiser)", "(Audio)", "(Clip Officiel)",
+    "(4K Remaster)", "(Official Video Remastered)", "[1080p HD]",
 ])
 def test_the_noise_of_video_pages_goes(noise: str) -> None:
     assert title_of(f"Blue Monday {noise}").bare == "Blue Monday"
@@ -176,6 +177,13 @@ def test_a_live_recording_is_not_the_studio_one() -> None:
     (Wanted(title="Pendulum - Witchcraft [Monstercat Release]", artist="Monstercat", source="youtube"),
      "Witchcraft [Monstercat Release]", "Pendulum"),
     (Wanted(title="new order - blue monday", source="words"), "blue monday", "new order"),
+    (Wanted(title="New Order - Blue Monday (Official Lyric Video) [1080p HD] | Factory Records", source="youtube"),
+     "Blue Monday", "New Order"),
+    (Wanted(title="New Order – Blue Monday Official Music Video", artist="Some Label", source="youtube"),
+     "Blue Monday", "New Order"),
+    (Wanted(title="New Order - Blue Monday - Official Audio", artist="New Order", source="youtube"),
+     "Blue Monday", "New Order"),
+    (Wanted(title="Official Video", artist="New Order", source="youtube"), "Official Video", "New Order"),
     (Wanted(title="Creep - Live at Glastonbury", artist="Radiohead", source="youtube"),
      "Creep - Live at Glastonbury", "Radiohead"),
     (Wanted(title="AC/DC - Live Wire", artist="AC/DC", source="youtube"), "Live Wire", "AC/DC"),
