@@ -88,7 +88,7 @@ class Shelving:
         """Called so, whatever the case, accents and punctuation, guests left aside; by this artist, perhaps among
         others. Some milliseconds at 100,000."""
         title, artist = plain_title(title), plain_title(artist)
-        words = [word for word, _ in folding.query_words(f"{title} {artist}")]
+        words = [word for text in (title, artist) for word, _ in folding.query_words(text)]
         wanted, by = folding.fold(title), folding.fold(artist)
         if not (words and wanted and by):
             return []
