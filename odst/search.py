@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from odst.matching import fold, wanted_key
 from shared.model.download import Failure, Offer, Options, Wanted
 from shared.model.units import Seconds
+from shared.outbound import Link
 from shared.ports import Catalogue, Provider
 
 log = logging.getLogger(__name__)
@@ -164,8 +165,7 @@ class AcquireSearch:
                     told = told or failure      # perhaps it is something for the next one
         if told is not None:
             raise told
-        if not re.match(r"https?://[^\s/]", link, re.IGNORECASE):
-            raise Failure("bad_link", "This is no link of the web. Links begin with https:// or http://.")
+        Link(link)      # raises bad_link with what is wrong about it
         raise Failure("unsupported", "Nobody here knows what to do with this link.")
 
     # ---- asking ---------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ class Local:
     """`album_of` gives an album of the library, whole, by its id (raises NotFound); `catalogues` are asked in order."""
 
     name = "local"
+    guards_itself = True    # what fails is a catalogue that it asks, and has a circuit breaker of its own
 
     def __init__(self, *, album_of: Callable[[str], AlbumWhole], catalogues: Sequence[Catalogue]) -> None:
         self._album_of = album_of
