@@ -11,7 +11,7 @@ const SPENT = { understand: 'Finding out what it is', find: 'Looking for it', fe
 /** @type {Record<string, string>} */
 const SOURCES = { youtube: 'YouTube', soulseek: 'Soulseek', direct: 'the link', deezer: 'Deezer', spotify: 'Spotify', musicbrainz: 'MusicBrainz', library: 'your library', local: 'your library', words: 'your words', coverart: 'the Cover Art Archive', lrclib: 'LRCLIB', acoustid: 'AcoustID' };
 /** What a candidate's score is made of. @type {Record<string, string>} */
-const PARTS = { isrc: 'Same recording number', artist: 'Artist', artists: 'Artist', title: 'Title', album: 'Album', duration: 'Length', quality: 'Quality', penalty: 'Words that do not belong', penalties: 'Words that do not belong', words: 'Words that do not belong', source: 'Source', views: 'How often heard', queue: 'Waiting line', speed: 'Speed', explicit: 'Explicit', certain: 'It is what the link leads to', official: 'Official', availability: 'Ready to send' };
+const PARTS = { isrc: 'Same recording number', artist: 'Artist', other_artists: 'Other artists', title: 'Title', version: 'Version', duration: 'Length', album: 'Album', explicit: 'Explicit or not', quality: 'Quality', source: 'Where it is' };
 
 const sentence = (/** @type {string} */ word) => word.charAt(0).toUpperCase() + word.slice(1).replaceAll('_', ' ');
 /** @param {string} status */

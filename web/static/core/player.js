@@ -141,7 +141,7 @@ export class Player {
     const queue = this.#aside?.queue ?? this.#queue;
     const positionMs = this.#aside?.positionMs ?? this.positionMs;
     this.#library.remember('tracks', [track]);
-    const tried = Q.load({ ...Q.EMPTY, made: Math.max(queue.made, this.#queue.made) }, [track.id], { source: 'Before it is fetched' });
+    const tried = Q.load({ ...Q.EMPTY, made: Math.max(queue.made, this.#queue.made) }, [track.id], { source: 'outside your library' });
     this.#aside = { queue: { ...queue, made: tried.made }, positionMs };
     this.#queue = tried;
     this.#failures = 0;

@@ -14,7 +14,7 @@ class OriginDialog extends Modal {
     const { origin, track } = this.props;
     const { content = {} } = origin;
     const row = (/** @type {string} */ name, /** @type {any} */ value) => (value === null || value === undefined || value === '' ? '' : html`<div class="fact"><dt>${name}</dt><dd>${value}</dd></div>`);
-    const times = Object.entries(content.stage_ms ?? content.stages ?? {}).filter(([, ms]) => Number.isFinite(ms));
+    const times = Object.entries(content.stage_ms ?? content.stages ?? {}).filter(([, ms]) => Number(ms) >= 50);
     const link = /^https?:\/\//.test(origin.url ?? '') ? html`<a class="plain-link" href="${origin.url}" target="_blank" rel="noopener noreferrer">${origin.url}</a>` : origin.url;
     return html`<p class="lead">${track?.title ?? origin.title} · ${track?.artist ?? origin.artist}</p><dl class="facts-list">
       ${row('Fetched', ago(origin.downloaded_at))}${row('From', sourceTitle(origin.provider))}${row('Named by', origin.source && origin.source !== origin.provider ? sourceTitle(origin.source) : '')}${row('Link', link)}

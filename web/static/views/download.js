@@ -65,7 +65,7 @@ class DownloadView extends View {
     if (!one) return this.failure ? this.problem() : html`<div class="page page-narrow"></div>`;
     this.named(nameOf(one));
     const candidates = whole?.candidates ?? [];
-    const stages = Object.entries(whole?.stage_ms ?? {});
+    const stages = Object.entries(whole?.stage_ms ?? {}).filter(([, ms]) => Number(ms) >= 50);
     const lines = room.downloads.lines(this.id);
     const track = one.track_id ? room.library.track(one.track_id) : null;
     return html`<div class="page page-narrow page-download"><a class="back" href="#/downloads">${icon('chevron-left')} Downloads</a>
@@ -117,7 +117,7 @@ class DownloadView extends View {
       <div class="candidate-words"><p class="thing-title" title="${c.title}">${c.title}${c.chosen ? html` <span class="mark">Chosen</span>` : ''}</p>
         <p class="quiet">${[c.artist, sourceTitle(c.provider), fileWords(c)].filter(Boolean).join(' · ')}</p>
         ${c.rejected ? html`<p class="quiet">Not taken: ${c.rejected}</p>` : ''}
-        ${parts.length ? html`<details class="score"><summary>${icon('chevron-right')}Fits ${Math.round(c.score)} of 100</summary><dl>${parts.map(([name, value]) => html`<div><dt>${partWords(name)}</dt><dd class="count">${Number(value) > 0 ? '+' : ''}${Math.round(Number(value) * 10) / 10}</dd></div>`)}</dl></details>` : html`<p class="quiet count">Fits ${Math.round(c.score)} of 100</p>`}</div>
+        ${parts.length ? html`<details class="score"><summary>${icon('chevron-right')}Fits ${Math.round(c.score)} of 100</summary><dl>${parts.map(([name, value]) => html`<div><dt>${partWords(name)}</dt><dd class="count">${Math.round(Number(value))}</dd></div>`)}</dl></details>` : html`<p class="quiet count">Fits ${Math.round(c.score)} of 100</p>`}</div>
       ${open ? html`<div class="candidate-steps">${c.chosen && one.status !== 'failed' ? '' : html`<button class="button button-small" data-do="candidate-choose" data-candidate="${c.id}" aria-label="Choose ${c.title} from ${sourceTitle(c.provider)}">Choose this</button>`}
         ${c.rejected && !c.chosen ? '' : html`<button class="button button-small" data-do="candidate-block" data-candidate="${c.id}" aria-label="Not ${c.title} from ${sourceTitle(c.provider)}">Not this</button>`}</div>` : ''}</li>`;
   }

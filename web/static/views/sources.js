@@ -17,7 +17,7 @@ const STATES = { closed: 'Answers', open: 'Does not answer', half_open: 'Being t
 export const sourcesOf = (providers) => {
   /** @type {Map<string, any[]>} */
   const found = new Map();
-  for (const one of providers) found.set(one.name, [...(found.get(one.name) ?? []), one]);
+  for (const one of providers) if (one.name !== 'local') found.set(one.name, [...(found.get(one.name) ?? []), one]);
   const rank = { open: 0, half_open: 1, closed: 2 };
   return [...found].map(([name, all]) => ({ name, all: [...all].sort((a, b) => rank[/** @type {'open'} */ (a.state)] - rank[/** @type {'open'} */ (b.state)]) }))
     .sort((a, b) => rank[/** @type {'open'} */ (a.all[0].state)] - rank[/** @type {'open'} */ (b.all[0].state)] || sourceTitle(a.name).localeCompare(sourceTitle(b.name)));
@@ -50,9 +50,10 @@ class Sources extends View {
         <p class="lead">A source that does not answer three times is left alone for a minute, then asked once. Nothing is lost meanwhile.</p>
         ${health.providers.length ? html`<ul class="things">${sourcesOf(health.providers).map(({ name, all }) => {
           const [worst] = all;
+          const silent = all.every((/** @type {any} */ p) => p.state === 'closed' && !p.last_success && !p.last_failure);
           const last = all.map((/** @type {any} */ p) => p.last_success).filter(Boolean).sort().pop();
-          return html`<li class="thing" data-key="${name}">${icon(worst.state === 'closed' ? 'check' : 'unplug', worst.state === 'closed' ? 'good' : '')}<div class="thing-words"><p class="thing-title">${sourceTitle(name)}</p>
-            <p class="quiet"><span class="${worst.state === 'open' ? 'state-offline' : ''}">${/** @type {any} */ (STATES)[worst.state] ?? worst.state}</span>${worst.state === 'open' ? ` · asked again ${until(worst.opens_at) || 'in a moment'}` : last ? ` · last ${ago(last)}` : ''}</p>
+          return html`<li class="thing" data-key="${name}">${icon(silent ? 'wifi' : worst.state === 'closed' ? 'check' : 'unplug', worst.state === 'closed' && !silent ? 'good' : '')}<div class="thing-words"><p class="thing-title">${sourceTitle(name)}</p>
+            <p class="quiet"><span class="${worst.state === 'open' ? 'state-offline' : ''}">${silent ? 'Not asked yet' : /** @type {any} */ (STATES)[worst.state] ?? worst.state}</span>${worst.state === 'open' ? ` · asked again ${until(worst.opens_at) || 'in a moment'}` : last ? ` · last answered ${ago(last)}` : ''}</p>
             ${all.filter((/** @type {any} */ p) => p.last_error && (p.state !== 'closed' || p.failure_count)).map((/** @type {any} */ p) => html`<p class="quiet">${OPERATIONS[p.operation] ? `At ${OPERATIONS[p.operation]}: ` : /\./.test(p.operation) ? `${p.operation}: ` : ''}${p.last_error}</p>`)}</div></li>`;
         })}</ul>` : empty({ icon: 'wifi', title: 'Nobody was asked yet', text: 'As soon as something is searched for or fetched, it shows here who answers.' })}`}
     </div>`;
