@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from shared.settings import Settings
     from shared.station import Station
 
-RECENT_S = 600.0    # downloads that are over are told to who connects for so long
+SNAPSHOT_ACTIVE = 500   # downloads under way, told to who connects
+RECENT_S = 600.0        # downloads that are over are told to who connects for so long
 
 USAGE = """\
 usage: python3 run.py [--music DIR]... [--home DIR] [--host H] [--port N] [--demo]
@@ -63,9 +64,10 @@ def create_app(settings: Settings) -> Flask:
 
 
 def _downloads_now(station: Station, person: Person) -> list[Download]:
-    """What is under way, and what was over in the last minutes: a player that was away for a moment misses no end."""
-    recent = station.download_records.recent(person, since=time.time() - RECENT_S)
-    return [*station.downloads.snapshot(person), *recent]
+    """What is under way, the nearest to its end first, and what was over in the last minutes: a player that was away
+    for a moment misses no end."""
+    records = station.download_records
+    return [*records.active(person, limit=SNAPSHOT_ACTIVE), *records.recent(person, since=time.time() - RECENT_S)]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -31,13 +31,16 @@ from odst.service import Service
 from odst.slskd import Slskd
 from odst.staging import Staging
 from odst.throttle import Throttle as DownloadThrottle
+from shared import outbound
 from shared.audio.pool import WorkerPool
 from shared.database import Database
 from shared.events import EventBus, Notice
+from shared.library import outside_covers
 from shared.library.admission import Admission
 from shared.library.covers import Covers
 from shared.library.demo import ensure_demo
 from shared.library.manifest import Manifest
+from shared.library.outside_covers import OutsideCovers
 from shared.library.presence import Presence
 from shared.library.pulse import Pulse
 from shared.library.scanning import Scanning
@@ -127,6 +130,10 @@ class Station:
         self.covers = Covers(
             albums=self.albums, access=self.access, workers=self.workers,
             folder=settings.cache_dir / "covers", limit_bytes=settings.cover_cache_bytes,
+        )
+        self.outside_covers = OutsideCovers(
+            fetch=outside_covers.over(outbound.for_services(settings)), workers=self.workers,
+            folder=settings.cache_dir / "outside",
         )
         self.transcodes = Transcodes(
             workers=self.workers, folder=settings.cache_dir / "transcodes",
@@ -287,6 +294,7 @@ class Station:
         self._started.append(("accounts", self.accounts.stop))
         self._started.append(("transcodes", self.transcodes.stop))
         self._started.append(("covers", self.covers.stop))
+        self._started.append(("outside covers", self.outside_covers.stop))
         if settings.manifest:
             self.manifest.start()
             self._started.append(("manifest", self.manifest.stop))

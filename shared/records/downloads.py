@@ -833,6 +833,8 @@ def _with_status(to: Status, now: float) -> dict[str, Any]:
         values |= _error_values(None)
     if to in (Status.COMPLETED, Status.CANCELLED):
         values |= {"parcel": None, "not_before": None}
+    if to in (Status.PAUSED, Status.CANCELLED):
+        values["note"] = None
     return values
 
 

@@ -10,14 +10,16 @@ from flask import Response, request
 
 from shared.events import EventBus, StreamEnded, StreamStarted
 from shared.model.download import Offer
-from shared.model.errors import BadInput
+from shared.model.errors import BadInput, NotFound
 from shared.model.person import Person
 from shared.routes.downloads import Key, Link, Name, check_link
 from shared.routes.operation import Door, Query
+from shared.routes.respond import file_of
 
 if TYPE_CHECKING:
     from odst.preview import Previews
     from odst.search import AcquireSearch
+    from shared.library.outside_covers import OutsideCovers
 
 PREVIEW = "preview"     # in place of a track's id
 
@@ -54,7 +56,21 @@ class Offers(msgspec.Struct, kw_only=True):
     failures: list[SourceFailure]
 
 
-def door(*, search: AcquireSearch, previews: Previews, events: EventBus) -> Door:
+class Naming(Query):
+    """`source`: a catalogue's name; with `local`, `id` is an album of the library, and what it lacks is answered."""
+
+    source: Name
+    id: Key
+
+
+class Looking(Query):
+    """`size` in pixels is clamped to 64-1200 and the nearest size there is."""
+
+    url: Link
+    size: int = 300
+
+
+def door(*, search: AcquireSearch, previews: Previews, covers: OutsideCovers, events: EventBus) -> Door:
     door = Door("acquire")
 
     @door.get("/acquire/search", allows="adds", query=Asking, answers={200: Offers})
@@ -72,6 +88,24 @@ def door(*, search: AcquireSearch, previews: Previews, events: EventBus) -> Door
     def resolve(person: Person, query: Leading) -> Any:
         """What a link leads to, with all its tracks."""
         return search.resolve(check_link(query.url))
+
+    @door.get("/acquire/album", allows="adds", query=Naming, answers={200: Offer}, errors=(404, 422))
+    def outside_album(person: Person, query: Naming) -> Any:
+        """An album with its tracks by a catalogue's own id; of an album of the library, the tracks it lacks."""
+        return search.album(query.source, query.id)
+
+    @door.get("/acquire/cover", allows="adds", query=Looking, answers={200: "image/webp"}, errors=(304, 404, 422, 503))
+    def outside_cover(person: Person, query: Looking) -> Response:
+        """A picture that an offer or a download points to, through the station and small."""
+        url, size = check_link(query.url), min(max(query.size, 64), 1200)
+        for last_try in (False, True):
+            found = covers.get(url, size)
+            try:
+                return file_of(found.path, found.mime_type, request, etag=found.etag, cache="private, max-age=604800")
+            except NotFound:    # swept from the cache between the two lines
+                if last_try:
+                    raise
+        raise AssertionError
 
     @door.get("/acquire/preview", allows="adds", query=Hearing, answers={200: "audio/*"}, errors=(404, 422, 503))
     def preview(person: Person, query: Hearing) -> Response:

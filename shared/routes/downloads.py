@@ -31,7 +31,7 @@ from shared.model.track import Page
 from shared.records.downloads import ReportRow
 from shared.records.origins import Origin
 from shared.routes.guard import token_of
-from shared.routes.library import Text
+from shared.routes.library import Offset, Text
 from shared.routes.operation import Body, Door, Query
 from shared.routes.respond import json_of
 
@@ -191,16 +191,18 @@ class Change(Body):
 
 class Listing(Query):
     """`status`: one or several, separated by commas; `active`, `running` and `over` stand for several. `group`: what
-    was asked for together. `limit` is clamped to 1-500. The newest stand first."""
+    was asked for together. The newest stand first. `limit` is clamped to 1-500; the next page is asked for with its
+    `cursor`, or jump with `offset`."""
 
     status: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     group: Key | None = None
     limit: int = 100
     cursor: Text | None = None
+    offset: Offset | None = None
 
 
 class Turning(Query):
-    """`limit` is clamped to 1-500."""
+    """`limit` is clamped to 1-500. The next page is asked for with its `cursor`."""
 
     limit: int = 100
     cursor: Text | None = None
@@ -299,8 +301,18 @@ class Today(msgspec.Struct, kw_only=True):
     failed: int
 
 
+class QueueState(msgspec.Struct, kw_only=True):
+    """`reason`: why nothing new is begun, when it is paused as a whole. How many wait and run, of how many workers."""
+
+    paused: bool
+    reason: str | None = None
+    waiting: int = 0
+    running: int = 0
+    workers: int = 0
+
+
 class Stats(msgspec.Struct, kw_only=True):
-    """How many there are of each status; bytes fetched; what was over today."""
+    """How many there are of each status; bytes fetched; what was over today; the queue of everybody."""
 
     waiting: int
     pending: int
@@ -313,6 +325,7 @@ class Stats(msgspec.Struct, kw_only=True):
     cancelled: int
     bytes: int
     today: Today
+    queue: QueueState | None = None
 
 
 class CircuitState(msgspec.Struct, kw_only=True):
@@ -326,13 +339,6 @@ class CircuitState(msgspec.Struct, kw_only=True):
     last_failure: str | None = None
     last_error: str | None = None
     opens_at: str | None = None
-
-
-class QueueState(msgspec.Struct, kw_only=True):
-    """`reason`: why nothing new is begun, when it is paused as a whole."""
-
-    paused: bool
-    reason: str | None = None
 
 
 class ManagerHealth(msgspec.Struct, kw_only=True):
@@ -440,7 +446,7 @@ def door(
         """The own downloads; an owner sees everybody's."""
         return records.page(
             person, status=statuses_of(query.status), group=query.group, limit=min(max(query.limit, 1), 500),
-            cursor=query.cursor,
+            cursor=query.cursor, offset=query.offset,
         )
 
     # ---- the manager

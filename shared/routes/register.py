@@ -68,7 +68,9 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
             downloads=station.downloads, records=station.download_records, origins=station.origins, feed=feed,
             settings=station.settings,
         ),
-        acquire.door(search=station.acquire, previews=station.previews, events=station.events),
+        acquire.door(
+            search=station.acquire, previews=station.previews, covers=station.outside_covers, events=station.events
+        ),
         watches.door(watches=station.watches, watching=station.watching, settings=station.settings),
         users.door(accounts=station.accounts),
         system.door(

@@ -53,7 +53,10 @@ class WatchList(msgspec.Struct, kw_only=True):
 
 
 class WatchChecked(msgspec.Struct, kw_only=True):
+    """`queued`: how many new tracks were found and queued."""
+
     watch: Watch
+    queued: int
 
 
 def door(*, watches: Watches, watching: Watching, settings: Settings) -> Door:
@@ -94,11 +97,11 @@ def door(*, watches: Watches, watching: Watching, settings: Settings) -> Door:
         """Watch it no more; what was fetched stays."""
         watches.remove(person, id)
 
-    @door.post("/watches/<id>/check", allows="adds", answers={202: WatchChecked}, errors=(404,))
+    @door.post("/watches/<id>/check", allows="adds", answers={200: WatchChecked}, errors=(404,))
     def check_watch(person: Person, id: str) -> Any:
         """Look at it now; what is new is queued."""
         found = watches.get(person, id)
-        watching.check(found.id)
-        return {"watch": watches.get(person, id)}
+        queued = watching.check(found.id)
+        return {"watch": watches.get(person, id), "queued": queued}
 
     return door

@@ -244,6 +244,7 @@ class FakeStation:
         self.downloads: Any = FakeDownloads()
         self.download_records, self.origins = Anything(), Anything()
         self.acquire, self.previews, self.watches, self.watching = Anything(), Anything(), Anything(), Anything()
+        self.outside_covers = Anything()
         self.feed = Feed(events=self.events, accounts=self.accounts, scanning=self.scanning, changes=self.changes,
                          downloads=self.downloads.snapshot)
         self.music = music

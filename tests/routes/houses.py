@@ -165,6 +165,7 @@ class House:
         self.acquire: Any = Anything()
         self.previews: Any = Anything()
         self.watching: Any = Anything()
+        self.outside_covers: Any = Anything()
         self.feed = Feed(events=self.events, accounts=self.accounts, scanning=self.scanning, changes=self.changes,
                          downloads=self.downloads.snapshot)
         self.tokens: dict[str, str] = {}

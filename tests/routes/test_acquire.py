@@ -10,6 +10,7 @@ import pytest
 
 from shared.events import StreamEnded, StreamStarted
 from shared.model.download import Failure, Offer, Wanted
+from shared.model.errors import NotFound
 from shared.serving.admission import kind_of
 from tests.routes.houses import Front
 
@@ -27,6 +28,10 @@ class Search:
         self.asked.append((words, limit))
         return {"items": [HEROES],
                 "failures": [{"source": "spotify", "code": "timed_out", "message": "Spotify has not answered yet."}]}
+
+    def album(self, source: str, id: str) -> Offer:
+        self.asked.append((source, id))
+        return Offer(kind="album", source=source, id=id, title="Low", tracks=HEROES.tracks)
 
     def resolve(self, url: str) -> Offer:
         self.asked.append(url)
@@ -89,6 +94,36 @@ def test_what_cannot_be_resolved_says_why(front: Front, url: str, code: str) -> 
     answer = front.ask("GET", f"/api/acquire/resolve?url={url}")
     assert (answer.status, answer.json["error"]["code"]) == (422, code)
     assert front.ask("GET", "/api/acquire/resolve").status == 400
+
+
+def test_an_album_is_known_by_its_catalogues_own_id(front: Front) -> None:
+    assert len(front.get("/api/acquire/album?source=local&id=a1")["tracks"]) == 1
+    assert front.house.acquire.asked[-1] == ("local", "a1")
+    assert front.ask("GET", "/api/acquire/album?source=local").status == 400
+
+
+def test_a_picture_from_outside_is_sent_small_and_may_be_kept(front: Front, tmp_path: Path) -> None:
+    drawn = tmp_path / "128.webp"
+    drawn.write_bytes(b"RIFF....WEBP")
+    asked: list[Any] = []
+
+    def get(url: str, size: int) -> Any:
+        asked.append((url, size))
+        if "none" in url:
+            raise NotFound("This picture cannot be had.")
+        return SimpleNamespace(path=str(drawn), mime_type="image/webp", etag="abc-128", version="1")
+
+    front.house.outside_covers.get = get
+    answer = front.ask("GET", "/api/acquire/cover?url=https://covers/1.jpg&size=9000")
+    assert (answer.status, answer.data, answer.headers["Content-Type"]) == (200, b"RIFF....WEBP", "image/webp")
+    assert "max-age" in answer.headers["Cache-Control"]
+    assert asked == [("https://covers/1.jpg", 1200)]
+    again = front.ask("GET", "/api/acquire/cover?url=https://covers/1.jpg", If_None_Match='"abc-128"')
+    assert again.status == 304
+    assert front.ask("GET", "/api/acquire/cover?url=https://covers/none").status == 404
+    assert front.ask("GET", "/api/acquire/cover?url=file:///etc/passwd").status == 422
+    drawn.unlink()
+    assert front.ask("GET", "/api/acquire/cover?url=https://covers/1.jpg").status == 404
 
 
 def test_a_preview_is_streamed_through_and_closed(front: Front) -> None:

@@ -23,8 +23,9 @@ class Watching:
         assert self.watches is not None
         return self.watches.add(person.user_id, url=url, kind=kind or "feed", name=name or "A feed", **how)
 
-    def check(self, uid: str) -> None:
+    def check(self, uid: str) -> int:
         self.checked.append(uid)
+        return 3
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def test_a_watch_is_made_listed_changed_checked_and_removed(front: Front) -> Non
     assert (changed["name"], changed["paused"], changed["options"]["quality"], changed["most"]) == (
         "Mine", True, "lossless", 5)
     checked = front.ask("POST", f"/api/watches/{watch['id']}/check")
-    assert (checked.status, checked.json["watch"]["id"]) == (202, watch["id"])
+    assert (checked.status, checked.json["watch"]["id"], checked.json["queued"]) == (200, watch["id"], 3)
     assert front.house.watching.checked == [watch["id"]]
     assert front.ask("DELETE", f"/api/watches/{watch['id']}").status == 204
     assert front.get("/api/watches")["items"] == []
