@@ -356,7 +356,7 @@ def test_with_the_stations_own_memory_nothing_is_asked_twice_and_breakers_open(w
             world.made = Identifier(client=MusicBrainzClient(**parts, pace=Pace(0.0)), **parts)
             tags.append(world.identify(asked).metadata)
         assert tags[0] == tags[1] and tags[0].release_mbid == ALBUM.id
-        assert len(world.musicbrainz.asked) == 3 and len(world.lrclib.asked) == 1
+        assert len(world.musicbrainz.asked) == 3 and len(world.lrclib.asked) == 2     # get, search
         assert len(world.coverart.asked) == 4       # release and group, two sizes each: there is none
 
         opener = world.identify(Wanted(title="Age of Consent", artist="New Order", album="Power, Corruption & Lies",

@@ -144,6 +144,31 @@ def test_timed_lines_before_plain_ones_and_none_of_another_recording(song: Song,
             "track_name": "Song", "artist_name": "Band", "album_name": "Album", "duration": "200"}
 
 
+def test_a_length_that_is_a_second_off_is_found_by_searching() -> None:
+    songs = [Song("Song", "Band", 201.0, synced=None), Song("Song", "Band", 202.0), Song("Song", "Band", 240.0),
+             Song("Song", "Another Band", 200.0, synced="[00:09.00] wrong"), Song("Other", "Band", 200.0)]
+    with FakeLrcLib(songs, exact=True) as fake:
+        assert lyrics(fake) == "[00:01.00] La la la\n[00:05.50] La la", "timed before nearer"
+        assert fake.paths == ["/api/get", "/api/search"]
+        fake.songs = songs[2:]
+        assert lyrics(fake) is None
+
+
+@pytest.mark.parametrize("body", [b"{}", b"<html>", b"null"])
+def test_a_search_that_answers_garbage_is_told(body: bytes) -> None:
+    with FakeLrcLib() as fake:
+        fake.next(Reply(404), Reply(200, body))
+        with pytest.raises(Failure) as caught:
+            lyrics(fake)
+        assert caught.value.code == "garbage"
+
+
+def test_strange_records_of_a_search_are_passed_over() -> None:
+    with FakeLrcLib() as fake:
+        fake.next(Reply(404), Reply(200, b'[null, 3, {}, {"duration": "x"}, {"duration": 200, "trackName": 1}]'))
+        assert lyrics(fake) is None
+
+
 def test_a_record_of_another_length_is_not_believed() -> None:
     with FakeLrcLib() as fake:
         fake.always(Reply(200, b'{"duration": 300.0, "syncedLyrics": "[00:01.00] a", "plainLyrics": "a"}'))
@@ -155,7 +180,7 @@ def test_lyrics_are_kept_and_so_is_that_there_are_none() -> None:
         kept = Kept()
         for title in ("Song", "Other"):
             assert lyrics(fake, title, lookups=kept) == lyrics(fake, title, lookups=kept)
-        assert len(fake.asked) == 2
+        assert len(fake.asked) == 3
 
 
 @pytest.mark.parametrize(("reply", "code"), [
