@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from shared.feed import Feed
     from shared.records.downloads import Downloads
     from shared.records.origins import Origins
+    from shared.records.tracks import Tracks
     from shared.settings import Settings
 
 Link = Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
@@ -390,7 +391,7 @@ class Report(msgspec.Struct, kw_only=True):
 
 
 def door(
-    *, downloads: Service, records: Downloads, origins: Origins, feed: Feed, settings: Settings
+    *, downloads: Service, records: Downloads, origins: Origins, tracks: Tracks, feed: Feed, settings: Settings
 ) -> Door:
     """downloads does things to them, records lists them; whose each is, they know and hold."""
     door = Door("downloads")
@@ -404,6 +405,8 @@ def door(
         while the same is still under way).
         """
         wish = body.request(settings, idempotency_key=body.idempotency_key, **body.what())
+        if wish.track_id is not None:
+            tracks.get(person, wish.track_id)       # raises NotFound
         download, created = downloads.submit(person, wish)
         return json_of({"download": download}, 202 if created else 200)
 

@@ -65,8 +65,8 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
                     transcodes=station.transcodes, events=station.events),
         covers.door(covers=station.covers),
         downloads.door(
-            downloads=station.downloads, records=station.download_records, origins=station.origins, feed=feed,
-            settings=station.settings,
+            downloads=station.downloads, records=station.download_records, origins=station.origins,
+            tracks=station.tracks, feed=feed, settings=station.settings,
         ),
         acquire.door(
             search=station.acquire, previews=station.previews, covers=station.outside_covers, events=station.events

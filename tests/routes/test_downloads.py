@@ -89,8 +89,9 @@ def test_everything_that_can_be_said_is_kept(front: Front, asked: Any) -> None:
     assert job.nightly and job.request.wanted is not None
     assert (job.request.wanted.isrc, job.request.wanted.artists, job.request.wanted.genres) == (
         "X", ("David Bowie",), ("Rock",))
-    again = asked(track="some-track-id")
-    assert front.house.download_records.job(again["id"]).request.track_id == "some-track-id"
+    owned = front.tracks("limit=1")[0]["id"]
+    assert front.house.download_records.job(asked(track=owned)["id"]).request.track_id == owned
+    assert front.ask("POST", "/api/downloads", {"track": "no-such-track"}).status == 404
 
 
 def test_a_link_among_words_is_a_link(front: Front, asked: Any) -> None:
