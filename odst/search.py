@@ -33,6 +33,7 @@ FRESH_S: Seconds = 120.0            # an answer is as good for so long
 FAILED_FRESH_S: Seconds = 5.0       # a failure is told again for so long, so that typing does not hammer
 ASKS_AT_ONCE = 3                    # of one source; a further one is told that it is busy
 KEPT = 200                          # answers
+KEPT_TRACKS = 20_000                # in all of them: what a link leads to may be long
 KINDS = ("track", "album", "artist", "playlist")
 SHARE = {"track": 0.6, "album": 0.2, "artist": 0.1, "playlist": 0.1}    # of a mixed answer
 SAME_S = 5                          # tracks of one name this far apart are not one recording
@@ -60,6 +61,11 @@ class _Answer:
         self.value: Any = None
         self.failure: Failure | None = None
         self.at = 0.0           # when it came, of time.monotonic()
+
+    @property
+    def tracks(self) -> int:
+        """How many it holds."""
+        return len(self.value.tracks) if isinstance(self.value, Offer) else 0
 
     def fresh(self, now: float) -> bool:
         """Whether it need not be asked for anew; also while it is under way."""
@@ -236,10 +242,14 @@ class AcquireSearch:
 
     def _begin(self, key: tuple[str, ...]) -> _Answer:
         """A new answer under `key`, with the lock held."""
+        now = time.monotonic()
+        for old in [one for one, answer in self._answers.items() if not answer.fresh(now)]:
+            del self._answers[old]
+        tracks = sum(answer.tracks for answer in self._answers.values())
+        while self._answers and (len(self._answers) >= KEPT or tracks > KEPT_TRACKS):
+            tracks -= self._answers.popitem(last=False)[1].tracks
         answer = self._answers[key] = _Answer()
         self._answers.move_to_end(key)
-        while len(self._answers) > KEPT:
-            self._answers.popitem(last=False)
         return answer
 
     def _guarded(self, source: Catalogue | Provider, operation: str, deed: Callable[[], _T]) -> _T:

@@ -105,17 +105,17 @@ class Spotify:
     def _playlist(self, id: str) -> Offer:
         try:
             about = self._ask(lambda client: client.playlist(id))
+            if not text(about.get("name")):
+                raise _garbage()
+            first = next((page for name in ("items", "tracks") if "items" in (page := part(about, name))), None)
+            if first is None:       # the name alone: a playlist of others, to an application in development mode
+                first = self._items(id, 0)
         except Failure as failure:
             if failure.code in ("not_found", "no_permission"):
-                raise Failure(failure.code, "Spotify does not give this playlist to applications: it is private, or "
-                              "one that Spotify itself makes. A copy of it made public can be read.",
-                              provider=self.name) from failure
+                raise Failure(failure.code, "Spotify does not give this playlist to this application: it is private, "
+                              "somebody else's, or one that Spotify itself makes. Its tracks can be exported as a list "
+                              "(Exportify) and fetched by that.", provider=self.name) from failure
             raise
-        if not text(about.get("name")):
-            raise _garbage()
-        first = next((page for name in ("items", "tracks") if "items" in (page := part(about, name))), {})
-        if not first and (part(about, "items") or part(about, "tracks")).get("total") != 0:
-            first = self._items(id, 0)
         listed = self._pages(first, lambda offset: self._items(id, offset))
         within = (part(one, "item") or part(one, "track") for one in listed)
         tracks = [_wanted(one) for one in within if one.get("type", "track") == "track" and not one.get("episode")]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from odst.breaker import Breakers
 from odst.catalogues.spotify import Spotify
-from odst.search import ASKS_AT_ONCE, KINDS, AcquireSearch, _merged, _shares, is_link
+from odst.search import ASKS_AT_ONCE, KEPT, KEPT_TRACKS, KINDS, AcquireSearch, _merged, _shares, is_link
 from shared.model.download import Candidate, Failure, Offer, Wanted
 from shared.settings import Settings
 
@@ -313,3 +313,16 @@ def test_each_track_of_an_album_is_looked_up() -> None:
     asks: Callable[[Wanted], str | None] = {"a": None, "b": "t9"}.__getitem__
     assert search(owned=lambda wanted: asks(wanted.title)).tracks_owned(offer) == [None, "t9"]
     assert search().tracks_owned(offer) == [None, None]
+
+
+def test_what_is_kept_is_bounded() -> None:
+    long = track("deezer", "Long", kind="playlist", tracks=tuple(Wanted(title=str(at)) for at in range(9_000)))
+    catalogue = Asked("deezer", long, links="deezer.com")
+    asking = search(catalogue)
+    for number in range(6):
+        asking.resolve(f"https://deezer.com/{number}")
+    assert sum(answer.tracks for answer in asking._answers.values()) <= KEPT_TRACKS + 9_000
+    catalogue.offers = [track("deezer", "Short")]
+    for number in range(KEPT + 50):
+        asking.resolve(f"https://deezer.com/short/{number}")
+    assert len(asking._answers) <= KEPT

@@ -102,6 +102,7 @@ def test_a_private_playlist_says_that_it_is(fake: FakeSpotify) -> None:
     with pytest.raises(Failure) as failed:
         spotify(fake).resolve(f"spotify:playlist:{LIST.id}")
     assert failed.value.code in ("no_permission", "not_found") and not failed.value.retryable
+    assert "Exportify" in failed.value.message
 
 
 def test_an_artist_is_albums_and_singles_newest_first(fake: FakeSpotify) -> None:
