@@ -36,7 +36,7 @@ DEEDS: Mapping[str, str] = {
     "youtube.search": "odst.deeds.youtube:search", "preview": "odst.deeds.preview:preview",
 }
 #: what a child may find that the next ones should have loaded; costly, so not before
-SOON: Mapping[str, str] = {"pages": "odst.deeds.youtube:warm_pages"}
+SOON: Mapping[str, str] = {"pages": "odst.deeds.youtube:warm_pages", "youtube": "odst.deeds.youtube:warm"}
 TEMPORARY = ".tmp"      # inside the staging folder; the station removes it
 HEADER = 4
 NICE = 5
@@ -132,7 +132,16 @@ class Zygote:
             return
         parent = os.getpid()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            for plug in (channel_fd, data_fd):
+                if plug is not None:
+                    os.close(plug)
+            _tell(leash, f"full {error.strerror}")
+            leash.close()
+            return
         if not pid:
             try:
                 os.setsid()
@@ -311,8 +320,13 @@ def work(order: dict[str, Any], deeds: Mapping[str, str], channel: socket.socket
 def _settle(order: dict[str, Any], channel: socket.socket, data: int | None) -> Talk:
     folder = Path(order["folder"])
     temporary = folder / TEMPORARY
-    temporary.mkdir(mode=0o700, exist_ok=True)
-    os.chdir(folder)
+    try:
+        temporary.mkdir(mode=0o700, exist_ok=True)
+        os.chdir(folder)
+    except PermissionError:
+        raise Failure("read_only", "The folder for downloads under way cannot be written to.") from None
+    except FileNotFoundError:
+        raise Failure("library_offline", "The folder for downloads under way is gone.") from None
     os.environ.clear()
     os.environ.update(order["environment"])
     for name in ("HOME", "TMPDIR", "TEMP", "TMP", "DENO_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME",
@@ -354,6 +368,8 @@ def _meaning(error: BaseException) -> Failure:
                 return Failure("too_large", "It is larger than one download may be.")
             if seen.errno == errno.EROFS:
                 return Failure("read_only", "The music folder cannot be written to.")
+            if seen.errno in (errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENOTCONN) and seen.filename:
+                return Failure("library_offline", "The music folder does not answer.")
             if seen.errno == errno.ENOMEM:
                 return Failure("out_of_memory", "It needs more memory than one download may have.")
         seen = seen.__cause__ or seen.__context__

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from shared.model.download import FAILURES, Cancelled, Failure, Progress
-from shared.model.units import MIB, Bytes, Seconds
+from shared.model.units import GIB, MIB, Bytes, Seconds
 from shared.outbound import Outbound
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ STEP_S = 0.2                # how often a running job is looked at when it says 
 LONGEST_MESSAGE = 64 * 1024
 LONGEST_ANSWER = 16 * MIB   # 10,000 tracks
 MESSAGES_PER_S = 200        # more than that is no honest child
-SOON = ("pages",)           # what a child may ask to have loaded for the next ones; as in fetch_process
+SOON = ("pages", "youtube") # what a child may ask to have loaded for the next ones; as in fetch_process
 TEMPORARY = ".tmp"          # as in fetch_process
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -142,7 +142,8 @@ class Nursery:
         order = {
             "deed": job["deed"], "job": {key: value for key, value in job.items() if key != "deed"},
             "folder": str(place.absolute()), "limit_s": limit_s, "limit_bytes": limit_bytes, "data": data,
-            "memory_bytes": settings.worker_memory_bytes if memory_bytes is None else memory_bytes,
+            # The JavaScript engine that some sites need does not start with less than a gibibyte.
+            "memory_bytes": max(GIB, settings.worker_memory_bytes) if memory_bytes is None else memory_bytes,
             "allowed": self._allowed, "contact": getattr(settings, "contact", ""), "environment": _environment(),
             "rate": rate() if rate else None, "soon": sorted(self._soon),
         }
@@ -251,6 +252,8 @@ class _Run:
                 if self.child.broken:
                     log.error("a fetching process cannot do its work: %s", self.child.broken)
                     raise Failure("internal", "A part of the downloader cannot be loaded; the log says why.")
+                if self.child.full:
+                    raise Failure("crashed", f"This machine has no room for another process ({self.child.full}).")
                 raise _NotBorn
             if time.monotonic() > until:
                 raise Failure("crashed", "The process that fetches does not start.")
@@ -478,7 +481,8 @@ class _Child(Protocol):
     gone: bool                      # the whole group
     silent: bool                    # it closed its side of the channel
     status: int | None              # exit code, or minus a signal
-    broken: str
+    broken: str                     # why a deed cannot be begun at all
+    full: str                       # why the system has no room for another process
 
     def look(self) -> None: ...
     def interrupt(self) -> None: ...
@@ -553,7 +557,7 @@ class _Born:
         self.channel, self.data = channel, data
         self.born = self.gone = self.silent = False
         self.status: int | None = None
-        self.broken = ""
+        self.broken = self.full = ""
         self.pid = 0
         self._said = b""
         leash.setblocking(False)
@@ -581,6 +585,8 @@ class _Born:
                 self.gone, self.status = True, int(rest)
             elif word == "broken":
                 self.broken = rest
+            elif word == "full":
+                self.full = rest
         if closed and not self.gone:
             self.gone = True            # the warm process died, and its children with it
             if self.pid and not sys.platform.startswith("linux"):
@@ -616,7 +622,7 @@ class _Spawned:
         self.data: int | None = None
         self.born, self.gone, self.silent = True, False, False
         self.status: int | None = None
-        self.broken = ""
+        self.broken = self.full = ""
         posix = os.name == "posix"
         their_data: int | None = None
         with theirs:

@@ -45,7 +45,7 @@ def fetch(job: Mapping[str, Any], talk: Talk) -> dict[str, Any]:
                 raise Failure("not_audio", "The link leads to a list, not to one recording.") from None
             talk.log("info", "The link leads to a page; looking for something to hear on it."
                      if leads.kind == "html" else "The link leads to an HLS stream.")
-            return _through_ytdlp("fetch", {**job, "source": "direct"}, talk)
+            return _through_ytdlp("fetch", leads.kind, {**job, "source": "direct"}, talk)
     path, note = media.settle(brought.path, brought.kind)
     said = {"title": transfer.title_hint(url, brought.name), "source": "direct", "source_url": url, "source_id": url}
     return {"file": path.name, "said": said, "format_note": note, "cover": None, "resumed_at": brought.resumed_at}
@@ -75,7 +75,7 @@ def resolve(job: Mapping[str, Any], talk: Talk) -> dict[str, Any]:
                 return {"offer": _one(url, transfer.title_hint(url, name) or url)}
         finally:
             answer.close()
-    return _through_ytdlp("resolve", {**job, "source": "direct"}, talk)
+    return _through_ytdlp("resolve", kind, {**job, "source": "direct"}, talk)
 
 
 def feed(content: bytes, url: str, limit: int) -> dict[str, Any]:
@@ -113,8 +113,8 @@ def feed(content: bytes, url: str, limit: int) -> dict[str, Any]:
             "cover_url": picture, "track_count": len(tracks), "tracks": tracks}
 
 
-def _through_ytdlp(deed: str, job: Mapping[str, Any], talk: Talk) -> dict[str, Any]:
-    talk.say({"soon": "pages"})     # the next one shall find it loaded
+def _through_ytdlp(deed: str, kind: str, job: Mapping[str, Any], talk: Talk) -> dict[str, Any]:
+    talk.say({"soon": "pages" if kind == "html" else "youtube"})    # the next one shall find it loaded
     from odst.deeds import youtube
 
     return getattr(youtube, deed)(job, talk)    # type: ignore[no-any-return]

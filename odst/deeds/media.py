@@ -5,6 +5,7 @@ Only in child processes: files from anywhere are opened here.
 
 from __future__ import annotations
 
+import errno
 import re
 from pathlib import Path
 
@@ -132,7 +133,7 @@ def take_out(path: Path) -> tuple[Path, str]:
     except av.error.MemoryError as error:
         raise MemoryError from error
     except av.error.FFmpegError as error:
-        if isinstance(error, OSError) and error.errno in (28, 27, 122):
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
             raise
         raise Failure("not_audio", "It cannot be read as audio.") from error
     path.unlink()

@@ -22,10 +22,7 @@ _CHUNK = 64 * 1024
 
 def warm() -> None:
     """See odst.fetch_process."""
-    from odst.deeds import youtube
-
     direct.warm()
-    youtube.warm()
 
 
 def preview(job: Mapping[str, Any], talk: Talk) -> dict[str, Any]:
@@ -47,6 +44,7 @@ def direct_session(talk: Talk) -> Session:
 
 
 def _through_ytdlp(job: Mapping[str, Any], session: Session, talk: Talk) -> dict[str, Any]:
+    talk.say({"soon": "youtube"})       # the next one shall find it loaded
     from odst.deeds import youtube, ytdlp
 
     url = job["url"]
@@ -65,6 +63,7 @@ def _through_ytdlp(job: Mapping[str, Any], session: Session, talk: Talk) -> dict
         chosen = youtube._chosen(info)
         if chosen.get("protocol") not in ("http", "https"):
             return _whole(job, talk, said)
+        youtube.ready(chosen, talk)
         headers = {name: value for name, value in (chosen.get("http_headers") or {}).items()
                    if name.lower() not in ("accept-encoding", "range", "cookie")}
         cookie = ydl.cookiejar.get_cookie_header(chosen["url"])

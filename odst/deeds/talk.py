@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import select
 import socket
 import time
 from pathlib import Path
@@ -68,7 +69,7 @@ class Talk:
     def rate(self) -> float | None:
         """Bytes per second allowed just now; None: all there is."""
         with contextlib.suppress(BlockingIOError, OSError):
-            while part := self._channel.recv(4096, socket.MSG_DONTWAIT if hasattr(socket, "MSG_DONTWAIT") else 0):
+            while select.select([self._channel], [], [], 0)[0] and (part := self._channel.recv(4096)):
                 self._heard += part
         *lines, self._heard = self._heard.split(b"\n")
         for line in lines[-1:]:

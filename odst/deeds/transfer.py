@@ -7,6 +7,7 @@ Only when they still hold is the rest asked for; otherwise it begins anew.
 from __future__ import annotations
 
 import contextlib
+import errno
 import http.client
 import json
 import re
@@ -29,6 +30,7 @@ PART, NOTE = "media.part", "source.json"
 HEAD_BYTES = 4096
 MOST_RESUMES = 5            # within one try
 SMALLEST_BYTES = 128        # no music is that short
+LOCAL = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE})
 _CHUNK = 64 * 1024
 
 
@@ -285,7 +287,7 @@ class _Bringing:
                 talk.report(have, source.size)
                 talk.pace(len(part))
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-            if isinstance(error, OSError) and error.errno in (28, 27, 122, 30):    # of the disk, not of the line
+            if isinstance(error, OSError) and error.errno in LOCAL:    # of the disk, not of the line
                 raise
             broken = error
         file.flush()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from shared.model.units import MIB
 from shared.outbound import read_bytes
 
 PICTURE_BYTES = 10 * MIB
+MOST_PATIENCE_S = 60.0
 _LOSSLESS = "bestaudio[acodec=flac]/bestaudio[acodec=alac]/bestaudio[ext=flac]/bestaudio[ext=wav]/bestaudio[ext=aiff]/"
 #: quality → which format of a thing; nothing is encoded anew here
 FORMATS: Mapping[str, str] = {
@@ -44,6 +46,7 @@ def warm() -> None:
 
 def warm_pages() -> None:
     """Load all that yt-dlp tries on an unknown page: 0.5 s and 70 MB, which each child would need by itself."""
+    ytdlp.warm()
     for extractor in yt_dlp.extractor.gen_extractor_classes():
         getattr(extractor, "real_class", None)
 
@@ -133,7 +136,8 @@ def fetch(job: Mapping[str, Any], talk: Talk) -> dict[str, Any]:
             chosen = _chosen(info)
             key = f"{info.get('extractor_key')}:{info.get('id')}:{chosen.get('format_id')}"
             talk.log("info", f"Format: {chosen.get('format') or chosen.get('ext')}")
-            if chosen.get("protocol") in ("http", "https"):
+            ready(chosen, talk)
+            if chosen.get("protocol") in ("http", "https") and not chosen.get("request_data"):
                 path, note = _bring(ydl, chosen, key, talk)
             else:
                 path, note = _stream(ydl, info, chosen, key, talk)
@@ -223,6 +227,15 @@ def _chosen(info: Mapping[str, Any]) -> Mapping[str, Any]:
     if not info.get("url"):
         raise Failure("not_audio", "There is nothing to hear at this link.")
     return info
+
+
+def ready(chosen: Mapping[str, Any], talk: Talk) -> None:
+    """Wait until the link is good: YouTube's are refused for the first seconds (the time of an advertisement)."""
+    at = chosen.get("available_at")
+    left = min(float(at) - time.time(), MOST_PATIENCE_S) if isinstance(at, int | float) else 0.0
+    if left > 0:
+        talk.log("info", f"The site gives it in {left:.0f} s.")
+        time.sleep(left)
 
 
 def _bring(ydl: Any, chosen: Mapping[str, Any], key: str, talk: Talk) -> tuple[Path, str | None]:

@@ -14,6 +14,7 @@ from yt_dlp.networking.exceptions import HTTPError
 from yt_dlp.utils import GeoRestrictedError, UnavailableVideoError, UnsupportedError, YoutubeDLError
 
 from odst.deeds.talk import Talk
+from odst.deeds.transfer import LOCAL
 from shared.model.download import Failure
 from shared.outbound import failure_of_status
 
@@ -124,7 +125,7 @@ def failure_of(error: BaseException, talk: Talk, host: str) -> Failure | BaseExc
     for one in chain:
         if isinstance(one, Failure | MemoryError):
             return one
-        if isinstance(one, OSError) and one.errno in (28, 27, 122, 30):
+        if isinstance(one, OSError) and one.errno in LOCAL:
             return one
     text = plain(str(error)).removeprefix("ERROR: ")
     text = re.sub(r"^\[[^\]]+\] +(?:[^\s:]+: +)?", "", text)

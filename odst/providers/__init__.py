@@ -110,12 +110,10 @@ def file_in(folder: Path, name: Any) -> Path:
     raise Failure("crashed", "The process that fetched it names a file that is not there.")
 
 
-def fetch_in_nursery(nursery: Any, job: Mapping[str, Any], fetching: Fetching, *, source: str,
-                     memory_bytes: int | None = None) -> Fetched:
+def fetch_in_nursery(nursery: Any, job: Mapping[str, Any], fetching: Fetching, *, source: str) -> Fetched:
     """Have a child fetch into `fetching.folder`. See ports.Provider.fetch."""
     answer = nursery.run(job, folder=fetching.folder, on_message=_teller(fetching), rate=fetching.rate,
-                         cancelled=fetching.cancelled, limit_s=fetching.limit_s, limit_bytes=fetching.limit_bytes,
-                         memory_bytes=memory_bytes)
+                         cancelled=fetching.cancelled, limit_s=fetching.limit_s, limit_bytes=fetching.limit_bytes)
     path = file_in(fetching.folder, answer.get("file"))
     cover = None
     if answer.get("cover") is not None:

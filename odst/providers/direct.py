@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from odst.nursery import Nursery
 from odst.providers import RESOLVE_S, fetch_in_nursery, link, read_offer
-from odst.providers.youtube import known_site, memory, own_link
+from odst.providers.youtube import known_site, own_link
 from shared.model.download import Candidate, Failure, Fetched, Offer, Options, Wanted
 from shared.outbound import Link
 from shared.ports import Fetching
@@ -34,7 +34,7 @@ class Direct:
         limit = self._settings.download_batch_limit
         job = {"deed": "direct.resolve", "url": url, "limit": limit, "cookies": self._cookies()}
         try:
-            answer = self._nursery.run(job, limit_s=RESOLVE_S, memory_bytes=memory(self._settings))
+            answer = self._nursery.run(job, limit_s=RESOLVE_S)
         except Failure as failure:
             failure.provider = failure.provider or self.name
             raise
@@ -54,8 +54,7 @@ class Direct:
             raise Failure("bad_link", "The candidate has no link.", provider=self.name)
         job = {"deed": "direct.fetch", "url": url, "quality": fetching.options.quality, "cookies": self._cookies()}
         try:
-            return fetch_in_nursery(self._nursery, job, fetching, source=self.name,
-                                    memory_bytes=memory(self._settings))
+            return fetch_in_nursery(self._nursery, job, fetching, source=self.name)
         except Failure as failure:
             failure.provider = failure.provider or self.name
             raise

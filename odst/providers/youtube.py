@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 from odst.nursery import Nursery
 from odst.providers import FIND_S, RESOLVE_S, fetch_in_nursery, link, read_candidate, read_offer
 from shared.model.download import Candidate, Failure, Fetched, Offer, Options, Wanted
-from shared.model.units import GIB, Bytes
 from shared.ports import Fetching
 
 # Sites whose pages are taken to yt-dlp at once. All others go by way of `direct`, which asks yt-dlp when it meets a
@@ -63,8 +62,7 @@ class YouTube:
             raise Failure("bad_link", "The candidate has no link.", provider=self.name)
         job = {"deed": "youtube.fetch", "url": url, "quality": fetching.options.quality, "cookies": self._cookies()}
         try:
-            return fetch_in_nursery(self._nursery, job, fetching, source=self.name,
-                                    memory_bytes=memory(self._settings))
+            return fetch_in_nursery(self._nursery, job, fetching, source=self.name)
         except Failure as failure:
             failure.provider = failure.provider or self.name
             raise
@@ -74,8 +72,7 @@ class YouTube:
 
     def _run(self, job: dict[str, Any], limit_s: float) -> dict[str, Any]:
         try:
-            return self._nursery.run({**job, "cookies": self._cookies()}, limit_s=limit_s,
-                                     memory_bytes=memory(self._settings))
+            return self._nursery.run({**job, "cookies": self._cookies()}, limit_s=limit_s)
         except Failure as failure:
             failure.provider = failure.provider or self.name
             raise
@@ -83,11 +80,6 @@ class YouTube:
     def _cookies(self) -> str | None:
         path = getattr(self._settings, "download_cookies", None)
         return str(path) if path else None
-
-
-def memory(settings: Any) -> Bytes:
-    """What a child may take: the JavaScript engine does not start with less than a gibibyte."""
-    return max(GIB, int(settings.worker_memory_bytes))
 
 
 def known_site(url: str) -> bool:

@@ -71,6 +71,14 @@ def raise_(job: dict[str, Any], talk: Any) -> dict[str, Any]:
     raise RuntimeError("a bug")
 
 
+def raise_number(job: dict[str, Any], talk: Any) -> dict[str, Any]:
+    """An error of the system, wrapped as libraries do."""
+    try:
+        raise OSError(job["number"], os.strerror(job["number"]), str(talk.folder))
+    except OSError as error:
+        raise RuntimeError("something went wrong") from error
+
+
 def eat_memory(job: dict[str, Any], talk: Any) -> dict[str, Any]:
     held = []
     while True:

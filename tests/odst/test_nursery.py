@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -24,7 +25,7 @@ from tests.media_server import MediaServer, audio
 
 DEEDS = {f"test.{name}": f"hostile:{name}" for name in (
     "echo", "write", "sleep", "leave_children", "die", "raise_", "eat_memory", "eat_disk", "compute", "say", "paced",
-    "connect", "kill_parent", "stream", "big", "missing")}
+    "connect", "kill_parent", "stream", "big", "raise_number")}
 ROOT = Path(__file__).resolve().parents[2]
 HERE = str(Path(__file__).parent)
 
@@ -238,6 +239,24 @@ def test_an_error_of_its_own_is_internal(either: Nursery, tmp_path: Path) -> Non
     failure = failing(either, {"deed": "test.raise_"}, folder=tmp_path)
     assert (failure.code, failure.retryable) == ("internal", False)
     assert "RuntimeError" in failure.message
+
+
+@pytest.mark.parametrize(("number", "code"), [
+    (errno.ENOSPC, "disk_full"), (errno.EDQUOT, "disk_full"), (errno.EFBIG, "too_large"), (errno.EROFS, "read_only"),
+    (errno.ENOMEM, "out_of_memory"), (errno.EIO, "library_offline"), (errno.EBADF, "internal"),
+])
+def test_what_the_system_refuses_has_its_reason(nursery: Nursery, tmp_path: Path, number: int, code: str) -> None:
+    """A full disk, a read-only library …"""
+    assert failing(nursery, {"deed": "test.raise_number", "number": number}, folder=tmp_path).code == code
+
+
+def test_a_staging_folder_that_is_gone_is_told(either: Nursery, tmp_path: Path) -> None:
+    assert failing(either, {"deed": "test.echo"}, folder=tmp_path / "none").code == "library_offline"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_deed_that_nobody_knows_is_internal(nursery: Nursery, tmp_path: Path) -> None:
+    assert failing(nursery, {"deed": "no.such"}, folder=tmp_path).code == "internal"
 
 
 def test_a_deed_that_cannot_be_loaded_is_internal_and_harms_nobody(nursery: Nursery, tmp_path: Path) -> None:

@@ -333,6 +333,16 @@ def test_quality_chooses_the_format(quality: str, formats: list[dict[str, Any]],
     assert chosen(quality, formats) == expected
 
 
+def test_a_link_that_is_good_only_in_a_moment_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """YouTube refuses its links before; yt-dlp's own downloader waits, so must we."""
+    slept: list[float] = []
+    monkeypatch.setattr(youtube.time, "sleep", slept.append)
+    talk: Any = SimpleNamespace(log=lambda *_: None)
+    for at in (time.time() + 5, time.time() - 5, None, time.time() + 10**6):
+        youtube.ready({"available_at": at}, talk)
+    assert len(slept) == 2 and 4 < slept[0] <= 5 and slept[1] == youtube.MOST_PATIENCE_S
+
+
 # ---- errors ------------------------------------------------------------------------------------------------------
 
 _SILENT = SimpleNamespace(refused=lambda: None)
