@@ -51,7 +51,7 @@ SAME_ISRC_LENGTH_MS = 10_000                # one ISRC, another master: its paus
 SHORT_NAME_BYTES = 130                      # for the few file systems that take no longer ones (eCryptfs)
 
 #: How much of the sound a kbit/s of each format keeps, MP3 being 1.
-_WORTH = {"mp3": 1.0, "aac": 1.25, "vorbis": 1.3, "opus": 1.6, "wma": 0.9}
+_WORTH = {"mp3": 1.0, "aac": 1.25, "vorbis": 1.3, "opus": 2.0, "wma": 0.9}
 _WHOLE = 10_000.0
 #: Below this worth a file is worse than what was asked for.
 _ASKED = {"lossless": _WHOLE, "320": 280.0, "192": 170.0, "128": 110.0, "smallest": 0.0}

@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -59,11 +62,12 @@ class House:
         self.scans = Scans(database=self.database)
         self.access = Access()
         self.workers = workers
-        self.root = self.scans.add_root(str(self.music))
+        self.root = next(iter(self.scans.roots()), None) or self.scans.add_root(str(self.music))
         wishes = SimpleNamespace(**{"download_template": "{album_artist}/{album}/{track:02} {title}"} | settings)
         self.admission = Admission(records=Shelving(database=self.database), scans=self.scans, access=self.access,
                                    workers=workers, settings=wishes)
-        row = People(database=self.database).make_user("ann", "x", "owner")
+        people = People(database=self.database)
+        row = people.find_user("ann") or people.make_user("ann", "x", "owner")
         self.ann = Person(user_id=row.id, id=row.uid, username="ann", role="owner")
 
     def scan(self) -> ScanReport:
@@ -417,9 +421,9 @@ def kill_at(house: House, monkeypatch: pytest.MonkeyPatch, step: str, *, after: 
     monkeypatch.setattr(place, step, dying)
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(("after", "scanned"), [(False, False), (True, False), (True, True)],
+                         ids=["before", "after", "after and scanned"])
 @pytest.mark.parametrize(("case", "step"), STEPS)
-@pytest.mark.parametrize("scanned", [False, True], ids=["", "scanned"])
 def test_killed_at_any_step_and_admitted_again_all_is_as_if_nothing_had_been(
     house: House, monkeypatch: pytest.MonkeyPatch, case: str, step: str, after: bool, scanned: bool
 ) -> None:
@@ -450,6 +454,46 @@ def test_killed_at_any_step_and_admitted_again_all_is_as_if_nothing_had_been(
     trash = [one for one in house.files() if one.startswith(".soundsible/trash/")]
     assert len(trash) == (0 if case == "new" else 1)
     assert not path.exists()
+
+
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from shared.audio.pool import WorkerPool
+from tests.library import test_admission as tests
+from tests.library.test_admission import House, way
+house = House(Path(sys.argv[2]), WorkerPool(size=1))
+place, step = {"os": os, "way": way, "records": tests.Shelving}[sys.argv[4]], sys.argv[5]
+real = getattr(place, step)
+def dying(*args, **kwargs):
+    if step == "replace" and ".soundsible-" not in str(args[0]):
+        return real(*args, **kwargs)
+    if step != "replace":
+        real(*args, **kwargs)
+    os.kill(os.getpid(), signal.SIGKILL)
+setattr(place, step, dying)
+house.admit(Path(sys.argv[3]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal")
+@pytest.mark.parametrize(("place", "step"), [
+    ("way", "_keep_replaced"), ("os", "replace"), ("way", "_put_over"), ("records", "put_in_place")])
+def test_after_a_real_kill_the_next_start_finishes_it(house: House, tmp_path: Path, place: str, step: str) -> None:
+    worse = house.admit(house.staged("a.mp3", bitrate=64_000)).track_id
+    path = house.staged("b.mp3", "two", bitrate=320_000)
+    content = path.read_bytes()
+    root = str(Path(__file__).resolve().parents[2])
+    child = subprocess.run([sys.executable, "-c", CHILD, root, str(tmp_path), str(path), place, step],
+                           capture_output=True, text=True, timeout=60)
+    assert child.returncode == -signal.SIGKILL, child.stderr
+    assert (house.music / "Ann/Weather/03 Rain.mp3").exists()       # at no moment was the track without its file
+    done = house.admit(path)
+    assert (done.track_id, done.replaced) == (worse, True)
+    assert (house.music / done.path).read_bytes() == content
+    assert house.nothing_to_do()
+    assert [one.id for one in house.all().values()] == [worse]
 
 
 def test_many_at_once_add_each_song_once(house: House) -> None:
