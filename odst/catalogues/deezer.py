@@ -81,7 +81,10 @@ class Deezer:
 
     def search(self, words: str, *, limit: int) -> list[Offer]:
         """Tracks, then albums, artists and playlists. Four asks; the first that fails is told, the others cost less."""
-        found = [_offer("track", one) for one in rows(self._ask("search", q=words, limit=limit).get("data"))]
+        tracks = self._ask("search", q=words, limit=limit).get("data")
+        if not isinstance(tracks, list):
+            raise self._garbage()
+        found = [_offer("track", one) for one in rows(tracks)]
         for kind in ("album", "artist", "playlist"):
             try:
                 answer = self._ask(f"search/{kind}", q=words, limit=max(3, limit // 3))

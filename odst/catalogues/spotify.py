@@ -86,6 +86,8 @@ class Spotify:
             return []
         most = max(1, min(limit, SEARCH_MOST))
         answer = self._ask(lambda client: client.search(words, limit=most, type="track,album,artist,playlist"))
+        if not part(answer, "tracks"):
+            raise _garbage()
         found = [_offer(kind, one) for kind in ("track", "album", "artist", "playlist")
                  for one in rows(part(answer, kind + "s").get("items"))]
         return [one for one in found if one.id and one.title]

@@ -162,6 +162,14 @@ def test_what_goes_wrong_is_told_as_what_it_is(fake: FakeDeezer, reply: Reply, c
     assert len(fake.asked) == 1     # nothing is tried again here, no redirect is followed
 
 
+@pytest.mark.parametrize("body", [b"{}", b'{"data": 7}', b"[]", b"<html>"])
+def test_a_search_that_is_answered_with_nonsense_is_a_failure(fake: FakeDeezer, body: bytes) -> None:
+    fake.always(Reply(200, body))
+    with pytest.raises(Failure) as failed:
+        deezer(fake).search("daft punk", limit=5)
+    assert failed.value.code == "garbage" and failed.value.service_fault
+
+
 def test_a_deezer_that_is_not_there_is_a_failure() -> None:
     with FakeDeezer() as gone:
         catalogue = deezer(gone)

@@ -165,6 +165,16 @@ def test_a_token_that_is_not_given_is_a_failure_too(fake: FakeSpotify, answer: R
     assert failed.value.code == code
 
 
+@pytest.mark.parametrize("answer", [reply({}), reply({"tracks": 7}), reply([])])
+def test_a_search_that_is_answered_with_nonsense_is_a_failure(fake: FakeSpotify, answer: Reply) -> None:
+    catalogue = spotify(fake)
+    catalogue.search("daft", limit=1)
+    fake.next(answer)
+    with pytest.raises(Failure) as failed:
+        catalogue.search("daft punk", limit=5)
+    assert failed.value.code == "garbage" and failed.value.service_fault
+
+
 def test_a_page_elsewhere_is_never_asked_for(fake: FakeSpotify) -> None:
     """The fake's `next` points to another host; pages are asked for by number at the configured address."""
     assert len(spotify(fake).album(DISCOVERY.id).tracks) == 3
