@@ -68,6 +68,7 @@ def resolve(job: Mapping[str, Any], talk: Talk) -> dict[str, Any]:
 def search(job: Mapping[str, Any], talk: Talk) -> dict[str, Any]:
     """{"words", "limit", "cookies"?} → {"candidates": […]}, YouTube Music's songs first."""
     words, limit = " ".join(job["words"].split())[:200], job["limit"]
+    _hear_more()
     found: dict[str, dict[str, Any]] = {}
     failure: BaseException | None = None
     asked = 0
@@ -84,13 +85,64 @@ def search(job: Mapping[str, Any], talk: Talk) -> dict[str, Any]:
             one = candidate_of(entry, kind, place) if entry else None
             if one is not None:
                 kept = found.setdefault(one["locator"]["key"], one)
-                for name in ("duration_ms", "artist"):
+                for name in ("duration_ms", "artist", "album", "explicit"):
                     kept[name] = kept[name] or one[name]
                 kept["extra"] = {**one["extra"], **kept["extra"]}
     if not asked and failure is not None:
         raise failure
-    return {"candidates": [one for one in found.values() if one["duration_ms"] or one["extra"].get("kind") == "songs"
-                           ][:limit]}
+    return {"candidates": [one for one in found.values() if one["duration_ms"]][:limit]}
+
+
+def _hear_more() -> None:
+    """Have yt-dlp keep what YouTube Music's rows say beside the title. It drops artist, album and length there, and a
+    title alone tells no recording. Without them, should its insides change, a row is no candidate."""
+    from yt_dlp.extractor.youtube._tab import YoutubeTabBaseInfoExtractor as Rows
+
+    plain = getattr(Rows, "_music_reponsive_list_entry", None)
+    if plain is None or getattr(plain, "hears_more", False):
+        return
+
+    def entry(self: Any, renderer: Any) -> Any:
+        found = plain(self, renderer)
+        with contextlib.suppress(Exception):    # an extra: never in the way
+            if found and found.get("ie_key") == "Youtube":
+                found.update(song_of(renderer))
+        return found
+
+    entry.hears_more = True     # type: ignore[attr-defined]
+    Rows._music_reponsive_list_entry = entry
+
+
+def song_of(renderer: Mapping[str, Any]) -> dict[str, Any]:
+    """Artists, album, length (s) and whether it is explicit, of a row of YouTube Music (musicResponsiveListItem-
+    Renderer): texts "Artist", " & ", "Artist", " • ", "Album", " • ", "3:21", most with the kind of page behind."""
+    artists: list[str] = []
+    said: dict[str, Any] = {}
+    loose: list[str] = []
+    columns = [*(renderer.get("flexColumns") or ())[1:], *(renderer.get("fixedColumns") or ())]
+    for column in columns:
+        inner: Mapping[str, Any] = next(iter(column.values()), {})
+        for run in (inner.get("text") or {}).get("runs") or ():
+            text = str(run.get("text") or "").strip()
+            browse = ((run.get("navigationEndpoint") or {}).get("browseEndpoint") or {})
+            page = str(((browse.get("browseEndpointContextSupportedConfigs") or {}).get(
+                "browseEndpointContextMusicConfig") or {}).get("pageType") or "")
+            if "ARTIST" in page or "USER_CHANNEL" in page:
+                artists.append(text)
+            elif "ALBUM" in page:
+                said["album"] = text
+            elif re.fullmatch(r"\d{1,2}(?::\d\d){1,2}", text):
+                seconds = 0
+                for part in text.split(":"):
+                    seconds = seconds * 60 + int(part)
+                said["duration"] = seconds
+            elif len(text) > 1 and text not in ("Song", "Video"):
+                loose.append(text)
+    if artists or loose:
+        said["artists"] = artists or loose[:1]
+    if any("EXPLICIT" in str(badge) for badge in renderer.get("badges") or ()):
+        said["explicit"] = True
+    return said
 
 
 def candidate_of(entry: Mapping[str, Any], kind: str, place: int) -> dict[str, Any] | None:
@@ -111,7 +163,7 @@ def candidate_of(entry: Mapping[str, Any], kind: str, place: int) -> dict[str, A
         extra["verified"] = True
     return {"locator": {"key": identity, "url": f"https://www.youtube.com/watch?v={identity}"},
             "title": said["title"] or entry["title"], "artist": said["artist"] or "", "album": said["album"],
-            "duration_ms": said["duration_ms"], "extra": extra, "cover_url": said["cover_url"]}
+            "duration_ms": said["duration_ms"], "explicit": entry.get("explicit"), "extra": extra}
 
 
 def fetch(job: Mapping[str, Any], talk: Talk) -> dict[str, Any]:

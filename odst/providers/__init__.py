@@ -95,6 +95,7 @@ def read_candidate(said: Any, *, provider: str) -> Candidate | None:
         provider=provider, locator={"key": text(locator["key"]), "url": link(locator["url"])},
         title=text(said.get("title")) or "?", artist=text(said.get("artist")) or "", album=text(said.get("album")),
         duration_ms=number(said.get("duration_ms"), 10**9),
+        explicit=said["explicit"] if isinstance(said.get("explicit"), bool) else None,
         extra={name[:40]: clean(value, 500) if isinstance(value, str) else value
                for name, value in list(kept.items())[:20]})
 

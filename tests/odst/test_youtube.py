@@ -478,6 +478,54 @@ def test_a_search_result_is_a_candidate_and_what_cannot_be_had_is_none() -> None
         assert youtube.candidate_of({**entry, **wrong}, "videos", 0) is None
 
 
+def _run(text: str, page: str | None = None) -> dict[str, Any]:
+    if page is None:
+        return {"text": text}
+    return {"text": text, "navigationEndpoint": {"browseEndpoint": {"browseId": "x", (
+        "browseEndpointContextSupportedConfigs"): {"browseEndpointContextMusicConfig": {
+            "pageType": f"MUSIC_PAGE_TYPE_{page}"}}}}}
+
+
+def _row(*runs: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """As InnerTube's web_music client sends rows of the songs section."""
+    def column(*texts: dict[str, Any]) -> dict[str, Any]:
+        return {"musicResponsiveListItemFlexColumnRenderer": {"text": {"runs": list(texts)}}}
+
+    return {"playlistItemData": {"videoId": "dQw4w9WgXcQ"}, "flexColumns": [column(_run("A Song")), column(*runs)],
+            **more}
+
+
+def test_a_row_of_youtube_music_tells_artist_album_and_length() -> None:
+    row = _row(_run("One", "ARTIST"), _run(" & "), _run("Two", "ARTIST"), _run(" • "), _run("The Album", "ALBUM"),
+               _run(" • "), _run("1:03:21"), badges=[{"musicInlineBadgeRenderer": {"icon": {
+                   "iconType": "MUSIC_EXPLICIT_BADGE"}}}])
+    assert youtube.song_of(row) == {"artists": ["One", "Two"], "album": "The Album", "duration": 3801, "explicit": True}
+    assert youtube.song_of(_row(_run("Song"), _run(" • "), _run("Nobody"), _run(" • "), _run("3:21"))) == {
+        "artists": ["Nobody"], "duration": 201}
+    assert youtube.song_of({}) == {} and youtube.song_of({"flexColumns": None}) == {}
+
+
+def test_yt_dlps_own_reader_of_rows_keeps_what_they_tell() -> None:
+    """Its real class, so that a new yt-dlp in which this has moved is noticed."""
+    from yt_dlp.extractor.youtube._tab import YoutubeTabBaseInfoExtractor as Rows
+
+    plain = Rows._music_reponsive_list_entry
+    try:
+        youtube._hear_more()
+        youtube._hear_more()
+        with yt_dlp.YoutubeDL({"quiet": True}) as ydl:
+            reader = Rows(ydl)
+            row = _row(_run("One", "ARTIST"), _run(" • "), _run("3:21"))
+            entry = reader._music_reponsive_list_entry(row)
+            assert (entry["title"], entry["artists"], entry["duration"]) == ("A Song", ["One"], 201)
+            odd = reader._music_reponsive_list_entry({**row, "flexColumns": [row["flexColumns"][0], 7]})
+            assert odd["title"] == "A Song"
+    finally:
+        Rows._music_reponsive_list_entry = plain
+    one = youtube.candidate_of(entry, "songs", 0)
+    assert one is not None and (one["artist"], one["title"], one["duration_ms"]) == ("One", "A Song", 201_000)
+
+
 # ---- the provider itself -----------------------------------------------------------------------------------------
 
 
