@@ -441,8 +441,7 @@ def door(
         if (body.ids is None) is (body.status is None):
             raise BadInput("Say which: ids, or a status.", field="ids")
         ids = body.ids if body.ids is not None else records.ids(person, statuses=statuses_of(body.status) or ())
-        action = "remove" if body.action == "dismiss" else body.action
-        return downloads.bulk(person, action, ids=list(dict.fromkeys(ids)))
+        return downloads.bulk(person, body.action, ids=list(dict.fromkeys(ids)))
 
     @door.get("/downloads", allows="adds", query=Listing, answers={200: Page[Download]})
     def list_downloads(person: Person, query: Listing) -> Page[Download]:

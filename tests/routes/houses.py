@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 
 from shared.database import Database
-from shared.events import DownloadMoved, DownloadRemoved, EventBus
+from shared.events import EventBus
 from shared.feed import Feed
-from shared.model.download import Download, Request, Status
-from shared.model.errors import SoundsibleError
-from shared.model.person import Person
 from shared.model.scan import Batch, Found, NewFile
 from shared.model.track import AudioFacts, Credit, Lyrics, Metadata, Reading
+from shared.model.units import GIB
 from shared.records.albums import Albums
 from shared.records.artists import Artists
 from shared.records.changes import Changes
@@ -39,100 +37,26 @@ from shared.settings import Settings
 from shared.storage.access import Access
 from shared.storage.local import LocalStorage
 from shared.storage.resolver import Resolver
+from tests.odst import standins
 from tests.routes.fakes import Anything, FakeScanning
 
 PASSWORD = "correct horse battery"
 
 
-class FakeService:
-    """The downloader's counter (odst.service.Service) on the real records; nobody works behind it."""
+class Counter(standins.House):
+    """The real downloader on this house's records, its outside and its shelf standing in; nobody works in it."""
 
-    def __init__(self, records: Downloads, events: EventBus) -> None:
-        self.records, self.events = records, events
-        self.asked: list[tuple[Any, ...]] = []
-
-    def _told(self, person: Person, uid: str) -> Download:
-        user_id, download = self.records.as_shown(uid)
-        self.events.publish(DownloadMoved(user_id, download))
-        return self.records.shown(person, uid)
-
-    def submit(self, person: Person, wish: Request) -> tuple[Download, bool]:
-        uid, created = self.records.submit(person.user_id, wish)
-        return self._told(person, uid), created
-
-    def submit_album(self, person: Person, **wish: Any) -> dict[str, Any]:
-        self.asked.append(("submit_album", wish))
-        return {"downloads": [], "skipped": [], "failed": [{"title": "Heroes", "reason": "It is nowhere."}]}
-
-    def submit_batch(self, person: Person, wishes: list[Request], *, failed: Any = ()) -> dict[str, Any]:
-        made = self.records.submit_many(person.user_id, wishes, group="g1")
-        new = sum(created for _, created in made)
-        return {"group": "g1", "added": new, "repeated": len(made) - new, "failed": list(failed),
-                "downloads": [self.records.shown(person, uid) for uid, _ in made[:100]]}
-
-    def submit_text(self, person: Person, text: str, asked: Request) -> dict[str, Any]:
-        self.asked.append(("submit_text", text, asked))
-        return self.submit_batch(person, [replace(asked, query=line) for line in text.splitlines()])
-
-    def _move(self, person: Person, uid: str, to: Status) -> Download:
-        self.records.shown(person, uid)
-        self.records.move(uid, (to, "a person said so"))
-        return self._told(person, uid)
-
-    def cancel(self, person: Person, uid: str) -> Download:
-        return self._move(person, uid, Status.CANCELLED)
-
-    def pause(self, person: Person, uid: str) -> Download:
-        return self._move(person, uid, Status.PAUSED)
-
-    def resume(self, person: Person, uid: str) -> Download:
-        return self._move(person, uid, Status.WAITING)
-
-    retry = resume
-
-    def set_priority(self, person: Person, uid: str, priority: int) -> Download:
-        self.records.shown(person, uid)
-        self.records.update(uid, priority=priority)
-        return self._told(person, uid)
-
-    def bulk(self, person: Person, action: str, ids: list[str]) -> dict[str, Any]:
-        done, failed = [], []
-        for uid in ids:
-            try:
-                getattr(self, action)(person, uid)
-                done.append(uid)
-            except SoundsibleError as problem:
-                failed.append({"id": uid, "code": problem.code, "message": problem.message})
-        return {"done": done, "failed": failed}
-
-    def block(self, person: Person, uid: str, candidate_id: str) -> Download:
-        self.records.shown(person, uid)
-        self.records.candidate_reject(uid, candidate_id, "You said that it is not this.")
-        return self._told(person, uid)
-
-    def choose(self, person: Person, uid: str, candidate_id: str) -> Download:
-        self.records.shown(person, uid)
-        self.records.candidate_first(uid, candidate_id)
-        return self._told(person, uid)
-
-    def remove(self, person: Person, uid: str) -> None:
-        self.records.shown(person, uid)
-        self.records.hide(uid)
-        self.events.publish(DownloadRemoved(person.user_id, uid))
-
-    def snapshot(self, person: Person) -> list[Download]:
-        return self.records.active(person)
-
-    def stats(self, person: Person) -> dict[str, Any]:
-        return self.records.stats(person)
-
-    def health(self) -> dict[str, Any]:
-        return {"providers": [{"name": "direct", "operation": "fetch", "state": "closed", "failure_count": 0}],
-                "queue": {"paused": False}}
-
-    def logs(self, person: Person, uid: str) -> list[dict[str, str]]:
-        self.records.shown(person, uid)
-        return [{"at": "2026-01-01T00:00:00Z", "level": "info", "message": "It began."}]
+    def __init__(self, house: House, folder: Path) -> None:
+        self.folder, self.settings = folder, house.settings
+        self.database, self.records, self.events = house.database, house.download_records, house.events
+        self.shops = (standins.Shop(),)
+        self.shop = self.shops[0]
+        self.shelf, self.crafts, self.clock = standins.Shelf(folder / "shelf"), standins.Crafts(), standins.Clock()
+        self.kept: list[Any] = []
+        self.free = 100 * GIB
+        self.search = standins.Search(self.shop)
+        self._build()
+        self.breakers.know("direct", "fetch")
 
 
 class House:
@@ -161,7 +85,8 @@ class House:
         self.transcodes: Any = Anything()
         self.download_records = Downloads(database=self.database)
         self.origins, self.watches = Origins(database=self.database), Watches(database=self.database)
-        self.downloads: Any = FakeService(self.download_records, self.events)
+        self.counter = Counter(self, folder / "downloads")
+        self.downloads: Any = self.counter.service
         self.acquire: Any = Anything()
         self.previews: Any = Anything()
         self.watching: Any = Anything()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.model.download import Candidate, Failure, Status
+from shared.model.download import Candidate, Failure, Offer, Status, Wanted
 from shared.model.errors import BadInput
 from shared.routes.downloads import check_link, moment, one_of
 from tests.routes.houses import Front
@@ -97,7 +97,7 @@ def test_everything_that_can_be_said_is_kept(front: Front, asked: Any) -> None:
 def test_a_link_among_words_is_a_link(front: Front, asked: Any) -> None:
     assert asked(query="https://music.example/x")["url"] == "https://music.example/x"
     assert asked(url="youtube.com/watch?v=x")["url"] == "https://youtube.com/watch?v=x"
-    assert asked(url="spotify:track:4uLU6hMCjMI75M1A2tKUQC")["url"] == "spotify:track:4uLU6hMCjMI75M1A2tKUQC"
+    assert check_link(" spotify:track:4uLU6hMCjMI75M1A2tKUQC ") == "spotify:track:4uLU6hMCjMI75M1A2tKUQC"
 
 
 @pytest.mark.parametrize("body", [{}, {"url": LINK, "query": "x"}, {"query": "x", "track": "t"},
@@ -177,11 +177,19 @@ def test_an_album_is_named_one_way(front: Front, body: Any, field: str) -> None:
 
 
 def test_an_album_answers_what_was_queued_skipped_and_failed(front: Front) -> None:
-    answer = front.ask("POST", "/api/downloads/album", {"album_id": "5", "source": "deezer", "quality": "128"})
+    front.house.counter.search.albums["5"] = Offer(kind="album", source="deezer", id="5", title="Low", tracks=(
+        Wanted(title="Warszawa", artist="David Bowie"), Wanted(title="Subterraneans", artist="David Bowie"),
+        Wanted(artist="David Bowie", source="deezer")))
+    front.house.counter.shelf.tracks["Subterraneans"] = b"owned"
+    answer = front.ask("POST", "/api/downloads/album", {
+        "album_id": "5", "source": "deezer", "quality": "128", "priority": 3, "nightly": True})
     assert answer.status == 202
-    assert answer.json == {"downloads": [], "skipped": [], "failed": [{"title": "Heroes", "reason": "It is nowhere."}]}
-    _, wish = front.house.downloads.asked[-1]
-    assert (wish["album_id"], wish["source"], wish["url"], wish["options"].quality) == ("5", "deezer", None, "128")
+    assert [(one["title"], one["quality"], one["priority"]) for one in answer.json["downloads"]] == [
+        ("Warszawa", "128", 3)]
+    assert [(one["title"], one["track_id"]) for one in answer.json["skipped"]] == [
+        ("Subterraneans", "track-Subterraneans")]
+    assert len(answer.json["failed"]) == 1 and answer.json["failed"][0]["reason"]
+    assert front.house.download_records.job(answer.json["downloads"][0]["id"]).nightly
 
 
 def test_a_batch_of_items_is_queued_whole(front: Front) -> None:
@@ -207,9 +215,10 @@ def test_a_list_that_people_have_is_queued_line_by_line(front: Front) -> None:
     answer = front.ask("POST", "/api/downloads/batch", {
         "text": "David Bowie - Heroes\nDavid Bowie - Low", "nightly": True, "quality": "320"})
     assert (answer.status, answer.json["added"]) == (202, 2)
-    _, text, asked = front.house.downloads.asked[-1]
-    assert (text, asked.nightly, asked.options.quality) == ("David Bowie - Heroes\nDavid Bowie - Low", True, "320")
+    assert {one["quality"] for one in answer.json["downloads"]} == {"320"}
     assert front.house.download_records.job(answer.json["downloads"][0]["id"]).nightly
+    page = front.ask("POST", "/api/downloads/batch", {"text": "<!doctype html><html>"})
+    assert (page.status, page.json["error"]["code"]) == (422, "unsupported")
 
 
 def test_ten_thousand_links_at_once_are_queued(front: Front) -> None:
@@ -232,6 +241,8 @@ def test_many_are_changed_at_once_and_what_cannot_be_is_named(front: Front, aske
     assert answer.json["done"] == ids[1:]
     assert [(one["id"], one["code"]) for one in answer.json["failed"]] == [
         (ids[0], "illegal_move"), ("nothing", "not_found")]
+    gone = front.ask("POST", "/api/downloads/bulk", {"action": "dismiss", "ids": ids[:1]})
+    assert gone.json == {"done": ids[:1], "failed": []}
     assert refusal(front, {"action": "pause"}, "/api/downloads/bulk")[2] == "ids"
     assert refusal(front, {"action": "explode", "ids": ids}, "/api/downloads/bulk")[2] == "action"
     assert refusal(front, {"action": "pause", "status": "asleep"}, "/api/downloads/bulk")[2] == "status"
@@ -272,10 +283,12 @@ def test_one_has_its_history_and_candidates(front: Front, asked: Any) -> None:
         "duration_ms": None, "format": None, "bitrate_kbps": None, "size_bytes": None, "score": 87.7,
         "parts": {"title": 1.0}, "rejected": None, "chosen": True}
     assert whole["stage_ms"] == {"find": 12}
-    assert front.get(f"/api/downloads/{id}/log")["items"][0]["message"] == "It began."
+    front.house.counter.ledger.log(id, "info", "It began.")
+    assert [(one["level"], one["message"]) for one in front.get(f"/api/downloads/{id}/log")["items"]] == [
+        ("info", "It began.")]
     blocked = front.ask("POST", f"/api/downloads/{id}/candidates/{candidate.id}/block")
     assert blocked.status == 200
-    assert front.get(f"/api/downloads/{id}")["candidates"][0]["rejected"] == "You said that it is not this."
+    assert front.get(f"/api/downloads/{id}")["candidates"][0]["rejected"] == "A person said that this is not it."
     assert front.ask("POST", f"/api/downloads/{id}/candidates/{candidate.id}/choose").status == 200
     assert front.get(f"/api/downloads/{id}")["candidates"][0]["rejected"] is None
     assert front.ask("POST", f"/api/downloads/{id}/candidates/none/choose").status == 404
@@ -318,7 +331,7 @@ def test_a_priority_is_a_number_from_0_to_100(front: Front, asked: Any, priority
 def test_the_manager_tells_figures_and_circuits(front: Front, asked: Any) -> None:
     id = asked()["id"]
     stats = front.get("/api/downloads/manager/stats")
-    assert set(stats) == {*(status.value for status in Status), "bytes", "today"}
+    assert set(stats) == {*(status.value for status in Status), "bytes", "today", "queue"}
     assert set(stats["today"]) == {"completed", "failed"}
     assert id in {one["id"] for one in front.get("/api/downloads/manager/active")["items"]}
     health = front.get("/api/downloads/manager/health")
