@@ -2,7 +2,8 @@
 
 The wish (what a catalogue, a person or the file's tags say) is looked for in MusicBrainz. A sure match harmonises the
 tags; a doubtful one changes nothing and is marked for a person to look at, unless the sound itself settles it
-(AcoustID). A service that is down takes nothing away: the wish's own names are tags enough.
+(AcoustID). A service that is down takes nothing away: the wish's own names are tags enough. What joins an album of the
+library is tagged so that the two stay one album.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from dataclasses import fields as rows_of
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.metadata.acoustid import AcoustId, Heard
 from shared.metadata.asking import Breakers
@@ -48,13 +49,25 @@ class Identity:
     sources: dict[str, Any] = field(default_factory=dict)
 
 
+class Standing(Protocol):
+    """An album of the library (records.namesakes)."""
+
+    @property
+    def release_mbid(self) -> str | None:
+        ...
+
+
 class Identifier:
-    """Asks around. Up to three requests to MusicBrainz a track (one a second for the whole process), one to LRCLIB,
-    one or two for a cover; an album's second track costs less."""
+    """Asks around. Up to three requests to MusicBrainz a track (one a second for the whole process), one or two to
+    LRCLIB, one or two for a cover; an album's second track costs less. `house(album artist, album)` tells the
+    library's album of that name, or None.
+    """
 
     def __init__(self, *, settings: Settings, client: MusicBrainzClient | None = None, lookups: Lookups | None = None,
                  breakers: Breakers | None = None, covers: CoverArt | None = None, lyrics: LrcLib | None = None,
-                 acoustid: AcoustId | None = None) -> None:
+                 acoustid: AcoustId | None = None,
+                 house: Callable[[str, str], Standing | None] | None = None) -> None:
+        self._house = house
         self._finder = Finder(
             client=client or MusicBrainzClient(settings=settings, lookups=lookups, breakers=breakers))
         self._covers = covers or CoverArt(settings=settings, lookups=lookups, breakers=breakers)
@@ -101,6 +114,7 @@ class Identifier:
         check()
         cover = self._cover(wished, metadata)
         check()
+        metadata = self._beside(metadata, wished, in_file, match)
         lyrics = wished.wanted.lyrics
         if lyrics is None and (match is not None or wished.trusted):
             lyrics = self._words(metadata, facts)
@@ -151,6 +165,31 @@ class Identifier:
         return (alike(mine.base, theirs.base) >= ALIKE and mine.versions == theirs.versions
                 and (not main or not heard.artist or max(alike(main, heard.artist),
                                                          alike(wanted.artist, heard.artist)) >= 70))
+
+    # ---- the library's own album -----------------------------------------------------------------------------------
+
+    def _beside(self, metadata: Metadata, wished: Wish, in_file: Metadata, match: Match | None) -> Metadata:
+        """Tags with which the track joins the library's album of the same name, if there is one.
+
+        An album that is known by its names alone is joined by names alone; one that is known by another release is
+        joined when the recording stands on that release, too.
+        """
+        if self._house is None or not (metadata.album and metadata.album_artist and metadata.release_mbid):
+            return metadata
+        there = self._house(metadata.album_artist, metadata.album)
+        if there is None or there.release_mbid == metadata.release_mbid:
+            return metadata
+        if there.release_mbid is None:
+            return replace(metadata, release_mbid=None, release_group_mbid=None)
+        if match is not None:
+            try:
+                chosen = self._finder.on(wished, match, there.release_mbid)
+            except Failure as failure:
+                log.info("the library's own release could not be looked at: %s", failure.message)
+                return metadata
+            if chosen is not None:
+                return of_release(wished, in_file, chosen.filled(match.recording), chosen.release, chosen.place)
+        return metadata
 
     # ---- what goes with it -----------------------------------------------------------------------------------------
 

@@ -238,6 +238,12 @@ class Finder:
                 return Chosen(found, place)
         return None
 
+    def on(self, wish: Wish, match: Match, release_mbid: str) -> Chosen | None:
+        """That release, if the recording stands on it."""
+        found = self._release(release_mbid)
+        place = _place(found, str(match.recording.get("id", "")), wish.wanted) if found else None
+        return Chosen(found, place) if found and place else None
+
     def _known(self, wanted: Wanted) -> str | None:
         """The release that is wanted, or was chosen for the wanted album before."""
         key = _album_key(wanted)

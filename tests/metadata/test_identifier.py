@@ -20,6 +20,7 @@ from shared.model.track import AudioFacts, Credit, Metadata
 from shared.records.breakers import BreakerRow
 from shared.records.breakers import Breakers as StoredBreakers
 from shared.records.lookups import StoredLookups
+from shared.records.namesakes import Standing
 from shared.settings import Settings
 from tests.fakes.acoustid import FINGERPRINT, KEY, FakeAcoustId, Sounding, make_fpcalc
 from tests.fakes.answering import Reply
@@ -60,6 +61,7 @@ class World:
             musicbrainz_url=self.musicbrainz.url, coverart_url=self.coverart.url, lrclib_url=self.lrclib.url,
             acoustid_url=self.acoustid.url, acoustid_key=KEY)
         self.fpcalc: str | None = None
+        self.house: dict[tuple[str, str], Standing] = {}
         self.made: Identifier | None = None
 
     @property
@@ -67,7 +69,8 @@ class World:
         if self.made is None:
             self.made = Identifier(
                 settings=self.settings, client=MusicBrainzClient(settings=self.settings, pace=Pace(0.0)),
-                acoustid=AcoustId(settings=self.settings, pace=Pace(0.0), find=lambda _: self.fpcalc))
+                acoustid=AcoustId(settings=self.settings, pace=Pace(0.0), find=lambda _: self.fpcalc),
+                house=lambda artist, album: self.house.get((artist, album)))
         return self.made
 
     def identify(self, wanted: Wanted, in_file: Metadata | None = None, *, duration_ms: int = 449_000,
@@ -177,6 +180,24 @@ def test_a_file_tagged_before_is_known_by_its_ids(world: World) -> None:
     tags = world.identify(Wanted(title="a", source="direct"), in_file).metadata
     assert (tags.recording_mbid, tags.release_mbid) == (SONG.id, REISSUE.id)
     assert not any("query" in one.query for one in world.musicbrainz.asked)
+
+
+def test_a_track_joins_the_librarys_album_that_is_known_by_its_names_alone(world: World) -> None:
+    world.coverart.covers[ALBUM.id] = JPEG
+    world.house["New Order", ALBUM.title] = Standing(ALBUM.title, "New Order", None, 1)
+    found = world.identify(Wanted(title="Blue Monday", artist="New Order", album=ALBUM.title, source="deezer"))
+    tags = found.metadata
+    assert (tags.album, tags.release_mbid, tags.release_group_mbid) == (ALBUM.title, None, None)
+    assert tags.recording_mbid == SONG.id and tags.track_number == 2 and found.cover == JPEG
+    assert found.sources["musicbrainz"]["release"] == ALBUM.id
+
+
+def test_a_track_joins_the_librarys_edition_when_it_stands_on_it(world: World) -> None:
+    asked = Wanted(title="Blue Monday", artist="New Order", album=ALBUM.title, source="deezer")
+    world.house["New Order", ALBUM.title] = Standing(ALBUM.title, "New Order", REISSUE.id, 1)
+    assert world.identify(asked).metadata.release_mbid == REISSUE.id
+    world.house["New Order", ALBUM.title] = Standing(ALBUM.title, "New Order", CONCERT.id, 1)
+    assert world.identify(asked).metadata.release_mbid == ALBUM.id, "it is not on that one"
 
 
 # ---- doubts ------------------------------------------------------------------------------------------------------
