@@ -65,7 +65,7 @@ _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 # Ports of other protocols that can be made to do something by an HTTP request (the list of the Fetch standard).
 _BAD_PORTS = frozenset({
-    0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109,
+    1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109,
     110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531,
     532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060,
     5061, 6000, 6379, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080, 11211,
@@ -126,8 +126,8 @@ class Link:
         self.scheme = parts.scheme.lower()
         self.host = canonical_host(host)
         self.port = _PORTS[self.scheme] if port is None else port
-        if self.port in _BAD_PORTS:
-            raise Failure("bad_link", f"Port {self.port} is not one of the web; {self.host} is not asked there.")
+        if not self.port:
+            raise Failure("bad_link", f"{shown} names no port that there is.")
 
 
 class Outbound:
@@ -170,12 +170,17 @@ class Outbound:
         return found
 
     def check_address(self, address: str, port: int, host: str = "") -> None:
-        """Raises Failure forbidden_address when `address` (a literal) is not public and was not allowed."""
+        """Raises Failure forbidden_address when `address` (a literal) is not public, bad_link when `port` is another
+        protocol's; neither when the owner named it."""
+        if self.permits(address, port):
+            return
         try:
             good = public(address)
         except ValueError:
             good = False
-        if not good and not self.permits(address, port):
+        if good and port in _BAD_PORTS:
+            raise Failure("bad_link", f"Port {port} is not one of the web; {host or address} is not asked there.")
+        if not good:
             where = canonical_host(host or address)
             named = where if canonical_host(address) == where else f"{where} ({address})"
             raise Failure("forbidden_address", f"{named} is an address inside this network. Links there are not "
@@ -563,7 +568,7 @@ class Guard:
             try:
                 found = self._outbound.addresses(host, port)
             except Failure as failure:
-                if failure.code == "forbidden_address":
+                if failure.code != "refused":
                     raise self._no(failure) from None
                 raise OSError(failure.message) from None
             for family, *_, one in found:

@@ -120,12 +120,18 @@ def test_spellings_of_one_address_are_one_host(address: ipaddress.IPv4Address) -
 @pytest.mark.parametrize("url", [
     "", "song.mp3", "//host/x", "file:///etc/passwd", "ftp://1.1.1.1/x", "gopher://1.1.1.1/", "data:text/plain,x",
     "javascript:alert(1)", "http://", "http:///x", "http://:80/", "http://user@1.1.1.1/", "http://user:pass@1.1.1.1/",
-    "http://1.1.1.1:99999/", "http://1.1.1.1:-1/", "http://1.1.1.1:0/", "http://1.1.1.1:22/", "http://1.1.1.1:25/",
-    "http://1.1.1.1:6379/", "http://1.1.1.1:11211/", "http://[::1/", "http://1.1.1.1/a b", "http://1.1.1.1\\@evil/",
+    "http://1.1.1.1:99999/", "http://1.1.1.1:-1/", "http://1.1.1.1:0/", "http://[::1/", "http://1.1.1.1/a b", "http://1.1.1.1\\@evil/",
     "http://1.1.1.1/\r\nHost: evil", "http://1.1.1.1/\x00", "http://" + "a" * 9000, "http://.", "http://@1.1.1.1/",
 ])
 def test_what_is_no_link_of_the_web_is_a_bad_link(url: str) -> None:
     assert code_of(Outbound(["1.1.1.1"]).check, url) == "bad_link"
+
+
+@pytest.mark.parametrize("port", [22, 25, 6379, 6667, 11211])
+def test_ports_of_other_protocols_are_not_asked_unless_the_owner_named_them(port: int) -> None:
+    assert code_of(Outbound().check, f"http://1.1.1.1:{port}/") == "bad_link"
+    assert code_of(Outbound([f"1.1.1.1:{port}"]).check, f"http://1.1.1.1:{port}/") == ""
+    assert code_of(Outbound().check, f"http://127.0.0.1:{port}/") == "forbidden_address"
 
 
 @given(some.text(max_size=60))
