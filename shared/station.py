@@ -65,6 +65,7 @@ from shared.records.downloads import Downloads
 from shared.records.genres import Genres
 from shared.records.listening import Listening
 from shared.records.lookups import StoredLookups
+from shared.records.namesakes import Namesakes
 from shared.records.origins import Origins
 from shared.records.people import People
 from shared.records.playlists import Playlists
@@ -178,7 +179,8 @@ class Station:
         metadata_client = musicbrainz.MusicBrainzClient(
             settings=settings, lookups=self.lookups, breakers=self.breakers)
         self.identifier = Identifier(
-            settings=settings, client=metadata_client, lookups=self.lookups, breakers=self.breakers)
+            settings=settings, client=metadata_client, lookups=self.lookups, breakers=self.breakers,
+            house=Namesakes(database=self.database).album)
 
         self.nursery = Nursery(settings=settings)
         self.providers = self._providers()
