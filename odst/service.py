@@ -93,7 +93,11 @@ class Service:
         """As `submit`, in one transaction: (id, whether it is new) of each. 10,000 take a few seconds, none is run."""
         for request in requests:
             self._check(request)
-        added: list[tuple[str, bool]] = self._records.submit_many(person.user_id, requests, group=group)
+        return self.submit_for(person.user_id, requests, group)
+
+    def submit_for(self, user_id: int, requests: Sequence[Request], group: str | None) -> list[tuple[str, bool]]:
+        """As `submit_many`, for somebody who is not here: a watch of theirs found something."""
+        added: list[tuple[str, bool]] = self._records.submit_many(user_id, requests, group=group)
         self._engine.announce([uid for uid, created in added if created])
         return added
 
@@ -255,12 +259,13 @@ class Service:
                 fitting = {"retry": {Status.FAILED}, "resume": {Status.PAUSED}, "dismiss": OVER}.get(action, ACTIVE)
                 allowed = set(self._records.ids(person, statuses=[one.value for one in fitting], group=group))
                 ids = [uid for uid in ids if uid in allowed]
-        running = [uid for uid in ids if self._running.token(uid) is not None]
-        if action in ("cancel", "pause"):       # those that wait first, so that none of them begins meanwhile
-            ids = [uid for uid in ids if uid not in running] + running
         deed: Callable[[Person, str], Any] = getattr(self, ACTIONS[action])
         done: list[str] = []
         failed: list[dict[str, str]] = []
+        if action in ("cancel", "pause"):       # those that wait first, so that none of them begins meanwhile
+            done = self._put_many_aside(person, ids, Status.CANCELLED if action == "cancel" else Status.PAUSED)
+            aside = set(done)
+            ids = [uid for uid in ids if uid not in aside]
         for uid in ids:
             try:
                 deed(person, uid)
@@ -268,6 +273,22 @@ class Service:
             except SoundsibleError as error:
                 failed.append({"id": uid, "code": error.code, "message": error.message})
         return {"done": done, "failed": failed}
+
+    def _put_many_aside(self, person: Person, ids: Sequence[str], to: Status) -> list[str]:
+        """Those of `ids` that only wait, in one transaction (thousands take a second or two); which they were."""
+        mine = set(self._records.ids(person, statuses=[Status.WAITING]))
+        resting = [uid for uid in dict.fromkeys(ids) if uid in mine and self._running.token(uid) is None]
+        for uid in resting:
+            self._dispatcher.withdraw(uid)
+        reason = "cancelled by a person" if to is Status.CANCELLED else "paused by a person"
+        moved: list[str] = self._records.move_many(resting, (to, reason), only=[Status.WAITING])
+        begun = self._staging.there() if to is Status.CANCELLED else ()
+        for uid in moved:
+            self._disk.forget(uid)
+            if uid in begun:
+                self._staging.clear(uid)
+            self._ledger.tell(uid)
+        return moved
 
     def _put_aside(self, person: Person, uid: str, to: Status, why: Any, reason: str) -> Download:
         before = self._records.shown(person, uid)

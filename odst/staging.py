@@ -69,6 +69,14 @@ class Staging:
         except SoundsibleError as silent:    # the music folder is away: reconciled at the next start
             log.debug("the staging folder of %s stays for now: %s", uid, silent.message)
 
+    def there(self) -> frozenset[str]:
+        """The downloads that have a folder now; none when the music folder is away."""
+        try:
+            return frozenset(os.listdir(self._root()))
+        except (SoundsibleError, OSError) as silent:
+            log.debug("staging cannot be looked through: %s", silent)
+            return frozenset()
+
     def keep_only(self, uids: Collection[str]) -> int:
         """Remove the folders of all downloads but `uids`: leftovers of a crash. How many there were."""
         try:
