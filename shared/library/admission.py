@@ -241,11 +241,16 @@ class Admission:
     # ---- where to -------------------------------------------------------------------------------------------------
 
     def _root_of(self, path: Path) -> Any:
-        """The music folder in whose staging `path` lies."""
-        for root in self._scans.roots():
-            staging = Path(to_path(root.path)) / STAGING
-            if path.is_relative_to(staging) and ".." not in path.parts:
-                return root
+        """The music folder in whose staging `path` lies, also when that is called by its real name."""
+        if ".." not in path.parts:
+            for root in self._scans.roots():
+                folder = to_path(root.path)
+                if path.is_relative_to(Path(folder) / STAGING):
+                    return root
+                with contextlib.suppress(StorageOffline):
+                    real = self._access.call(folder, partial(os.path.realpath, folder), deadline_s=DEADLINE_S)
+                    if path.is_relative_to(Path(real) / STAGING):
+                        return root
         raise Failure("internal", "What is to be admitted does not lie in the staging folder.")
 
     def _place(self, root: Any, path: Path, metadata: Metadata, reading: Reading, same: Any | None, content: str,

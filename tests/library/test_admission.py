@@ -227,6 +227,68 @@ def test_a_file_system_without_hard_links_works_as_well(house: House, monkeypatc
     assert house.nothing_to_do()
 
 
+def test_a_folder_on_another_disk_gets_a_copy(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk mounted inside the music folder: nothing can be linked or renamed there from the staging folder."""
+    rename = os.replace
+
+    def no_links(*args: Any, **kwargs: Any) -> None:
+        raise OSError(errno.EXDEV, "another disk")
+
+    def not_across(source: Any, target: Any, **kwargs: Any) -> None:
+        if str(source).endswith((".flac", ".mp3")) and ".soundsible-" not in str(source):
+            raise OSError(errno.EXDEV, "another disk")
+        rename(source, target, **kwargs)
+
+    monkeypatch.setattr(os, "link", no_links)
+    monkeypatch.setattr(os, "replace", not_across)
+    path = house.staged("a.mp3", bitrate=64_000)
+    content = path.read_bytes()
+    done = house.admit(path)
+    assert (house.music / done.path).read_bytes() == content
+    assert house.admit(house.staged("b.mp3", "two", bitrate=320_000)).replaced
+    assert house.admit(house.staged("c.flac", "three")).replaced
+    assert house.music_files() == ["Ann/Weather/03 Rain.flac"]
+    assert len([one for one in house.files() if "/trash/" in one]) == 2
+    assert not list((house.music / "Ann").rglob(".*"))
+    assert house.nothing_to_do()
+
+
+def test_a_better_file_goes_to_the_music_folder_of_the_worse_one(house: House, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    make_audio(other, "Mine/rain.mp3", tags=SONG)
+    house.staged()      # the first folder is there
+    house.scans.add_root(str(other))
+    house.scan()
+    uid = house.all()["Mine/rain.mp3"].id
+    done = house.admit(house.staged("a.flac", "two"))
+    assert (done.track_id, done.path, done.replaced) == (uid, "Mine/rain.flac", True)
+    assert sorted(path.name for path in other.rglob("*.*") if path.is_file()) == ["rain.flac", "rain.mp3"]
+    assert not (other / "Mine" / "rain.mp3").exists()
+    assert house.nothing_to_do()
+
+
+def test_downloads_go_to_the_first_music_folder_that_is_there(house: House, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    house.scans.add_root(str(other))
+    assert house.admission.staging() == house.music / ".soundsible" / "staging"
+    shutil.rmtree(house.music)
+    house.access.probe(str(house.music))
+    assert house.admission.staging() == other / ".soundsible" / "staging"
+    assert house.admit(house.staged()).path == "Ann/Weather/03 Rain.flac"
+    assert (other / "Ann").exists()
+
+
+def test_a_music_folder_that_is_a_link_itself_is_one(tmp_path: Path, workers: WorkerPool) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "music").symlink_to(tmp_path / "real")
+    house = House(tmp_path, workers)
+    path = house.staged()
+    assert house.admit(path.resolve()).path == "Ann/Weather/03 Rain.flac"
+    assert (tmp_path / "real" / "Ann" / "Weather" / "03 Rain.flac").exists()
+    house.close()
+
+
 def test_a_template_of_ones_own(tmp_path: Path, workers: WorkerPool) -> None:
     house = House(tmp_path, workers, download_template="new/{title}")
     assert house.admit(house.staged()).path == "new/Rain.flac"
