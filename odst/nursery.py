@@ -372,7 +372,8 @@ class _Run:
             if not isinstance(message, dict):
                 raise ValueError("no object")
             if "answer" in message and isinstance(message["answer"], dict):
-                self._answer = message["answer"]
+                # The first counts: one that streams says beforehand what comes, and at its end nothing.
+                self._answer = message["answer"] if self._answer is None else self._answer
                 return
             if len(line) > LONGEST_MESSAGE:
                 raise ValueError("too long")
@@ -421,7 +422,10 @@ class _Run:
 
 
 class Stream:
-    """Bytes that a child sends. Iterate and close; `said` is what it said beforehand (deed `preview`: mime, title …).
+    """Bytes that a child sends. Iterate and close.
+
+    said    what it told beforehand: mime (audio/… or video/…, nothing that a browser would run), size_bytes, title,
+            artist, duration_ms; None where it does not know
 
     Raises Failure when it ends otherwise than well, Cancelled when the nursery stops.
     """
@@ -431,7 +435,7 @@ class Stream:
         self._left = limit_bytes
         while not run.over and not run.said_something:
             run.step(STEP_S)
-        self.said = run.answer()
+        self.said = _described(run.answer())
 
     def __iter__(self) -> Iterator[bytes]:
         """Pieces of 64 KiB at most, as they come; bounded in bytes and time."""
@@ -723,6 +727,15 @@ def _checked(message: dict[str, Any]) -> dict[str, Any] | None:
         if level in LEVELS and isinstance(text, str):
             return {"log": [level, clean(text, 2000)]}
     return None
+
+
+def _described(said: Mapping[str, Any]) -> dict[str, Any]:
+    mime = said.get("mime")
+    if not isinstance(mime, str) or not re.fullmatch(r"(?:audio|video)/[a-z0-9.+-]{1,40}", mime):
+        mime = "application/octet-stream"
+    texts = {name: clean(said[name], 500) if isinstance(said.get(name), str) else None for name in ("title", "artist")}
+    numbers = {name: _number(said.get(name), 0, 2**53) for name in ("size_bytes", "duration_ms")}
+    return {"mime": mime, **texts, **{name: None if one is None else int(one) for name, one in numbers.items()}}
 
 
 def _number(value: Any, least: float, most: float) -> float | None:

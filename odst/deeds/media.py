@@ -23,6 +23,9 @@ _OTHER = {
     b"PK\x03\x04": "archive", b"Rar!": "archive", b"7z\xbc\xaf": "archive", b"\x1f\x8b": "archive",
     b"\x7fELF": "program", b"MZ": "program",
 }
+# What FFmpeg may take a file for. Not HLS, concat, SDP and their like: those name other files and hosts, and FFmpeg
+# opens them without asking anybody.
+_DEMUXERS = ("aac,ac3,aiff,amr,ape,asf,avi,caf,dsf,flac,flv,matroska,webm,mov,mp3,mpeg,mpegts,ogg,tta,w64,wav,wv")
 _TARGETS = {    # codec → (FFmpeg's container, suffix)
     "opus": ("ogg", ".opus"), "vorbis": ("ogg", ".ogg"), "aac": ("ipod", ".m4a"), "alac": ("ipod", ".m4a"),
     "mp3": ("mp3", ".mp3"), "flac": ("flac", ".flac"), "pcm_s16le": ("wav", ".wav"), "pcm_s24le": ("wav", ".wav"),
@@ -94,10 +97,11 @@ def _text_kind(head: bytes, kind: str) -> str:
     return "unknown"
 
 
-def settle(path: Path, kind: str) -> tuple[Path, str | None]:
+def settle(path: Path, kind: str, *, joined: bool = False) -> tuple[Path, str | None]:
     """`path` under the name its content asks for, "media.<suffix>" in the same folder; its audio alone, in a container
-    of its own, where it came in another. (the file, a note for people). Raises Failure not_audio, unsupported."""
-    if kind in PLAIN:
+    of its own, where it came in another. (the file, a note for people). `joined`: it was put together from pieces,
+    each with a head of its own. Raises Failure not_audio, unsupported."""
+    if kind in PLAIN and not joined:
         target = path.with_name(f"media{PLAIN[kind]}")
         path.replace(target)
         return target, None
@@ -109,7 +113,7 @@ def take_out(path: Path) -> tuple[Path, str]:
     import av
 
     try:
-        with av.open(str(path)) as source:
+        with av.open(str(path), options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}) as source:
             streams = source.streams.audio
             if not streams:
                 raise Failure("not_audio", "There is no sound in it.")

@@ -86,7 +86,10 @@ class Leads(Exception):
 
 def read_note(folder: Path) -> Source | None:
     with contextlib.suppress(OSError, ValueError, TypeError):
-        return Source(**json.loads((folder / NOTE).read_text("utf-8")))
+        said = Source(**json.loads((folder / NOTE).read_text("utf-8")))
+        texts, numbers = (said.key, said.etag or "", said.modified or ""), (said.size or 0, said.short_at or 0)
+        if all(isinstance(one, str) for one in texts) and all(isinstance(one, int) for one in numbers):
+            return said
     return None
 
 

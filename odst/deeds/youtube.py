@@ -334,9 +334,7 @@ def _stream(ydl: Any, info: dict[str, Any], chosen: Mapping[str, Any], key: str,
     whole = path.rename(talk.folder / "media.whole")
     with whole.open("rb") as file:
         kind = media.kind_of(file.read(transfer.HEAD_BYTES))
-    if kind in ("mp3", "aac"):
-        kind = "segments"       # joined pieces, each with a head of its own: put into one container
-    return media.settle(whole, kind)
+    return media.settle(whole, kind, joined=True)
 
 
 def _manifest(chosen: Mapping[str, Any], talk: Talk) -> str:

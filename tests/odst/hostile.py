@@ -178,7 +178,7 @@ def kill_parent(job: dict[str, Any], talk: Any) -> dict[str, Any]:
 
 
 def stream(job: dict[str, Any], talk: Any) -> dict[str, Any]:
-    talk.say({"answer": {"mime": "audio/mpeg", "size_bytes": job["size"]}})
+    talk.say({"answer": {"mime": "audio/mpeg", "size_bytes": job["size"], **job.get("said", {})}})
     sent = 0
     while sent < job["size"]:
         sent += os.write(talk.data, bytes(min(65536, job["size"] - sent)))

@@ -179,6 +179,31 @@ def test_a_container_without_sound_is_not_audio(direct: Direct, server: MediaSer
     assert failing(direct, server.url("silent.mp4"), tmp_path).code == "not_audio"
 
 
+def test_ffmpeg_is_not_led_to_other_files_or_hosts(tmp_path: Path) -> None:
+    """A file of pieces that is a list in truth: FFmpeg by itself would open what it names, past every guard."""
+    with MediaServer() as inner:
+        inner.add("a.mp3", audio())
+        (tmp_path / "inner.mp3").write_bytes(audio())
+        for text in (f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{inner.url('a.mp3')}\n#EXT-X-ENDLIST\n",
+                     "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\ninner.mp3\n#EXT-X-ENDLIST\n",
+                     "ffconcat version 1.0\nfile inner.mp3\n",
+                     f"v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nm=audio {inner.port} RTP/AVP 0\n"):
+            (tmp_path / "media.whole").write_text(text)
+            with pytest.raises(Failure) as caught:
+                media.settle(tmp_path / "media.whole", "unknown", joined=True)
+            assert caught.value.code == "not_audio"
+        assert inner.asked() == []
+
+
+def test_audio_of_an_unknown_beginning_is_looked_at(direct: Direct, server: MediaServer, tmp_path: Path) -> None:
+    server.add("late.mp3", bytes(2000) + audio(seconds=5.0), mime="audio/mpeg")
+    fetched, _ = bring(direct, server.url("late.mp3"), tmp_path)
+    assert Path(fetched.path).name == "media.mp3"
+    server.add("noise.mp3", make_bad(tmp_path / "x", "noise").read_bytes(), mime="audio/mpeg")
+    (tmp_path / "y").mkdir()
+    assert failing(direct, server.url("noise.mp3"), tmp_path / "y").code == "not_audio"
+
+
 # ---- what the server says ----------------------------------------------------------------------------------------
 
 
@@ -400,7 +425,8 @@ def test_a_part_of_which_nothing_is_known_is_not_trusted(direct: Direct, server:
     (tmp_path / "media.part").write_bytes(b"x" * 100_000)
     (tmp_path / "source.json").write_text(json.dumps({"key": "http://other/", "etag": '"a"', "size": len(big())}))
     assert bring(direct, server.url("fresh.mp3"), tmp_path)[1] == big()
-    for nonsense in ("", "[]", '{"key": 3, "more": 1}', "\x00"):
+    for nonsense in ("", "[]", '{"key": 3, "more": 1}', "\x00", '{"key": 1}', json.dumps(
+            {"key": server.url("fresh.mp3"), "etag": 7, "size": "x"})):
         (tmp_path / "media.part").write_bytes(b"x" * 100_000)
         (tmp_path / "source.json").write_text(nonsense)
         assert bring(direct, server.url("fresh.mp3"), tmp_path)[1] == big()

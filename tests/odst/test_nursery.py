@@ -480,8 +480,17 @@ def test_nothing_outlives_a_station_that_is_killed(tmp_path: Path) -> None:
 
 def test_a_stream_says_what_it_is_and_sends_it_all(either: Nursery) -> None:
     with either.open({"deed": "test.stream", "size": 1_000_000}) as stream:
-        assert stream.said == {"mime": "audio/mpeg", "size_bytes": 1_000_000}
+        assert stream.said == {"mime": "audio/mpeg", "size_bytes": 1_000_000, "title": None, "artist": None,
+                               "duration_ms": None}
         assert sum(map(len, stream)) == 1_000_000
+
+
+@pytest.mark.parametrize("mime", ["text/html", "audio/x\r\nSet-Cookie: a=b", "image/svg+xml", 7, None, "audio/"])
+def test_a_stream_is_never_called_what_a_browser_would_run(nursery: Nursery, mime: Any) -> None:
+    said = {"mime": mime, "title": "a\nb", "duration_ms": 1e300, "size_bytes": "x", "other": 1}
+    with nursery.open({"deed": "test.stream", "size": 10, "said": said}) as stream:
+        assert stream.said == {"mime": "application/octet-stream", "size_bytes": None, "title": "a b", "artist": None,
+                               "duration_ms": 2**53}
 
 
 def test_a_stream_ends_at_its_limit(nursery: Nursery) -> None:
