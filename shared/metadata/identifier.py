@@ -171,10 +171,10 @@ class Identifier:
     def _beside(self, metadata: Metadata, wished: Wish, in_file: Metadata, match: Match | None) -> Metadata:
         """Tags with which the track joins the library's album of the same name, if there is one.
 
-        An album that is known by its names alone is joined by names alone; one that is known by another release is
-        joined when the recording stands on that release, too.
+        An album that is known by its names alone is joined by names alone; one that is known by a release is joined
+        when the recording stands on that release, or when nothing more is known than that a catalogue names the album.
         """
-        if self._house is None or not (metadata.album and metadata.album_artist and metadata.release_mbid):
+        if self._house is None or not (metadata.album and metadata.album_artist):
             return metadata
         there = self._house(metadata.album_artist, metadata.album)
         if there is None or there.release_mbid == metadata.release_mbid:
@@ -186,9 +186,11 @@ class Identifier:
                 chosen = self._finder.on(wished, match, there.release_mbid)
             except Failure as failure:
                 log.info("the library's own release could not be looked at: %s", failure.message)
-                return metadata
+                chosen = None
             if chosen is not None:
                 return of_release(wished, in_file, chosen.filled(match.recording), chosen.release, chosen.place)
+        if metadata.release_mbid is None and wished.trusted:
+            return replace(metadata, release_mbid=there.release_mbid)
         return metadata
 
     # ---- what goes with it -----------------------------------------------------------------------------------------

@@ -200,6 +200,16 @@ def test_a_track_joins_the_librarys_edition_when_it_stands_on_it(world: World) -
     assert world.identify(asked).metadata.release_mbid == ALBUM.id, "it is not on that one"
 
 
+def test_a_track_that_musicbrainz_cannot_place_joins_the_album_that_its_catalogue_names(world: World) -> None:
+    world.house["New Order", "Singles"] = Standing("Singles", "New Order", mbid("singles"), 9)
+    asked = Wanted(title="Blue Monday", artist="New Order", album="Singles", source="deezer")
+    assert world.identify(asked).metadata.release_mbid == mbid("singles")
+    world.musicbrainz.always(Reply(500))
+    assert world.identify(asked).metadata.release_mbid == mbid("singles")
+    page = Wanted(title="Blue Monday", artist="New Order", album="Singles", source="youtube")
+    assert world.identify(page).metadata.release_mbid is None, "a page's word is not enough"
+
+
 # ---- doubts ------------------------------------------------------------------------------------------------------
 
 
