@@ -256,9 +256,11 @@ def driving(station: Station) -> Iterator[None]:
         else:
             try:
                 station.engine.start()
+                station.outside.start()
                 try:
                     yield
                 finally:
+                    station.outside.stop()
                     station.engine.stop()
                     station.download_records.recover("the command was ended")
             finally:

@@ -29,7 +29,8 @@ def test_every_command_speaks_json(tool: Tool, command: str) -> None:
     assert "--json" in tool(*command.split(), "--help").out
 
 
-@pytest.mark.parametrize("command", ["scan", "download", "export", "users add", "users password", "users role", "users remove"])
+@pytest.mark.parametrize(
+    "command", ["scan", "download", "export", "users add", "users password", "users role", "users remove"])
 def test_what_changes_something_can_be_tried_dry(tool: Tool, command: str) -> None:
     assert "--dry-run" in tool(*command.split(), "--help").out
 

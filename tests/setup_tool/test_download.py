@@ -16,6 +16,7 @@ import pytest
 from setup_tool.rooms import rooms
 from shared import settings
 from tests.media_server import MediaServer, audio
+from tests.running import start_station
 from tests.setup_tool.conftest import Tool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,6 +116,24 @@ def test_without_a_music_folder_the_usage_says_so(tool: Tool) -> None:
     tool("users", "add", "ann", "--role", "owner")
     said = tool("download", "Daft Punk - One More Time")
     assert said.code == 2 and "music folder" in said.err
+
+
+def test_a_station_that_runs_does_the_work_and_is_followed(tool: Tool, music: Path, server: MediaServer,
+                                                           home: Path) -> None:
+    environ = {name: value for name, value in os.environ.items() if name.endswith(("_URL", "_HOSTS"))}
+    running = start_station(home, [music], environ=environ)
+    try:
+        said = tool("download", server.url("rain.mp3"), server.url("missing.mp3"), "--json")
+        queued = tool("download", server.url("snow.flac"), "--no-wait")
+        assert queued.code == 0 and "when it runs" not in queued.out
+        assert said.code == 1
+        assert [one["status"] for one in said.document["downloads"]] == ["completed", "failed"]
+        status, shown = running.call("GET", "/api/downloads/" + said.document["downloads"][0]["id"])
+        assert status == 200 and [one["to"] for one in shown["history"]] == [
+            "waiting", "pending", "queued", "downloading", "processing", "completed"]
+    finally:
+        running.stop()
+    assert tool("status", "--json").document["library"]["tracks"] >= 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
