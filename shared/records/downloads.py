@@ -875,7 +875,8 @@ def _id_of(cursor: sqlite3.Cursor, uid: str) -> int:
 
 
 def _mine(person: Person) -> tuple[str, tuple[Any, ...]]:
-    return ("", ()) if person.owns else (" AND d.user_id = ?", (person.user_id,))
+    # The plus: a person's downloads are many, so the index by status or time finds sooner what is asked for.
+    return ("", ()) if person.owns else (" AND +d.user_id = ?", (person.user_id,))
 
 
 def _visible_row(cursor: sqlite3.Cursor, person: Person, uid: str) -> Any:
