@@ -47,7 +47,7 @@ Link = Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
 Words = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
-Quality = Literal["lossless", "320", "192", "128", "smallest"]
+Quality = Literal["lossless", "320", "192", "128", "smallest", 320, 192, 128]
 Format = Literal["mp3", "opus", "aac", "flac"]
 Level = Literal["tags", "audio", "off"]
 Duplicates = Literal["skip", "upgrade", "keep"]
@@ -83,7 +83,7 @@ class How(Body):
                 field="provider",
             )
         return Options(
-            quality=self.quality or settings.download_quality, format=self.format, bitrate_kbps=self.bitrate_kbps,
+            quality=str(self.quality or settings.download_quality), format=self.format, bitrate_kbps=self.bitrate_kbps,
             level=self.level, trim=self.trim, duplicates=self.duplicates, provider=self.provider,
         )
 

@@ -55,6 +55,7 @@ def test_a_link_is_queued_and_shown_with_every_field(front: Front) -> None:
         "waiting", LINK, "lossless", 50, 0)
     assert download["progress"] == {
         "bytes": 0, "total_bytes": None, "percent": None, "bytes_per_second": None, "eta_s": None}
+    assert front.ask("POST", "/api/downloads", {"url": LINK, "quality": 320}).json["download"]["quality"] == "320"
     again = front.ask("POST", "/api/downloads", {"url": LINK, "priority": 90})
     assert (again.status, again.json["download"]["id"]) == (200, download["id"])
 
