@@ -16,7 +16,7 @@ import numpy as np
 WINDOWS = 320               # looked at, spread over the whole piece
 LEAST_WINDOWS = 12
 BAND_HZ = 100.0
-DROP_DB = 20.0              # from just below the edge to just above it, at least
+DROP_DB = 18.0              # from just below the edge to just above it, at least
 STEEP_HZ = 1000.0           # within which it must have fallen
 SLOPE_DB = 15.0             # it may have fallen before, over some 2 kHz
 LOWEST_HZ, HIGHEST_HZ = 11_000, 24_500      # where an edge is looked for
