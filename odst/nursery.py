@@ -248,6 +248,8 @@ class _Run:
         """Raises _NotBorn, Failure."""
         until = time.monotonic() + START_S
         while not self.child.born:
+            if self._abandoned or self._cancelled():
+                raise Cancelled
             if self.child.gone:
                 if self.child.broken:
                     log.error("a fetching process cannot do its work: %s", self.child.broken)

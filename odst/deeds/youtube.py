@@ -232,7 +232,7 @@ class _Hook:
         if status.get("status") != "downloading":
             return
         have = int(status.get("downloaded_bytes") or 0)
-        total = status.get("total_bytes")
+        total = status.get("total_bytes") or status.get("total_bytes_estimate")
         if have > self._talk.limit_bytes:
             raise Failure("too_large", "It is larger than one download may be.")
         self._talk.report(have, int(total) if total else None)
@@ -357,8 +357,9 @@ def _note(chosen: Mapping[str, Any], note: str | None) -> str | None:
 
 
 def _playlist(info: Mapping[str, Any], url: str, source: str, limit: int) -> dict[str, Any]:
+    album = re.sub(r"^Album - ", "", str(info.get("title") or "")) if _is_album(info) else None
     tracks = []
-    for entry in info["entries"][:limit]:
+    for number, entry in enumerate(info["entries"][:limit], 1):
         if entry.get("live_status") in ("is_live", "is_upcoming"):
             continue
         said = ytdlp.said_of(entry, source=source)
@@ -369,14 +370,18 @@ def _playlist(info: Mapping[str, Any], url: str, source: str, limit: int) -> dic
         if not link or not str(link).startswith(("http://", "https://")):
             continue
         said["fetch_url"], said["source_url"] = link, said["source_url"] if said["source_url"] != url else link
-        if said["album"] is None and info.get("album_type") != "playlist" and _is_album(info):
-            said["album"] = ytdlp._word(info.get("title"))
+        if album:
+            said["album"] = said["album"] or album
+            said["track_number"] = said["track_number"] or number
+            said["track_total"] = len(info["entries"])
         tracks.append(said)
     if not tracks:
         raise Failure("not_audio", "There is nothing to hear at this link.")
     head = ytdlp.said_of({**info, "title": None, "track": info.get("title")}, source=source)
-    kind = "album" if _is_album(info) else "playlist"
-    return {**_offer({**head, "title": info.get("title"), "fetch_url": info.get("webpage_url") or url}, kind),
+    kind = "album" if album else "playlist"
+    if album and not head["artist"] and len({one["artist"] for one in tracks}) == 1:
+        head["artist"] = tracks[0]["artist"]
+    return {**_offer({**head, "title": album or info.get("title"), "fetch_url": info.get("webpage_url") or url}, kind),
             "track_count": len(tracks), "tracks": tracks}
 
 

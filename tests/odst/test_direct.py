@@ -380,7 +380,7 @@ def stopped_half_way(direct: Direct, url: str, folder: Path) -> int:
 def test_a_cancelled_fetch_leaves_its_part_and_the_next_goes_on(
         direct: Direct, server: MediaServer, tmp_path: Path, validator: str) -> None:
     content, name = big(), f"again-{validator}.mp3"
-    server.add(name, content, slow=100_000, etag=validator == "etag",
+    server.add(name, content, slow=300_000, etag=validator == "etag",
                modified="Sat, 01 Aug 2026 10:00:00 GMT" if validator == "date" else None)
     have = stopped_half_way(direct, server.url(name), tmp_path)
     server.change(name, slow=None)
@@ -396,7 +396,7 @@ def test_when_the_source_has_changed_it_begins_anew(
         direct: Direct, server: MediaServer, tmp_path: Path, ways: dict[str, Any]) -> None:
     """Never half of the one and half of the other, whatever the server makes of If-Range."""
     name = f"changed-{'-'.join(ways)}.mp3"
-    server.add(name, big(), slow=100_000)
+    server.add(name, big(), slow=300_000)
     stopped_half_way(direct, server.url(name), tmp_path)
     other = audio(seconds=20.0, tone_hz=880.0)
     assert len(other) == len(big()) and other != big()

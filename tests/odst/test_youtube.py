@@ -105,7 +105,7 @@ def test_audio_behind_a_page_is_gone_on_with_and_never_spliced(direct: Direct, s
                                                               ) -> None:
     """The trap of yt-dlp's own downloader: an old part is completed with the new file's rest, silently."""
     first, then = audio(seconds=20.0), audio(seconds=20.0, tone_hz=880.0)
-    server.add("behind.mp3", first, slow=100_000)
+    server.add("behind.mp3", first, slow=300_000)
     server.add_page("behind.html", og_audio=server.url("behind.mp3"))
     for change in (None, then):
         with pytest.raises(Cancelled):
@@ -117,7 +117,7 @@ def test_audio_behind_a_page_is_gone_on_with_and_never_spliced(direct: Direct, s
             assert server.asked("behind.mp3")[-1].headers["range"] == f"bytes={have}-"
         (tmp_path / "media.mp3").unlink()
         (tmp_path / "source.json").unlink()
-        server.change("behind.mp3", first, slow=100_000)
+        server.change("behind.mp3", first, slow=300_000)
 
 
 def test_the_picture_of_a_page_comes_along(site: YouTube, server: MediaServer, tmp_path: Path) -> None:
@@ -459,6 +459,26 @@ def test_the_best_picture_is_square_and_no_webp() -> None:
     assert ytdlp.picture_of({"thumbnail": "file:///etc/passwd"}) is None
     plain = [{"url": "https://i/1.jpg"}, {"url": "https://i/2.jpg"}]
     assert ytdlp.picture_of({"thumbnails": plain}) == "https://i/2.jpg"
+
+
+def test_an_album_of_a_site_is_an_album_and_a_playlist_is_none() -> None:
+    """Shapes as yt-dlp's flat playlists have them."""
+    entries = [{"_type": "url", "ie_key": "Youtube", "id": f"{n:011}", "title": f"Song {n}", "duration": 100 + n,
+                "url": f"https://www.youtube.com/watch?v={n:011}", "channel": "Artist - Topic"} for n in (1, 2)]
+    live = {**entries[0], "id": "l" * 11, "live_status": "is_upcoming"}
+    info = {"id": "OLAK5uy_x", "title": "Album - The Record", "extractor_key": "YoutubeTab",
+            "entries": [*entries, live], "webpage_url": "https://www.youtube.com/playlist?list=OLAK5uy_x"}
+    offer = youtube._playlist(info, info["webpage_url"], "youtube", 100)
+    assert (offer["kind"], offer["title"], offer["artist"]) == ("album", "The Record", "Artist")
+    assert offer["track_count"] == 2
+    assert [(one["title"], one["album"], one["track_number"], one["artist"]) for one in offer["tracks"]] == [
+        ("Song 1", "The Record", 1, "Artist"), ("Song 2", "The Record", 2, "Artist")]
+    assert offer["tracks"][0]["fetch_url"] == "https://www.youtube.com/watch?v=00000000001"
+    offer = youtube._playlist({**info, "id": "PLx", "title": "Mixed"}, "https://x/", "youtube", 1)
+    assert (offer["kind"], offer["title"], len(offer["tracks"]), offer["tracks"][0]["album"]) == (
+        "playlist", "Mixed", 1, None)
+    with pytest.raises(Failure):
+        youtube._playlist({**info, "entries": [live]}, "https://x/", "youtube", 9)
 
 
 def test_a_search_result_is_a_candidate_and_what_cannot_be_had_is_none() -> None:
