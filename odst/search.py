@@ -126,12 +126,19 @@ class AcquireSearch:
 
     # ---- links and albums -----------------------------------------------------------------------------------------
 
-    def resolve(self, url: str) -> Offer:
-        """What a link leads to, with all its tracks; the same for two minutes. Raises Failure."""
+    def resolve(self, url: str, *, fresh: bool = False) -> Offer:
+        """What a link leads to, with all its tracks; the same for two minutes, unless it must be `fresh`. Raises
+        Failure."""
         link = whole_link(url)
         if len(link) > MOST_LINK:
             raise Failure("bad_link", "This link is too long to be one.")
-        return self._shared(("resolve", link), lambda: self._resolve(link))
+        what = ("resolve", link)
+        if fresh:
+            with self._lock:
+                kept = self._answers.get(what)
+                if kept is not None and kept.there.is_set():
+                    del self._answers[what]
+        return self._shared(what, lambda: self._resolve(link))
 
     def of_catalogue(self, url: str) -> bool:
         """Whether a link is one of a catalogue's. Pure."""

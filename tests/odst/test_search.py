@@ -240,6 +240,17 @@ def test_a_link_just_resolved_costs_nothing_a_second_time() -> None:
     assert catalogue.count == 2
 
 
+def test_who_looks_for_what_is_new_is_told_what_is_there_now() -> None:
+    deezer = Asked("deezer", track("deezer", "Old"), links="deezer")
+    asks = search(deezer)
+    assert asks.resolve("https://deezer.com/track/1").title == "Old"
+    deezer.offers = [track("deezer", "New")]
+    assert asks.resolve("https://deezer.com/track/1").title == "Old"
+    assert asks.resolve("https://deezer.com/track/1", fresh=True).title == "New"
+    assert asks.resolve("https://deezer.com/track/1").title == "New"
+    assert deezer.count == 2
+
+
 def test_a_failure_is_not_kept() -> None:
     catalogue = Asked("deezer", track("deezer", "C"), links="deezer.com", fails=Failure("timed_out", "slow"))
     asking = search(catalogue)
