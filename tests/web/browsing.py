@@ -25,7 +25,8 @@ KEPT_THAT_SHOULD_NOT_BE = """caches.keys().then(async (names) => {
     return kept.map((one) => new URL(one.url).pathname).filter((path) => /^\\/api\\/(?!covers)/.test(path));
 })"""
 PAGES = ["/", "/library/albums", "/library/artists", "/library/tracks", "/library/genres", "/library/playlists",
-         "/favourites", "/search?q=b", "/downloads", "/you", "/you/folders", "/you/missing", "/you/trash",
+         "/favourites", "/search?q=b", "/downloads", "/downloads/watches", "/downloads/sources",
+         "/you", "/you/folders", "/you/missing", "/you/trash",
          "/you/bad", "/you/people", "/you/addresses", "/you/password", "/no/such/page"]
 
 

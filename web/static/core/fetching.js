@@ -139,7 +139,7 @@ export const createFetching = ({ api, store, library, downloads, player, ui, att
     'album-lacks': (data) => attempt(async () => {
       const offer = await api.get('/acquire/album', { source: 'local', id: data.id });
       const lacking = offer.tracks ?? [];
-      if (lacking.length) library.remember('albums', [{ id: data.id, lacking: lacking.map((/** @type {any} */ t) => t.title) }]);
+      library.remember('albums', [{ id: data.id, lacking: lacking.map((/** @type {any} */ t) => t.title) }]);
       library.nudge();
       const album = library.album(data.id);
       if (!lacking.length) ui.toast({ message: `Nothing is missing from “${album?.title ?? 'this album'}”.` });

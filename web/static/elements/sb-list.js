@@ -26,18 +26,22 @@ export class List extends Element {
     sizes.observe(this);
     if (this.scroller) sizes.observe(this.scroller);
     this.until(() => sizes.disconnect());
+    if (this.source) this.#follow(); // it was moved to another place
   }
 
-  left() { this.#unwatch(); cancelAnimationFrame(this.#frame); }
+  left() { this.#unwatch(); cancelAnimationFrame(this.#frame); this.#frame = 0; }
+
+  #follow() {
+    this.#unwatch();
+    this.#unwatch = this.source.watch(() => { this.#soon(); this.dispatchEvent(new CustomEvent('list-changed', { bubbles: true })); });
+  }
 
   /** @param {Partial<List>} settings `source`, `draw` and how it is laid out */
   show(settings) {
     const { source } = settings;
-    if (source && source !== this.source) {
-      this.#unwatch();
-      this.#unwatch = source.watch(() => { this.#soon(); this.dispatchEvent(new CustomEvent('list-changed', { bubbles: true })); });
-    }
+    const other = source && source !== this.source;
     Object.assign(this, settings);
+    if (other) this.#follow();
     this.paint();
   }
 

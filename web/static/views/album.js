@@ -38,7 +38,7 @@ class AlbumView extends View {
     const { fetches, user } = room.store.state;
     if (!fetches || !adds(user)) return '';
     const named = album.lacking ?? [];
-    const count = named.length || gapsIn(tracks);
+    const count = album.lacking ? named.length : gapsIn(tracks);
     if (!count) return '';
     return html`<div class="calm-note lacking" data-key="lacking">${icon('disc-3')}<span>${album.asked ? 'What was missing is on its way.' : html`${lackingWords(count)}.${named.length ? html` <span class="quiet">${named.slice(0, 4).join(', ')}${named.length > 4 ? ` and ${named.length - 4} more` : ''}</span>` : ''}`}</span>${album.asked
       ? html`<a class="link-button" href="#/downloads">See downloads</a>` : html`<button class="button button-small" data-do="fetch-lacking" data-id="${album.id}">${icon('download')} Fetch ${count === 1 ? 'it' : 'them'}</button>`}</div>`;

@@ -41,10 +41,14 @@ class Downloads extends View {
   /** @type {{line?: number, title?: string, reason: string}[]} */ unread = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #soon;
   #looked = 0;
+  #asked = 0;
+  #picked = false;
+  #any = false;
 
   opened() {
     this.group = this.route.params.group ?? '';
-    this.kind = this.route.query.show ?? '';
+    this.kind = this.route.query.show in STATES ? this.route.query.show : '';
+    this.#picked = Boolean(this.kind);
     this.named('Downloads');
     this.follow(room.store, 'fetches', 'live');
     this.until(room.store.watch(['fetches', 'live'], () => this.ask()));
@@ -62,7 +66,7 @@ class Downloads extends View {
       else if (event.target.closest('.how')) chosen = readFields(this);
     });
     for (const type of ['dragover', 'dragleave', 'drop']) this.on(this, type, (event) => this.#drop(event));
-    this.deeds.kind = ({ kind }) => { this.kind = kind ?? ''; history.replaceState(history.state, '', `#/downloads?show=${this.kind}`); this.#choose(); this.update(); };
+    this.deeds.kind = ({ kind }) => { this.kind = kind ?? ''; this.#picked = true; history.replaceState(history.state, '', `#/downloads?show=${this.kind}`); this.#choose(); this.update(); };
     this.deeds.bulk = ({ action }) => this.#bulk(action ?? '');
     this.deeds['unread-close'] = () => { this.unread = []; this.update(); };
     // Only while a source is left alone for a while does anything here change with the clock.
@@ -81,7 +85,7 @@ class Downloads extends View {
   async fetch() {
     if (!this.may || room.store.state.fetches === false) return;
     this.stats = await room.api.get('/downloads/manager/stats');
-    if (!this.kind) { this.kind = KINDS.find(([kind]) => this.#count(kind))?.[0] ?? 'completed'; this.#choose(); }
+    this.#lead();
     this.list?.ensure(0, 1);
     if (this.group) return;
     this.#look();
@@ -96,13 +100,26 @@ class Downloads extends View {
 
   /** Lists and figures are asked for again, however much happens meanwhile only once. */
   #afresh() {
-    this.#soon ??= setTimeout(async () => {
+    if (this.#soon) return;
+    const wait = Math.max(60, AFRESH_MS - (Date.now() - this.#asked));
+    this.#soon = setTimeout(async () => {
       this.#soon = undefined;
+      this.#asked = Date.now();
       if (!this.isConnected || !this.may) return;
       this.stats = await room.api.get('/downloads/manager/stats').catch(() => this.stats);
+      this.#lead();
       this.list?.refresh();
       this.update();
     }, AFRESH_MS);
+  }
+
+  /** Until the listener chooses, the list shown is one with something in it. */
+  #lead() {
+    if (this.#picked || this.group || (this.kind && this.#count(this.kind))) return;
+    const kind = KINDS.find(([one]) => this.#count(one))?.[0] ?? 'completed';
+    if (kind === this.kind) return;
+    this.kind = kind;
+    this.#choose();
   }
 
   #choose() {
@@ -219,7 +236,9 @@ class Downloads extends View {
     if (this.group) return this.#together();
     const running = room.downloads.running();
     const waiting = this.#count('waiting');
-    const nothing = !running.length && !KINDS.some(([kind]) => this.#count(kind));
+    // The figures are a moment older than the events: what was there once keeps its place.
+    this.#any ||= running.length > 0 || KINDS.some(([kind]) => this.#count(kind));
+    const nothing = !this.#any;
     return html`<div class="page page-downloads">
       <header class="page-head page-head-row"><div><h1>Downloads</h1><p class="quiet count">${[running.length ? `${count(running.length)} on the way` : '', waiting ? `${count(waiting)} waiting` : '', this.stats.today?.completed ? `${count(this.stats.today.completed)} arrived today` : ''].filter(Boolean).join(' · ') || html`&nbsp;`}</p></div>
         <nav class="page-tools" aria-label="More about downloads"><a class="button button-small" href="#/downloads/watches">${icon('history')} Kept up with</a><a class="button button-small" href="#/downloads/sources">${icon('wifi')} Sources</a></nav></header>
@@ -229,7 +248,7 @@ class Downloads extends View {
       ${running.length ? html`<section data-key="running" aria-label="On the way"><h2 class="section-title">On the way</h2><div class="comings" role="list">${running.map((/** @type {any} */ d) => downloadRow(d, { whose: owns(user) }))}</div></section>` : ''}
       ${nothing ? '' : html`<section data-key="others" aria-label="Others">
         <div class="chips kinds" role="group" aria-label="Which to show">${KINDS.map(([kind, words]) => html`<button class="chip" data-do="kind" data-kind="${kind}" aria-pressed="${kind === this.kind ? 'true' : 'false'}">${words}${this.#count(kind) ? html`<span class="chip-count">${count(this.#count(kind))}</span>` : ''}</button>`)}</div>
-        ${this.#count(this.kind) ? html`<div class="bulk">${(BULK[this.kind] ?? []).filter(([action]) => this.#fits(action)).map(([action, words]) => html`<button class="link-button" data-do="bulk" data-action="${action}">${words}</button>`)}</div>` : html`<p class="quiet none">${KINDS.find(([kind]) => kind === this.kind)?.[2] ?? ''}</p>`}
+        ${this.#count(this.kind) ? html`<div class="bulk" data-key="bulk">${(BULK[this.kind] ?? []).filter(([action]) => this.#fits(action)).map(([action, words]) => html`<button class="link-button" data-do="bulk" data-action="${action}">${words}</button>`)}</div>` : html`<p class="quiet none" data-key="none">${KINDS.find(([kind]) => kind === this.kind)?.[2] ?? ''}</p>`}
         ${this.list.failure && this.list.total < 0 ? html`<p class="wrong">This list could not be shown. <button class="link-button" data-do="again">Try again</button></p>` : html`<sb-list data-key="list-${this.kind}"></sb-list>`}</section>`}
     </div>`;
   }
