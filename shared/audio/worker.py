@@ -97,12 +97,23 @@ def _limit_cpu(timeout_s: float) -> None:
 
 
 def _swollen(memory_bytes: int) -> bool:
+    """Whether this process once held more than half of what it may."""
     if not memory_bytes or sys.platform == "win32":
         return False
-    import resource
+    return _most_held() > memory_bytes // 2
 
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit > memory_bytes // 2
+
+def _most_held() -> int:
+    """Bytes, at the worst moment so far."""
+    try:
+        # Not ru_maxrss, where there is this: a child starts with its parent's.
+        with open("/proc/self/status", "rb") as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith(b"VmHWM:"))
+    except (OSError, StopIteration):
+        import resource
+
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _listen(incoming: int, requests: queue.SimpleQueue[bytes]) -> None:
