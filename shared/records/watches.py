@@ -64,6 +64,8 @@ _SHOWN = (
     "json_array_length(w.seen), w.checked_at, w.next_at, w.last_error, u.username, w.created_at "
     "FROM watches w JOIN users u ON u.id = w.user_id"
 )
+# As model.person.Person.adds says of whoever is here with a password.
+_MAY_ADD = "user_id IN (SELECT id FROM users WHERE role IN ('owner', 'adult'))"
 _DUE = "SELECT uid, user_id, kind, url, name, options, most, nightly, seen, checked_at FROM watches"
 _decode_options = msgspec.json.Decoder(Options).decode
 
@@ -177,15 +179,17 @@ class Watches:
                 raise _not_there()
 
     def due(self, now: float) -> list[DueWatch]:  # type: ignore[valid-type]
-        """Those whose time has come and that are not paused, the longest overdue first."""
+        """Those whose time has come and that are not paused, the longest overdue first; of people who may add music."""
         with self._database.read() as conn:
-            rows = driver_cursor(conn).execute(f"{_DUE} WHERE paused = 0 AND next_at <= ? ORDER BY next_at", (now,))
+            rows = driver_cursor(conn).execute(
+                f"{_DUE} WHERE paused = 0 AND next_at <= ? AND {_MAY_ADD} ORDER BY next_at", (now,)
+            )
             return [_due(row) for row in rows]
 
     def next_at(self) -> float | None:
         """When the next one is due (Unix seconds); None when nothing is watched."""
         with self._database.read() as conn:
-            row = driver_cursor(conn).execute("SELECT min(next_at) FROM watches WHERE paused = 0").fetchone()
+            row = driver_cursor(conn).execute(f"SELECT min(next_at) FROM watches WHERE paused = 0 AND {_MAY_ADD}").fetchone()
         return None if row[0] is None else float(row[0])
 
     def one(self, uid: str) -> DueWatch:

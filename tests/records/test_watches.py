@@ -61,6 +61,13 @@ def test_what_is_due_is_checked_once_and_then_waits_its_time(watches: Watches, o
     assert watches.get(owner, made.id).next_at == "1970-01-01T02:03:20.000Z"
 
 
+def test_the_watches_of_who_may_no_longer_add_music_rest(watches: Watches, owner: Person, guest: Person) -> None:
+    add(watches, guest, next_at=100.0)
+    assert (watches.due(200.0), watches.next_at()) == ([], None)
+    mine = add(watches, owner, "http://mine", next_at=150.0)
+    assert ([one.uid for one in watches.due(200.0)], watches.next_at()) == ([mine.id], 150.0)
+
+
 def test_after_an_error_it_is_tried_again_within_the_hour(watches: Watches, owner: Person) -> None:
     made = add(watches, owner, every_s=86_400)
     watches.mark_checked(made.id, error="It did not answer.", now=0.0)
