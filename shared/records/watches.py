@@ -189,7 +189,8 @@ class Watches:
     def next_at(self) -> float | None:
         """When the next one is due (Unix seconds); None when nothing is watched."""
         with self._database.read() as conn:
-            row = driver_cursor(conn).execute(f"SELECT min(next_at) FROM watches WHERE paused = 0 AND {_MAY_ADD}").fetchone()
+            asked = f"SELECT min(next_at) FROM watches WHERE paused = 0 AND {_MAY_ADD}"
+            row = driver_cursor(conn).execute(asked).fetchone()
         return None if row[0] is None else float(row[0])
 
     def one(self, uid: str) -> DueWatch:
