@@ -63,7 +63,7 @@ class Engine:
         self, *, records: Any, dispatcher: Dispatcher, ledger: Ledger, running: Running, events: EventBus,
         providers: Sequence[Provider], resolve: Callable[[str], Offer], search: Callable[[str], Sequence[Offer]],
         track: Callable[[str], Wanted], intake: Intake, identifier: Identifier, workers: Workers,
-        keep: Callable[..., dict[str, Any]], breakers: Breakers, throttle: Throttle, disk: Disk, staging: Staging,
+        keepings: pipeline.Keepings, breakers: Breakers, throttle: Throttle, disk: Disk, staging: Staging,
         settings: Any, log_file: LogFile | None = None, clock: Callable[[], float] = time.time,
     ) -> None:
         self._records = records
@@ -81,7 +81,7 @@ class Engine:
         self._providers = {one.name: one for one in providers}
         self._bench: dict[str, Any] = {
             "resolve": resolve, "search": search, "track": track, "providers": self._providers, "intake": intake,
-            "identifier": identifier, "workers": workers, "keep": keep, "ledger": ledger, "breakers": breakers,
+            "identifier": identifier, "workers": workers, "keepings": keepings, "ledger": ledger, "breakers": breakers,
             "slots": Slots({one.name: one.slots for one in providers}), "throttle": throttle, "disk": disk,
             "staging": staging, "spread": self._spread, "limit_bytes": settings.download_max_bytes,
             "limit_s": settings.download_max_minutes * 60.0, "level_lufs": settings.download_level_lufs,

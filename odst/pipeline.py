@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from odst import matching
 from odst.breaker import Breakers
@@ -74,7 +74,6 @@ UNKNOWN_SIZE: Bytes = 50 * MIB      # set aside for a candidate that does not te
 
 _FALLS_BACK = ("fetch", "inspect", "process")       # what goes wrong in these may be the candidate's fault
 _STATIONS_OWN = frozenset({"disk_full", "library_offline", "read_only", "no_music_folder"})
-_SUFFIX = {"mp3": ".mp3", "opus": ".opus", "aac": ".m4a", "flac": ".flac"}
 _CHAIN = (Status.WAITING, Status.PENDING, Status.QUEUED, Status.DOWNLOADING, Status.PROCESSING)
 
 
@@ -90,7 +89,7 @@ class Workbench:
     intake: Intake
     identifier: Identifier
     workers: Workers
-    keep: Callable[..., dict[str, Any]]                 # library.keepings: trim, level, convert, once
+    keepings: Keepings
     ledger: Ledger
     breakers: Breakers
     slots: Slots
@@ -105,6 +104,17 @@ class Workbench:
     token: Token
     options: Options                                    # with nothing left open: the settings have filled the gaps
     log: Callable[[str, str], None]                     # level, message
+
+
+class Keepings(Protocol):
+    """library.keepings.Keepings: what a file is to become on the shelf, made once."""
+
+    def plan(self, facts: AudioFacts, *, format: str | None, bitrate_kbps: int | None, level: bool, trim: bool) -> Any:
+        """needed, format, suffix, bitrate_kbps, and a note where it is not quite as asked for. Pure."""
+
+    def keep(self, path: str, target: str, *, format: str, bitrate_kbps: int | None, level_lufs: float | None,
+             trim: bool, sha256: str, duration_ms: Milliseconds) -> dict[str, Any]:
+        """Write the file to be kept to `target`, and tell its facts. Costs a decode and an encode, if it is new."""
 
 
 class Later(Exception):
@@ -225,11 +235,12 @@ def identify(parcel: Parcel, bench: Workbench) -> Parcel:
 def process(parcel: Parcel, bench: Workbench) -> Parcel:
     """Trim, level and convert, as far as it was asked for; or measure the loudness and leave the sound bit for bit."""
     options, facts = bench.options, _facts(parcel)
-    format, options_warning = _format_to_keep(facts, options)
-    if options_warning:
-        parcel = parcel.with_warning(options_warning)
-    if format or options.trim or options.level == "audio":
-        parcel = _kept_otherwise(parcel, format, bench)
+    plan = bench.keepings.plan(facts, format=options.format, bitrate_kbps=options.bitrate_kbps,
+                               level=options.level == "audio", trim=bool(options.trim))
+    if plan.note:
+        parcel = parcel.with_warning(plan.note)
+    if plan.needed:
+        parcel = _kept_otherwise(parcel, plan, bench)
     if options.level == "tags":
         loud = bench.workers.run("shared.audio.loudness:measure", _file(parcel).path, timeout_s=CRAFT_S)
         parcel = replace(parcel, replaygain=ReplayGain(
@@ -576,18 +587,8 @@ def _with_said(wanted: Wanted, fetched: Fetched | None) -> Wanted:
                               if getattr(wanted, name) in (None, ()) and getattr(said, name) not in (None, ())})
 
 
-def _format_to_keep(facts: AudioFacts, options: Options) -> tuple[str | None, str | None]:
-    """(what to convert to, or None; a sentence when that is not what was asked for)."""
-    wanted = options.format
-    if wanted is None or wanted == facts.format:
-        return None, None
-    if wanted == "flac" and facts.format not in LOSSLESS:
-        return None, (f"Kept as it came ({facts.format}): as FLAC, lossy sound would only be larger and say that it is "
-                      "not.")
-    return wanted, None
-
-
-def _kept_otherwise(parcel: Parcel, format: str | None, bench: Workbench) -> Parcel:
+def _kept_otherwise(parcel: Parcel, plan: Any, bench: Workbench) -> Parcel:
+    """What is kept on the shelf instead of the file as it came."""
     options, facts, file = bench.options, _facts(parcel), _file(parcel)
     _for_the_listener(bench)
     if parcel.has_picture and parcel.cover is None:     # a conversion does not bring it along
@@ -596,21 +597,18 @@ def _kept_otherwise(parcel: Parcel, format: str | None, bench: Workbench) -> Par
             kept = bench.staging.folder(parcel.uid) / "cover"
             kept.write_bytes(picture)
             parcel = replace(parcel, cover=str(kept))
-    target = bench.staging.folder(parcel.uid) / f"kept{_SUFFIX.get(format or facts.format, Path(file.path).suffix)}"
-    how: dict[str, Any] = {"format": format, "trim": bool(options.trim)}
-    if format and format != "flac":
-        how["bitrate_kbps"] = options.bitrate_kbps
-    if options.level == "audio":
-        how["level_lufs"] = float(bench.level_lufs)
-    told = bench.keep(file.path, str(target), **how)
+    how = {"format": plan.format, "bitrate_kbps": plan.bitrate_kbps, "trim": bool(options.trim),
+           "level_lufs": float(bench.level_lufs) if options.level == "audio" else None}
+    target = bench.staging.folder(parcel.uid) / f"kept{plan.suffix}"
+    told = bench.keepings.keep(file.path, str(target), sha256=file.sha256, duration_ms=facts.duration_ms, **how)
     if told.get("note"):
         parcel = parcel.with_warning(told["note"])
-    bench.log("info", f"Kept as {told.get('format', format)}"
-                      + (f", {told['gain_db']:+.1f} dB" if told.get("gain_db") else "") + ".")
-    made = told.get("path") or str(target)
-    return replace(
-        parcel, file=StagedFile.at(made), processed={**how, **{k: v for k, v in told.items() if k != "path"}},
-        facts=replace(facts, **{name: told[name] for name in _FACTS if told.get(name) is not None}))
+    facts = replace(facts, **{name: told[name] for name in _FACTS if told.get(name) is not None})
+    if facts.format not in LOSSLESS:
+        facts = replace(facts, bit_depth=None)
+    bench.log("info", f"Kept as {told_quality(facts)}" + (f", {told['gain_db']:+.1f} dB" if told.get("gain_db") else "")
+                      + ".")
+    return replace(parcel, file=StagedFile.at(target), facts=facts, processed={**how, **told})
 
 
 _FACTS = ("format", "mime_type", "duration_ms", "bitrate_kbps", "sample_rate_hz", "bit_depth", "channels")

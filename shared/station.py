@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
+from odst import reports
 from odst.breaker import Breakers
 from odst.catalogues.deezer import Deezer
 from odst.catalogues.local import Local
@@ -21,6 +23,8 @@ from odst.disk import Disk
 from odst.engine import Engine
 from odst.ledger import Ledger, LogFile
 from odst.nursery import Nursery
+from odst.outside import Outside
+from odst.preview import Previews
 from odst.providers.direct import Direct
 from odst.providers.soulseek import Soulseek
 from odst.providers.youtube import YouTube
@@ -31,6 +35,8 @@ from odst.service import Service
 from odst.slskd import Slskd
 from odst.staging import Staging
 from odst.throttle import Throttle as DownloadThrottle
+from odst.watching import Watching
+from odst.webhook import Webhook
 from shared import outbound
 from shared.audio.pool import WorkerPool
 from shared.database import Database
@@ -39,6 +45,7 @@ from shared.library import outside_covers
 from shared.library.admission import Admission
 from shared.library.covers import Covers
 from shared.library.demo import ensure_demo
+from shared.library.keepings import Keepings
 from shared.library.manifest import Manifest
 from shared.library.outside_covers import OutsideCovers
 from shared.library.presence import Presence
@@ -50,7 +57,7 @@ from shared.library.watcher import Watcher
 from shared.metadata import acoustid, coverart, lrclib
 from shared.metadata import client as musicbrainz
 from shared.metadata.identifier import Identifier
-from shared.model.download import Offer, Wanted
+from shared.model.download import ACTIVE, Offer, Wanted
 from shared.model.errors import SoundsibleError, StartFailed
 from shared.model.person import Person
 from shared.model.track import AlbumWhole
@@ -176,6 +183,8 @@ class Station:
             records=Shelving(database=self.database), scans=self.scans, access=self.access,
             workers=self.craft_workers, settings=settings,
         )
+        self.keepings = Keepings(
+            workers=self.craft_workers, folder=settings.cache_dir / "kept", ffmpeg=shutil.which("ffmpeg"))
         metadata_client = musicbrainz.MusicBrainzClient(
             settings=settings, lookups=self.lookups, breakers=self.breakers)
         self.identifier = Identifier(
@@ -187,9 +196,8 @@ class Station:
         catalogues: dict[str, Callable[[], Catalogue]] = {
             "deezer": lambda: Deezer(settings=settings, lookups=self.lookups),
             "musicbrainz": lambda: MusicBrainz(client=metadata_client, coverart_url=settings.coverart_url),
+            "spotify": lambda: Spotify(settings=settings),  # without keys it tells what to set
         }
-        if settings.spotify_client_id:
-            catalogues["spotify"] = lambda: Spotify(settings=settings)
         self.catalogues: list[Catalogue] = [
             catalogues[name]() for name in settings.download_catalogues if name in catalogues]
         if "local" in settings.download_catalogues:
@@ -206,7 +214,7 @@ class Station:
         self.engine = Engine(
             records=self.download_records, dispatcher=dispatcher, ledger=ledger, running=running, events=events,
             providers=self.providers, resolve=self.acquire.resolve, search=self._offers, track=self._wanted,
-            intake=self.admission, identifier=self.identifier, workers=self.craft_workers, keep=self._keep,
+            intake=self.admission, identifier=self.identifier, workers=self.craft_workers, keepings=self.keepings,
             breakers=self.breakers, throttle=download_throttle, disk=disk, staging=staging, settings=settings,
             log_file=LogFile(settings.data_dir / "logs"),
         )
@@ -215,7 +223,21 @@ class Station:
             search=self.acquire, intake=self.admission, breakers=self.breakers, throttle=download_throttle, disk=disk,
             staging=staging, settings=settings, understood=self._understood,
         )
-        self.reports = self.previews = self.watching = None
+        self.outside = Outside(
+            version=self.database.data_version, announce=self.engine.announce,
+            waiting=lambda: self.download_records.ids(_HOUSE, statuses=["waiting"]),
+        )
+        self.previews = Previews(
+            nursery=self.nursery, search=self.acquire, providers=self.providers,
+            clips=next((one for one in self.catalogues if isinstance(one, Deezer)), None),
+            cookies=str(settings.download_cookies) if settings.download_cookies else None,
+        )
+        self.watching = Watching(
+            watches=self.watches, resolve=partial(self.acquire.resolve, fresh=True), submit=self.downloads.submit_for,
+            owned=self.admission.owned,
+        )
+        self.webhook = Webhook(settings=settings, events=events, left=self._left_of)
+        self.reports = reports
 
     def _providers(self) -> list[Provider]:
         """Who fetches, in the order of trust; Soulseek once its daemon is known."""
@@ -229,12 +251,16 @@ class Station:
                 slskd=Slskd(url=settings.slskd_url, api_key=settings.slskd_api_key), settings=settings)
         return [known[name]() for name in settings.download_providers if name in known]
 
+    def _left_of(self, group: str) -> int:
+        """How many downloads of a group are not over yet."""
+        return len(self.download_records.ids(_HOUSE, statuses=[one.value for one in ACTIVE], group=group))
+
     def _know_breakers(self) -> None:
         """List every service among the states, also before it was asked for the first time."""
         for provider in self.providers:
             self.breakers.know(provider.name, "resolve" if provider.name == "direct" else "fetch")
         for catalogue in self.catalogues:
-            if catalogue.name not in ("local", musicbrainz.SERVICE):
+            if catalogue.name not in ("local", musicbrainz.SERVICE) and getattr(catalogue, "configured", True):
                 self.breakers.know(catalogue.name, "resolve")
         for service in (musicbrainz, coverart, lrclib):
             self.breakers.know(service.SERVICE, service.OPERATION)
@@ -273,11 +299,6 @@ class Station:
     def _album(self, album_id: str) -> AlbumWhole:
         return self.albums.get(_HOUSE, album_id)
 
-    def _keep(self, path: str, target: str, **how: Any) -> dict[str, Any]:
-        told: dict[str, Any] = self.craft_workers.run(
-            "shared.audio.keeping:keep", path, target, timeout_s=900.0, **how)
-        return told
-
     def start(self) -> None:
         """Open the memory, make what the first start needs, then wake the threads. Raises SoundsibleError."""
         settings = self.settings
@@ -310,11 +331,18 @@ class Station:
             self.watcher.start()
             self._started.append(("watcher", self.watcher.stop))
         self._started.append(("craft workers", self.craft_workers.stop))
+        self._started.append(("keepings", self.keepings.stop))
         self._started.append(("nursery", self.nursery.stop))
         self.lookups.prune(LOOKUPS_KEPT)
         self.stored_breakers.prune(time.time() - BREAKER_FORGOTTEN_S)
         self.engine.start()
         self._started.append(("downloads", self.engine.stop))
+        self.outside.start()
+        self._started.append(("downloads of others", self.outside.stop))
+        self.webhook.start()
+        self._started.append(("webhook", self.webhook.stop))
+        self.watching.start()
+        self._started.append(("watching", self.watching.stop))
         self.started_at = time.time()
 
     def stop(self, timeout_s: float = 4.0) -> None:

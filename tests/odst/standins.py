@@ -21,6 +21,7 @@ from odst.staging import Staging
 from odst.throttle import Throttle
 from shared.database import Database
 from shared.events import DownloadMoved, EventBus
+from shared.library.keepings import plan
 from shared.model.download import (
     OVER,
     Candidate,
@@ -279,7 +280,7 @@ class House:
             records=self.records, dispatcher=self.dispatcher, ledger=self.ledger, running=self.running_ones,
             events=self.events, providers=self.shops, resolve=self.search.resolve,
             search=lambda words: self.search.offers, track=lambda uid: Wanted(title=uid.removeprefix("track-")),
-            intake=self.shelf, identifier=Names(), workers=self.crafts, keep=self._keep, breakers=self.breakers,
+            intake=self.shelf, identifier=Names(), workers=self.crafts, keepings=self, breakers=self.breakers,
             throttle=self.throttle, disk=self.disk, staging=self.staging, settings=self.settings, clock=self.clock)
         self.service = Service(
             records=self.records, dispatcher=self.dispatcher, engine=self.engine, ledger=self.ledger,
@@ -287,10 +288,14 @@ class House:
             throttle=self.throttle, disk=self.disk, staging=self.staging, settings=self.settings,
             understood=lambda url: url.startswith("http"))
 
-    def _keep(self, path: str, target: str, **how: Any) -> dict[str, Any]:
+    # ---- library.keepings
+
+    plan = staticmethod(plan)
+
+    def keep(self, path: str, target: str, **how: Any) -> dict[str, Any]:
         self.kept.append(how)
         Path(target).write_bytes(b"kept " + Path(path).read_bytes())
-        return {"format": how["format"] or "flac", "duration_ms": 180_000, "note": None}
+        return {"format": how["format"], "duration_ms": 180_000, "note": None, "bitrate_kbps": how["bitrate_kbps"]}
 
     @contextmanager
     def running(self) -> Iterator[House]:
