@@ -31,7 +31,7 @@ export const createFetching = ({ api, store, library, downloads, player, ui, att
     downloads.remember(answer.downloads ?? []);
     const added = answer.added ?? answer.downloads?.length ?? 0;
     const skipped = answer.skipped?.length ?? answer.repeated ?? 0;
-    const failed = answer.failed?.length ?? 0;
+    const failed = answer.group === undefined ? answer.failed?.length ?? 0 : 0; // of a list they are named on the page
     const said = [
       added ? `${plural(added, 'track')} ${added === 1 ? 'is' : 'are'} on the way.` : '',
       skipped ? `${plural(skipped, 'track')} ${skipped === 1 ? 'was' : 'were'} ${answer.skipped ? 'in your library' : 'asked for'} already.` : '',
@@ -114,14 +114,14 @@ export const createFetching = ({ api, store, library, downloads, player, ui, att
       ui.menu({
         anchor: target, event, title: nameOf(one), subtitle: one.artist ?? '', cover: one.cover_url ? { title: nameOf(one), cover_url: one.cover_url, cover: null } : undefined,
         items: [
-          one.track_id && { icon: 'play', words: 'Play', deed: 'play-thing', data: { kind: 'track', id: one.track_id } },
+          Boolean(one.track_id) && { icon: 'play', words: 'Play', deed: 'play-thing', data: { kind: 'track', id: one.track_id } },
           { icon: 'info', words: 'Look closer', href: to`/downloads/one/${one.id}` },
           status === 'paused' && { icon: 'play', words: 'Go on', deed: 'download-resume', data: of },
           !over && status !== 'paused' && { icon: 'pause', words: 'Pause', deed: 'download-pause', data: of },
           status === 'failed' && { icon: 'refresh-cw', words: 'Try again', deed: 'download-retry', data: of },
           waits && { icon: 'chevron-up', words: 'Sooner', deed: 'download-sooner', data: of },
           waits && { icon: 'chevron-down', words: 'Later', deed: 'download-later', data: of },
-          one.group && { icon: 'library', words: 'All that was asked for with it', href: to`/downloads/together/${one.group}` },
+          Boolean(one.group) && { icon: 'library', words: 'All that was asked for with it', href: to`/downloads/together/${one.group}` },
           null,
           over ? { icon: 'x', words: 'Take off this list', deed: 'download-dismiss', data: of } : { icon: 'x', words: 'Stop', deed: 'download-stop', data: of, danger: true },
         ],

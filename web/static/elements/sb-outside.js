@@ -90,7 +90,11 @@ export class Outside extends Element {
 
   /** @param {string} kind @returns {any[]} */
   #of(kind) { return (this.found?.items ?? []).filter((/** @type {any} */ one) => one.kind === kind); }
-  get tracks() { return this.#of('track'); }
+  /** What is not here yet comes first: the rest stands above already, among the library's own. */
+  get tracks() {
+    const all = this.#of('track');
+    return [...all.filter((one) => !one.track_id), ...all.filter((one) => one.track_id)];
+  }
 
   #chosen() {
     const { trim, when, ...rest } = this.#options;
@@ -115,11 +119,12 @@ export class Outside extends Element {
     const answer = await room.act('fetch-all', { url: link, options: this.#chosen() });
     if (!answer) return;
     const same = (/** @type {any} */ a, /** @type {any} */ b) => a.title === b.title && a.artist === b.artist;
-    offer.tracks.forEach((/** @type {any} */ track, /** @type {number} */ i) => {
+    const owned = offer.tracks.map((/** @type {any} */ track, /** @type {number} */ i) => {
       const one = answer.downloads.find((/** @type {any} */ d) => same(d, track));
       if (one) room.downloads.cameOf(this.linked(i), one.id);
+      return this.#owned(i) ?? answer.skipped?.find((/** @type {any} */ s) => same(s, track))?.track_id ?? null;
     });
-    this.found = { ...this.found, asked: true };
+    this.found = { ...this.found, offer: { ...offer, owned }, asked: true };
     this.update();
   }
 
@@ -137,7 +142,8 @@ export class Outside extends Element {
   #results() {
     const { found } = this;
     const busy = Boolean(this.#asking);
-    const [tracks, albums, artists, lists] = ['track', 'album', 'artist', 'playlist'].map((kind) => this.#of(kind));
+    const { tracks } = this;
+    const [albums, artists, lists] = ['album', 'artist', 'playlist'].map((kind) => this.#of(kind));
     const few = this.#all ? tracks : tracks.slice(0, SHOWN);
     const silent = silentLine(found?.failures ?? []);
     const keeping = (/** @type {any} */ one) => html`<div class="kept-up">${offerCard(one)}${one.url ? html`<button class="button button-small" data-do="keep-up-link" data-url="${one.url}" data-kind="artist" data-name="${one.title}" ${this.#kept.has(one.url) ? html`disabled` : ''}>${this.#kept.has(one.url) ? 'Kept up with' : 'Keep up with'}</button>` : ''}</div>`;
@@ -175,7 +181,7 @@ export class Outside extends Element {
         ${single ? html`${this.#single(offer)}` : tracks.length ? html`<button class="button button-main" data-do="fetch-linked" ${asked || !fresh ? html`disabled` : ''}>${icon(asked || !fresh ? 'check' : 'download')} ${asked ? 'Asked for' : !fresh ? 'All in your library' : `Download all (${count})`}</button>` : html`<p class="quiet">There is nothing in it to fetch.</p>`}
         ${single ? '' : html`<button class="button" data-do="keep-up-link" data-url="${link}" data-kind="${offer.kind}" data-name="${offer.title}" ${this.#kept.has(link) ? html`disabled` : ''}>${icon('history')} ${this.#kept.has(link) ? 'Kept up with' : 'Keep up with'}</button>`}
       </div>
-      ${tracks.length && (single ? !offer.track_id : fresh) ? optionFields(this.#options) : ''}
+      ${tracks.length && !asked && (single ? !offer.track_id && !room.downloads.of(offer) : fresh) ? optionFields(this.#options) : ''}
       ${single || !tracks.length ? '' : html`<sb-list class="linked-list"></sb-list>`}
     </section>`;
   }

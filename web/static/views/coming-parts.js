@@ -22,7 +22,7 @@ export const mainStep = (download) => {
   const { id, status } = download;
   if (status === 'completed') return download.track_id ? html`<button class="icon-button" data-do="play-thing" data-kind="track" data-id="${download.track_id}" aria-label="Play ${nameOf(download)}" title="Play">${icon('play', 'filled')}</button>` : '';
   if (status === 'failed') {
-    const step = nextStep(download, { candidates: download.candidates ?? (download.source ? [{}] : []), seesFiles: seesFiles(room.store.state.user) });
+    const step = nextStep(download, { candidates: download.candidates ?? (download.source && download.error?.code !== 'no_candidates' ? [{}] : []), seesFiles: seesFiles(room.store.state.user) });
     return step.href ? html`<a class="button button-small" href="${step.href}">${step.words}</a>` : html`<button class="button button-small" data-do="${step.deed}" data-id="${id}">${step.words}</button>`;
   }
   if (status === 'paused') return html`<button class="icon-button" data-do="download-resume" data-id="${id}" aria-label="Go on with ${nameOf(download)}" title="Go on">${icon('play', 'filled')}</button>`;
@@ -83,7 +83,7 @@ export const offerRow = (offer, { index, deed = 'fetch-offer', listen = 'listen'
   <div class="offer" role="listitem" data-key="${index}">
     ${number === null ? outsideCover(offer) : html`<span class="row-number">${number || '–'}</span>`}
     <div class="offer-words"><p class="offer-title" title="${offer.title}">${offer.title}${offer.explicit ? html` <span class="mark" title="Explicit">E</span>` : ''}</p>
-      <p class="row-sub" title="${[offer.artist, offer.album].filter(Boolean).join(' · ')}">${[offer.artist, owned ? 'In your library' : source ? sourceTitle(offer.source) : '', offer.duration_ms ? clock(offer.duration_ms) : ''].filter(Boolean).join(' · ')}</p></div>
+      <p class="row-sub" title="${[offer.artist, offer.album].filter(Boolean).join(' · ')}">${[offer.artist, !owned && source ? sourceTitle(offer.source) : '', offer.duration_ms ? clock(offer.duration_ms) : ''].filter(Boolean).join(' · ')}${owned ? html`<span class="narrow-only"> · In your library</span>` : ''}</p></div>
     ${listen && !owned ? listenStep(offer, index, listen) : ''}
     ${offerStep(offer, { deed, index, owned })}
   </div>`;
@@ -96,10 +96,10 @@ export const offerCard = (offer) => html`
     <p class="card-sub">${[offer.kind === 'artist' ? '' : offer.artist, offer.date?.slice(0, 4), offer.track_count ? plural(offer.track_count, 'track') : '', sourceTitle(offer.source)].filter(Boolean).slice(0, offer.kind === 'artist' ? 1 : 2).join(' · ') || sourceTitle(offer.source)}</p>
   </article>`;
 
-const QUALITIES = [['', 'As the station is set'], ['lossless', 'Lossless, when it can be had'], ['320', 'Very good (320)'], ['192', 'Good (192)'], ['128', 'Small (128)'], ['smallest', 'Smallest']];
-const FORMATS = [['', 'As the station is set'], ['mp3', 'MP3'], ['opus', 'Opus'], ['aac', 'AAC'], ['flac', 'FLAC, from lossless only']];
-const LEVELS = [['', 'As the station is set'], ['tags', 'Measure it, leave the sound as it is'], ['audio', 'Change the sound itself'], ['off', 'Leave it']];
-const TRIMS = [['', 'As the station is set'], ['yes', 'Cut off'], ['no', 'Leave it']];
+const QUALITIES = [['', 'As usual'], ['lossless', 'Lossless, when it can be had'], ['320', 'Very good (320)'], ['192', 'Good (192)'], ['128', 'Small (128)'], ['smallest', 'Smallest']];
+const FORMATS = [['', 'As usual'], ['mp3', 'MP3'], ['opus', 'Opus'], ['aac', 'AAC'], ['flac', 'FLAC, from lossless only']];
+const LEVELS = [['', 'As usual'], ['tags', 'Measure it, leave the sound as it is'], ['audio', 'Change the sound itself'], ['off', 'Leave it']];
+const TRIMS = [['', 'As usual'], ['yes', 'Cut off'], ['no', 'Leave it']];
 const WHEN = [['', 'Now'], ['night', 'Later tonight']];
 
 /** How something is to be fetched, behind one line. @param {Record<string, string>} chosen */

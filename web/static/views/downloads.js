@@ -220,7 +220,7 @@ class Downloads extends View {
     return html`<form class="ask" data-key="ask"><div class="ask-line"><label class="ask-field">${icon('plus')}<span class="sr-only">Link, or Artist - Title</span><input name="wish" type="text" placeholder="Link, or Artist - Title" autocomplete="off" autocapitalize="off" spellcheck="false" enterkeyhint="go" maxlength="4000"></label>
       <button class="button button-main" ${this.asking ? html`disabled` : ''}>${icon('download')} Get it</button></div>
       ${this.wrong ? html`<p class="wrong" role="alert">${this.wrong}</p>` : ''}
-      <div class="ask-more">${optionFields(chosen)}<label class="link-button file-button"><input class="sr-only" type="file" accept=".m3u,.m3u8,.csv,.tsv,.txt,text/plain,text/csv,audio/x-mpegurl">A list from a file</label></div></form>`;
+      <div class="ask-more"><label class="link-button file-button"><input class="sr-only" type="file" accept=".m3u,.m3u8,.csv,.tsv,.txt,text/plain,text/csv,audio/x-mpegurl">A list from a file</label>${optionFields(chosen)}</div></form>`;
   }
 
   render() {

@@ -10,7 +10,7 @@ import { View } from './view.js';
 
 const LOOK_MS = 10000;
 /** What a source is asked to do. @type {Record<string, string>} */
-const OPERATIONS = { search: 'looking for music', find: 'looking for music', resolve: 'reading links', fetch: 'fetching', lookup: 'looking things up', recording: 'looking things up', cover: 'covers', lyrics: 'lyrics' };
+const OPERATIONS = { search: 'looking for music', find: 'looking for music', resolve: 'reading links', fetch: 'fetching', lookup: 'looking things up', recording: 'looking things up', cover: 'fetching covers', lyrics: 'fetching lyrics' };
 const STATES = { closed: 'Answers', open: 'Does not answer', half_open: 'Being tried again' };
 
 /** One line a source, however many things it is asked for. @param {any[]} providers */
@@ -54,7 +54,7 @@ class Sources extends View {
           const last = all.map((/** @type {any} */ p) => p.last_success).filter(Boolean).sort().pop();
           return html`<li class="thing" data-key="${name}">${icon(silent ? 'wifi' : worst.state === 'closed' ? 'check' : 'unplug', worst.state === 'closed' && !silent ? 'good' : '')}<div class="thing-words"><p class="thing-title">${sourceTitle(name)}</p>
             <p class="quiet"><span class="${worst.state === 'open' ? 'state-offline' : ''}">${silent ? 'Not asked yet' : /** @type {any} */ (STATES)[worst.state] ?? worst.state}</span>${worst.state === 'open' ? ` · asked again ${until(worst.opens_at) || 'in a moment'}` : last ? ` · last answered ${ago(last)}` : ''}</p>
-            ${all.filter((/** @type {any} */ p) => p.last_error && (p.state !== 'closed' || p.failure_count)).map((/** @type {any} */ p) => html`<p class="quiet">${OPERATIONS[p.operation] ? `At ${OPERATIONS[p.operation]}: ` : /\./.test(p.operation) ? `${p.operation}: ` : ''}${p.last_error}</p>`)}</div></li>`;
+            ${all.filter((/** @type {any} */ p) => p.last_error && (p.state !== 'closed' || p.failure_count)).map((/** @type {any} */ p) => html`<p class="quiet">${OPERATIONS[p.operation] ? `While ${OPERATIONS[p.operation]}: ` : /\./.test(p.operation) ? `${p.operation}: ` : ''}${p.last_error}</p>`)}</div></li>`;
         })}</ul>` : empty({ icon: 'wifi', title: 'Nobody was asked yet', text: 'As soon as something is searched for or fetched, it shows here who answers.' })}`}
     </div>`;
   }
