@@ -436,6 +436,9 @@ class _Following:
             row = self._slskd.transfer(self._username, str(row.get("id"))) or row
         if found := self._searched():
             return found
+        if named and (other := self._seen(named, exact=False)):
+            raise Failure("lies_about_size", f"{self._username} announced {self._size} bytes and sent "
+                          f"{other.lstat().st_size}.", provider=NAME)
         if self._settings.slskd_downloads is None:
             raise Failure("not_configured", f"slskd has put the file at {named or 'a place that it does not tell'}, "
                           "which this machine does not see. Set where its download folder is seen from here "
@@ -466,15 +469,15 @@ class _Following:
                 break
         return other
 
-    def _seen(self, named: str) -> Path | None:
+    def _seen(self, named: str, *, exact: bool = True) -> Path | None:
         """slskd's path as this machine sees it: as it is, or its end below the folder of the settings."""
         folder = self._settings.slskd_downloads
         if folder is None:
-            return self._fits(Path(named))
+            return self._fits(Path(named), exact=exact)
         steps = (PureWindowsPath(named) if "\\" in named and "/" not in named else PurePosixPath(named)).parts
         steps = tuple(step for step in steps if step not in ("/", "\\", ".", "..") and not step.endswith(":\\"))
         for first in range(len(steps)):
-            if found := self._fits(folder.joinpath(*steps[first:])):
+            if found := self._fits(folder.joinpath(*steps[first:]), exact=exact):
                 return found
         return None
 
@@ -495,14 +498,14 @@ class _Following:
                 break
         return None
 
-    def _fits(self, path: Path) -> Path | None:
-        """`path` when it is a plain file of exactly the size, below the folder of the settings where there is one."""
+    def _fits(self, path: Path, *, exact: bool = True) -> Path | None:
+        """`path` when it is a plain file, exactly of the size, below the folder of the settings where there is one."""
         with contextlib.suppress(OSError, ValueError):
             folder = self._settings.slskd_downloads
             if folder is not None and not path.resolve().is_relative_to(folder.resolve()):
                 return None
             facts = path.lstat()
-            if stat.S_ISREG(facts.st_mode) and facts.st_size == self._size:
+            if stat.S_ISREG(facts.st_mode) and (facts.st_size == self._size or not exact):
                 return path
         return None
 

@@ -501,7 +501,7 @@ def test_a_file_of_another_size_than_announced_is_not_taken(house: House) -> Non
             house.candidate(size=len(BYTES) + 5), Bench(house.staging)
         )
 
-    assert caught.value.code == "not_configured"  # nothing of that size is there
+    assert caught.value.code == "lies_about_size" and str(len(BYTES)) in caught.value.message
     assert "soulseek.flac" not in house.left()
 
 
