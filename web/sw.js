@@ -2,7 +2,7 @@
  * Keeps the player's shell, and the covers looked at last, so that it opens at once and without the station.
  * Music and everything else under /api goes straight to the station, always.
  */
-const VERSION = /* version */'726ea3c04e59'/* end */;
+const VERSION = /* version */'f199ed124052'/* end */;
 const FILES = /* files */[
   '/',
   '/manifest.webmanifest',

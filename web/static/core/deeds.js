@@ -236,7 +236,7 @@ export const createDeeds = ({ api, store, library, downloads, player, refusal, u
     /* ---- menus */
     'track-menu': (data, event, target) => {
       const track = library.track(data.id);
-      if (!track) return;
+      if (!track || track.preview) return;
       const { user } = store.state;
       ui.menu({
         anchor: target, event, title: track.title, subtitle: track.artist, cover: track,
@@ -253,6 +253,7 @@ export const createDeeds = ({ api, store, library, downloads, player, refusal, u
           ...(data.queue !== undefined ? [{ icon: 'x', words: 'Remove from queue', deed: 'queue-remove', data: { index: data.queue } }] : []),
           ...(data.playlist !== undefined && changesList(library.thing('playlists', data.playlist), user) ? [{ icon: 'x', words: 'Remove from this playlist', deed: 'playlist-remove', data: { index: data.place, playlist: data.playlist } }] : []),
           ...(track.fetched_by && adds(user) ? [{ icon: 'info', words: 'Where it came from', deed: 'origin', data: { id: track.id } }] : []),
+          ...(store.state.fetches && adds(user) ? [{ icon: 'sparkles', words: 'Look for a better copy', deed: 'fetch-better', data: { id: track.id } }] : []),
           ...(!edits(user) ? [] : [null,
             { icon: 'pencil', words: 'Edit details', deed: 'edit-tags', data: { id: track.id } },
             { icon: 'trash-2', words: 'Move to trash', deed: 'trash', data: { id: track.id }, danger: true }]),

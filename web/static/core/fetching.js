@@ -58,6 +58,12 @@ export const createFetching = ({ api, store, library, downloads, player, ui, att
       downloads.changed(download);
       return download;
     }),
+    /** A track of the library, once more and better. */
+    'fetch-better': (data) => attempt(async () => {
+      const { download } = await api.post('/downloads', { track: data.id });
+      downloads.changed(download);
+      ui.toast({ message: `Looking for a better copy of “${library.track(data.id)?.title ?? 'it'}”.`, action: { words: 'See', run: () => ui.go(to`/downloads/one/${download.id}`) } });
+    }),
     /** An album, a playlist: one download a track. */
     'fetch-all': (data) => attempt(async () => {
       const answer = await api.post('/downloads/album', { ...(data.url ? { url: data.url } : { album_id: data.id, source: data.source }), ...data.options });

@@ -93,7 +93,7 @@ class SearchView extends View {
   /** ↓ from the field into what was found, ↑ back. @param {KeyboardEvent} event */
   #arrows(event) {
     if (!['ArrowDown', 'ArrowUp', 'Escape'].includes(event.key)) return;
-    const stops = /** @type {HTMLElement[]} */ ([...this.querySelectorAll('input, .recent-item, .card-link, .row-play')]);
+    const stops = /** @type {HTMLElement[]} */ ([...this.querySelectorAll('input, .recent-item, .card-link, .row-play, .offer > .button')]);
     const at = stops.indexOf(/** @type {HTMLElement} */ (document.activeElement));
     if (at < 0) return;
     if (event.key === 'Escape') {
