@@ -10,10 +10,13 @@ import math
 import random
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 from tests.builders import make_audio
+from tests.fakes.musicbrainz import FakeMusicBrainz
+from tests.media_server import MediaServer, audio
 from tests.running import ROOT, RunningStation, start_station
 
 ALBUMS = (
@@ -101,6 +104,43 @@ def listen_a_little(station: RunningStation) -> None:
         station.call("POST", "/api/library/playlists", {"name": name, "track_ids": dice.sample(ids, 14)})
 
 
+COMING = (("Ebba Storm", "Nattbad", 7, 60_000), ("Halden", "Der Lindenbaum", 6, 26_000),
+          ("Salt Choir", "Ninth Wave", 12, 90_000), ("Jonah Wells", "Ink", 11, 40_000),
+          ("Copper Sky", "Remainder", 8, 30_000), ("Ottavia Reyes", "Faro", 3, 30_000),
+          ("Tülin Ay", "Rüzgâr", 9, 30_000))
+
+
+def ask_for_some(station: RunningStation, media: MediaServer) -> None:
+    """Downloads in every state: two that have arrived, one that is no music, four that come, and some that wait."""
+    def ask(artist: str, title: str, number: int, name: str) -> None:
+        picture = media.add(f"cover{number}.jpg", cover(number), mime="image/jpeg")
+        album = next(one[1] for one in ALBUMS if one[0] == artist)
+        station.call("POST", "/api/downloads", {"track": {
+            "title": title, "artist": artist, "album": album, "cover_url": picture, "source": "deezer",
+            "fetch_url": media.url(name)}})
+
+    def song(artist: str, title: str, number: int, seconds: float) -> bytes:
+        return audio(".mp3", seconds=seconds, picture=cover(number), tags={
+            "title": title, "artist": artist, "album": title, "album_artist": artist})
+
+    for artist, title, number in (("Mara Linde", "Kelp", 0), ("Nadir Quartet", "Tangent", 13)):
+        media.add(f"{number}.mp3", song(artist, title, number, 12))
+        ask(artist, title, number, f"{number}.mp3")
+    media.add("gone.mp3", b"<!doctype html><title>Gone</title>", mime="text/html")
+    ask("The Paper Kings", "Crease", 15, "gone.mp3")
+    settled(station, 3)
+    for artist, title, number, speed in COMING:
+        media.add(f"{number}.mp3", song(artist, title, number, 180), slow=speed)
+        ask(artist, title, number, f"{number}.mp3")
+
+
+def settled(station: RunningStation, count: int) -> None:
+    for _ in range(300):
+        if station.call("GET", "/api/downloads?status=over&limit=1")[1]["total"] >= count:
+            return
+        time.sleep(0.1)
+
+
 def take(station: RunningStation, target: Path) -> None:
     from playwright.sync_api import sync_playwright
 
@@ -139,6 +179,9 @@ def take(station: RunningStation, target: Path) -> None:
                 page.goto(f"{station.url}/#/")
                 page.wait_for_timeout(2000)
                 page.screenshot(path=target / "desktop.png")
+                page.goto(f"{station.url}/#/downloads?show=waiting")
+                page.wait_for_timeout(4000)
+                page.screenshot(path=target / "desktop-downloads.png")
             context.close()
         browser.close()
 
@@ -146,11 +189,14 @@ def take(station: RunningStation, target: Path) -> None:
 def main() -> int:
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "images"
     target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as base:
-        station = start_station(Path(base) / "home", [make_collection(Path(base) / "music")])
+    with tempfile.TemporaryDirectory() as base, MediaServer() as media, FakeMusicBrainz() as musicbrainz:
+        station = start_station(Path(base) / "home", [make_collection(Path(base) / "music")], environ={
+            "SOUNDSIBLE_ALLOW_PRIVATE_HOSTS": media.allow, "SOUNDSIBLE_DOWNLOAD_PROVIDERS": "direct",
+            **{f"SOUNDSIBLE_{one}_URL": musicbrainz.url for one in ("MUSICBRAINZ", "COVERART", "LRCLIB", "DEEZER")}})
         try:
             station.wait_for_scan()
             listen_a_little(station)
+            ask_for_some(station, media)
             take(station, target)
         finally:
             station.stop()
