@@ -1,6 +1,6 @@
 """`python3 run.py bench [name …]`: run benchmarks, print their table, keep it as JSON and, when all ran, as a page.
 
-Names: scan answers writes streaming hang live kills; `quick` is all with 10,000 files and 100,000 rows.
+Names: scan answers writes streaming hang live kills downloads drops; `quick` is all with 10,000 files and 100,000 rows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import answers, corpus, kills, live, scan, streaming
+from bench import answers, corpus, downloads, kills, live, scan, streaming
 from bench.measure import Table, machine
 
 ALL: dict[str, Callable[[Table], None]] = {
@@ -23,6 +23,8 @@ ALL: dict[str, Callable[[Table], None]] = {
     "hang": streaming.hang,
     "live": live.run,
     "kills": kills.run,
+    "downloads": downloads.run,
+    "drops": downloads.drops,
 }
 QUICK: dict[str, Callable[[Table], None]] = {
     **ALL,
@@ -76,8 +78,8 @@ compare two things in one run, before the absolute figures. "Beside it" is the b
 
 {table.markdown()}
 
-What each row does stands in `bench/`: scan.py, answers.py, streaming.py, live.py, kills.py. The choice of the server
-has its own comparison, `python3 -m bench.servers`, told in [decision 1](decisions/0001-server.md).
+What each row does stands in `bench/`: scan.py, answers.py, streaming.py, live.py, kills.py, downloads.py. The
+choice of the server has its own comparison, `python3 -m bench.servers`, told in [decision 1](decisions/0001-server.md).
 """
 
 

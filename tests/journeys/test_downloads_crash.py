@@ -18,7 +18,7 @@ from tests.running import RunningStation
 
 #: What is seen over the API when the kill comes; None: at some moment.
 MOMENTS = ("understand", "find", "fetch", "inspect", "identify", "process", "dress", "admit", "queued", None)
-KILLS = 12
+KILLS = 10
 HOW = {"download_workers": "3", "scan_on_start": "false", "watch": "false", "manifest": "false"}
 
 
