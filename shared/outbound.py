@@ -518,6 +518,7 @@ class Guard:
     wrap what they are told beyond recognition."""
 
     def __init__(self, outbound: Outbound) -> None:
+        global _resolve     # sessions of this process look names up by it: what they learn counts here, too
         self.refused: Failure | None = None
         self._outbound = outbound
         self._known: dict[tuple[str, int | None], str] = {}     # (address, port) that an allowed name resolved to
@@ -541,6 +542,7 @@ class Guard:
             guard._learn(host, port, found)
             return found
 
+        _resolve = getaddrinfo
         self._sendto: Any = socket.socket.sendto
         socket.socket.connect = connect             # type: ignore[method-assign, assignment]
         socket.socket.connect_ex = connect_ex       # type: ignore[method-assign, assignment]

@@ -402,6 +402,21 @@ def test_in_a_child_an_allowed_name_is_reached_where_it_leads(server: MediaServe
     assert _in_child(link, {"inner.test": ["127.0.0.1"]}, [f"inner.test:{server.port}"]) == "reached"
 
 
+def test_in_a_child_sessions_of_ours_reach_allowed_names_as_well() -> None:
+    child = """
+import sys
+from shared.outbound import Outbound
+outbound = Outbound([sys.argv[2]])
+outbound.guard_process()
+with outbound.session() as session:
+    print(session.read_bytes(session.get(sys.argv[1])).decode())
+"""
+    with MediaServer(host="localhost") as inner:
+        done = subprocess.run([sys.executable, "-c", child, inner.add("x", b"reached"), inner.allow], cwd=ROOT,
+                              capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "reached", done.stderr[-300:]
+
+
 def test_in_a_child_an_allowed_name_opens_no_other_port(server: MediaServer) -> None:
     link = f"http://inner.test:{server.port}/x"
     assert _in_child(link, {"inner.test": ["127.0.0.1"]}, ["inner.test:1"]) == "refused"
