@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import msgspec
 from flask import Response, request
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from shared.library.outside_covers import OutsideCovers
 
 PREVIEW = "preview"     # in place of a track's id
+LOOKED_UP = 500         # tracks of one offer that are looked for in the library
 
 
 class Asking(Query):
@@ -41,6 +43,12 @@ class Hearing(Query):
     url: Link | None = None
     id: Key | None = None
     source: Name | None = None
+
+
+#: An offer, and which of its tracks are in the library: `owned` has for each its id or null, in the same order; it is
+#: empty when there are more than LOOKED_UP.
+WholeOffer: Any = msgspec.defstruct(
+    "WholeOffer", [*get_type_hints(Offer).items(), ("owned", list[str | None])], kw_only=True, module=__name__)
 
 
 class SourceFailure(msgspec.Struct, kw_only=True):
@@ -84,15 +92,15 @@ def door(*, search: AcquireSearch, previews: Previews, covers: OutsideCovers, ev
             return {"items": [], "failures": []}
         return search.search(words, limit=min(max(query.limit, 1), 50))
 
-    @door.get("/acquire/resolve", allows="adds", query=Leading, answers={200: Offer}, errors=(404, 422))
+    @door.get("/acquire/resolve", allows="adds", query=Leading, answers={200: WholeOffer}, errors=(404, 422))
     def resolve(person: Person, query: Leading) -> Any:
-        """What a link leads to, with all its tracks."""
-        return search.resolve(check_link(query.url))
+        """What a link leads to, with all its tracks, and which of them are in the library."""
+        return _whole(search.resolve(check_link(query.url)), search)
 
-    @door.get("/acquire/album", allows="adds", query=Naming, answers={200: Offer}, errors=(404, 422))
+    @door.get("/acquire/album", allows="adds", query=Naming, answers={200: WholeOffer}, errors=(404, 422))
     def outside_album(person: Person, query: Naming) -> Any:
         """An album with its tracks by a catalogue's own id; of an album of the library, the tracks it lacks."""
-        return search.album(query.source, query.id)
+        return _whole(search.album(query.source, query.id), search)
 
     @door.get("/acquire/cover", allows="adds", query=Looking, answers={200: "image/webp"}, errors=(304, 404, 422, 503))
     def outside_cover(person: Person, query: Looking) -> Response:
@@ -123,6 +131,12 @@ def door(*, search: AcquireSearch, previews: Previews, covers: OutsideCovers, ev
         return Response(_Listening(heard, events=events), headers=headers, content_type=kind, direct_passthrough=True)
 
     return door
+
+
+def _whole(offer: Offer, search: AcquireSearch) -> dict[str, Any]:
+    """Fields of a WholeOffer."""
+    owned = search.tracks_owned(offer) if len(offer.tracks) <= LOOKED_UP else []
+    return {**{one.name: getattr(offer, one.name) for one in fields(offer)}, "owned": owned}
 
 
 _SOUNDS = ("audio/", "video/", "application/ogg")   # what a stranger's server may call its answer here

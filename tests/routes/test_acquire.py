@@ -41,6 +41,9 @@ class Search:
             raise Failure("refused", "youtube is left alone.", retry_after_s=40)
         return HEROES
 
+    def tracks_owned(self, offer: Offer) -> list[str | None]:
+        return ["t1" for _ in offer.tracks]
+
 
 class Previews:
     def __init__(self) -> None:
@@ -84,6 +87,14 @@ def test_no_words_find_nothing_and_ask_nobody(front: Front) -> None:
 def test_a_link_is_resolved_with_its_tracks(front: Front) -> None:
     found = front.get("/api/acquire/resolve?url=https://x/1")
     assert (found["title"], found["tracks"][0]["source_id"]) == ("Heroes", "7")
+
+
+def test_it_is_told_which_tracks_of_a_link_are_owned_unless_they_are_very_many(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert front.get("/api/acquire/resolve?url=https://x/1")["owned"] == ["t1"]
+    monkeypatch.setattr("shared.routes.acquire.LOOKED_UP", 0)
+    assert front.get("/api/acquire/resolve?url=https://x/1")["owned"] == []
 
 
 @pytest.mark.parametrize(("url", "code"), [
