@@ -356,7 +356,9 @@ def _as_failure(error: BaseException, order: dict[str, Any]) -> dict[str, Any]:
 
 def _meaning(error: BaseException) -> Failure:
     seen: BaseException | None = error
-    while seen is not None:
+    known: set[int] = set()             # what is raised from itself has itself for a cause
+    while seen is not None and id(seen) not in known:
+        known.add(id(seen))
         if isinstance(seen, Failure):
             return seen
         if isinstance(seen, MemoryError):

@@ -57,6 +57,8 @@ def _through_ytdlp(job: Mapping[str, Any], session: Session, talk: Talk) -> dict
                 raise Failure("not_audio", "There is nothing to hear at this link.")
         except Exception as error:      # whatever an extractor may raise
             failure = ytdlp.failure_of(error, talk, urlsplit(url).hostname or "the site")
+            if failure is error:
+                raise
             raise failure from error
         youtube._alive(info)
         said = ytdlp.said_of(info, source="youtube")

@@ -195,6 +195,8 @@ def fetch(job: Mapping[str, Any], talk: Talk) -> dict[str, Any]:
                 path, note = _stream(ydl, info, chosen, key, talk)
         except Exception as error:      # whatever an extractor may raise
             failure = ytdlp.failure_of(error, talk, host)
+            if failure is error:
+                raise
             raise failure from error
     said = ytdlp.said_of(info, source=job.get("source", "youtube"))
     return {"file": path.name, "said": said, "format_note": _note(chosen, note),
@@ -255,6 +257,8 @@ def _ask(talk: Talk, url: str, cookies: str | None, **more: Any) -> dict[str, An
             return dict(info)
         except Exception as error:      # whatever an extractor may raise
             failure = ytdlp.failure_of(error, talk, urlsplit(url).hostname or "YouTube")
+            if failure is error:
+                raise
             raise failure from error
 
 

@@ -71,6 +71,15 @@ def raise_(job: dict[str, Any], talk: Any) -> dict[str, Any]:
     raise RuntimeError("a bug")
 
 
+def raise_from_itself(job: dict[str, Any], talk: Any) -> dict[str, Any]:
+    """A circle of causes, as libraries make them."""
+    error = ValueError("a bug")
+    try:
+        raise error from error
+    except ValueError as caught:
+        raise RuntimeError("another") from caught
+
+
 def raise_number(job: dict[str, Any], talk: Any) -> dict[str, Any]:
     """An error of the system, wrapped as libraries do."""
     try:

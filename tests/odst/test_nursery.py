@@ -25,7 +25,8 @@ from tests.media_server import MediaServer, audio
 
 DEEDS = {f"test.{name}": f"hostile:{name}" for name in (
     "echo", "write", "sleep", "leave_children", "die", "raise_", "eat_memory", "eat_disk", "compute", "say", "paced",
-    "connect", "kill_parent", "stream", "big", "raise_number")}
+    "connect", "kill_parent", "stream", "big", "raise_number",
+    "raise_from_itself")}
 ROOT = Path(__file__).resolve().parents[2]
 HERE = str(Path(__file__).parent)
 
@@ -237,6 +238,12 @@ def test_the_kernels_own_limits_have_their_names(nursery: Nursery, tmp_path: Pat
 
 def test_an_error_of_its_own_is_internal(either: Nursery, tmp_path: Path) -> None:
     failure = failing(either, {"deed": "test.raise_"}, folder=tmp_path)
+    assert (failure.code, failure.retryable) == ("internal", False)
+    assert "RuntimeError" in failure.message
+
+
+def test_an_error_that_is_its_own_cause_is_told_like_any_other(nursery: Nursery, tmp_path: Path) -> None:
+    failure = failing(nursery, {"deed": "test.raise_from_itself"}, folder=tmp_path, limit_s=10.0)
     assert (failure.code, failure.retryable) == ("internal", False)
     assert "RuntimeError" in failure.message
 

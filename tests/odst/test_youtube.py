@@ -169,6 +169,16 @@ def test_hls_becomes_one_m4a_as_long_as_it_should_be(direct: Direct, server: Med
     assert left(tmp_path) == ["media.m4a", "source.json"]
 
 
+def test_hls_with_a_key_that_is_none_fails_at_once(direct: Direct, server: MediaServer, tmp_path: Path) -> None:
+    """What yt-dlp does not call an error of its own ends the work as well, and does not keep a processor busy."""
+    server.add_hls("locked")
+    url = server.add("locked/index.m3u8", (
+        '#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXT-X-KEY:METHOD=AES-128,URI="data:;base64,SUQz"\n'
+        "#EXTINF:2,\n0.ts\n#EXT-X-ENDLIST\n").encode())
+    failure = failing(direct, url, tmp_path, limit_s=20.0)
+    assert (failure.code, failure.retryable) == ("internal", False)
+
+
 def test_hls_that_never_ends_is_live(direct: Direct, server: MediaServer, tmp_path: Path) -> None:
     assert failing(direct, server.url("live/index.m3u8"), tmp_path).code == "live"
     assert server.asked("live/0.ts") == []
