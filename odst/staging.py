@@ -11,13 +11,17 @@ import os
 import re
 import shutil
 import stat
+import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 from shared.model.download import Failure
 from shared.model.errors import SoundsibleError
+from shared.model.units import Seconds
 
 log = logging.getLogger(__name__)
+
+ASKED_EVERY_S: Seconds = 2.0
 
 _UID = re.compile(r"[a-z0-9]{1,64}\Z")
 
@@ -26,7 +30,8 @@ class Staging:
     """root    the folder for all of them (Intake.staging); raises Failure when there is none to write to."""
 
     def __init__(self, *, root: Callable[[], Path]) -> None:
-        self._root = root
+        self._ask = root
+        self._known: tuple[float, Path] | None = None
 
     def folder(self, uid: str) -> Path:
         """The folder of one download, made when it is not there. Raises Failure, OSError."""
@@ -91,6 +96,13 @@ class Staging:
         if left:
             log.info("%d folders of downloads that are over were removed from staging", len(left))
         return len(left)
+
+    def _root(self) -> Path:
+        """The same for a moment: asking looks at every music folder."""
+        known, now = self._known, time.monotonic()
+        if known is None or now - known[0] > ASKED_EVERY_S:
+            known = self._known = (now, self._ask())
+        return known[1]
 
     def _place(self, uid: str) -> Path:
         if not _UID.match(uid):
