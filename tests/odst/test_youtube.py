@@ -173,8 +173,8 @@ def test_hls_with_a_key_that_is_none_fails_at_once(direct: Direct, server: Media
     """What yt-dlp does not call an error of its own ends the work as well, and does not keep a processor busy."""
     server.add_hls("locked")
     url = server.add("locked/index.m3u8", (
-        '#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXT-X-KEY:METHOD=AES-128,URI="data:;base64,SUQz"\n'
-        "#EXTINF:2,\n0.ts\n#EXT-X-ENDLIST\n").encode())
+        b'#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXT-X-KEY:METHOD=AES-128,URI="data:;base64,SUQz"\n'
+        b"#EXTINF:2,\n0.ts\n#EXT-X-ENDLIST\n"))
     failure = failing(direct, url, tmp_path, limit_s=20.0)
     assert (failure.code, failure.retryable) == ("internal", False)
 
