@@ -121,7 +121,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     # What is there before: one song of each album, and two that are worth a better file.
     for folder, name, content in (
         ("Signals", "04 Fourth Wall.flac", song("Fourth Wall", album="Signals", album_artist=BAND, track_number=4,
-                                                date="2011-04-02", release_mbid=RELEASE.id)),
+                                                date="2011-04-02")),
         ("Weather", "01 Drizzle.flac", song("Drizzle", album="Weather", album_artist=BAND, track_number=1,
                                             date="2015-01-01")),
         ("Demos", "Old Tape.mp3", song("Old Tape", ".mp3", album="Demos")),
