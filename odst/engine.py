@@ -56,8 +56,7 @@ _TO_THE_END = (Status.PENDING, Status.QUEUED, Status.DOWNLOADING, Status.PROCESS
 
 
 class Engine:
-    """records: records.downloads.Downloads; the others as their names say. `finished(uid)` is called after each
-    download that is over (webhooks, copies to the cloud)."""
+    """records: records.downloads.Downloads; keepings: library.keepings.Keepings; the others as their names say."""
 
     def __init__(
         self, *, records: Any, dispatcher: Dispatcher, ledger: Ledger, running: Running, events: EventBus,

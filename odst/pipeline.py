@@ -19,10 +19,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -66,6 +67,7 @@ from shared.ports import Identifier, Intake, Provider, Workers
 log = logging.getLogger(__name__)
 
 CANDIDATES_ASKED = 12               # of each provider
+ASK_S: Seconds = 300.0              # for what a link leads to: a playlist of thousands comes page by page
 FIND_S: Seconds = 90.0              # for all providers together; a Soulseek search takes its time
 CRAFT_S: Seconds = 900.0            # for one craft on one file: hours of music on a small machine
 LISTENER_S: Seconds = 60.0          # a conversion waits so long for a listener's sake, then it runs at low priority
@@ -138,7 +140,7 @@ def understand(parcel: Parcel, bench: Workbench) -> Parcel:
         return replace(parcel, wanted=bench.track(request.track_id), replace=request.track_id)
     if request.url is None:
         return replace(parcel, wanted=_meant_by(request.query or "", bench))
-    tracks = bench.resolve(request.url).tracks
+    tracks = _asked_aside(partial(bench.resolve, request.url), bench, "Asking what the link leads to").tracks
     if not tracks:
         raise Failure("not_found", "This link leads to no music.")
     if len(tracks) == 1:
@@ -490,7 +492,7 @@ def _meant_by(words: str, bench: Workbench) -> Wanted:
     artist, dash, title = (part.strip() for part in words.partition(" - "))
     said = Wanted(title=title, artist=artist, artists=(artist,)) if dash and artist and title else Wanted(title=words)
     heard = set(matching.fold(words.replace(" - ", " ")).split())
-    for offer in bench.search(words):
+    for offer in _asked_aside(partial(bench.search, words), bench, "Asking the catalogues"):
         if offer.kind != "track" or not heard:
             continue
         known = set(matching.fold(f"{offer.artist or ''} {offer.title} {offer.album or ''}").split())
@@ -516,7 +518,8 @@ def _ask_providers(wanted: Wanted, bench: Workbench) -> list[Candidate]:
         asked = [one for one in own if one.understands(wanted.fetch_url)][:1]
     if not asked:
         raise Failure("not_configured", "No provider that could fetch it is switched on."
-                      if bench.options.provider is None else f"{bench.options.provider} is not switched on.")
+                      if bench.options.provider is None else
+                      f"{bench.options.provider} is not switched on, or cannot fetch this.")
 
     def ask(provider: Provider) -> list[Candidate]:
         if wanted.fetch_url:
@@ -524,32 +527,61 @@ def _ask_providers(wanted: Wanted, bench: Workbench) -> list[Candidate]:
         with bench.breakers.guard(provider.name, "find"):
             return provider.find(wanted, bench.options, limit=CANDIDATES_ASKED)
 
-    if len(asked) == 1:
+    if wanted.fetch_url:
         return ask_one(ask, asked[0])
+    answers = [(one.name, _Aside(partial(ask_one, ask, one))) for one in asked]
     found: list[Candidate] = []
     failures: list[Failure] = []
-    pool = ThreadPoolExecutor(len(asked), thread_name_prefix="find")
-    try:
-        begun = time.monotonic()
-        for provider, answer in [(one, pool.submit(ask_one, ask, one)) for one in asked]:
-            try:
-                while not answer.done() and time.monotonic() - begun < FIND_S:
-                    bench.token.wait(0.0)
-                    with contextlib.suppress(TimeoutError):
-                        answer.exception(0.25)
-                found += answer.result(0)
-            except TimeoutError:
-                failures.append(Failure("timed_out", f"{provider.name} took too long to search.",
-                                        provider=provider.name))
-            except Failure as failure:
-                failures.append(failure)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    ends_at = time.monotonic() + FIND_S
+    for name, answer in answers:
+        try:
+            found += answer.wait(bench.token, ends_at - time.monotonic())
+        except TimeoutError:
+            failures.append(Failure("timed_out", f"{name} took too long to search.", provider=name))
+        except Failure as failure:
+            failures.append(failure)
     for one in failures:
         bench.log("warning", f"{one.provider or 'A provider'}: {one.message}")
     if not found and failures:
         raise next((one for one in failures if one.retryable), failures[0])
     return found
+
+
+class _Aside:
+    """A deed in a thread of its own, so that who waits for it can be called off; the thread then ends when it can."""
+
+    def __init__(self, deed: Callable[[], Any]) -> None:
+        self._deed = deed
+        self._done = threading.Event()
+        self._answer: Any = None
+        self._error: BaseException | None = None
+        threading.Thread(target=self._run, name="download asks", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._answer = self._deed()
+        except BaseException as error:  # the edge of a thread: it is raised where it is waited for
+            self._error = error
+        finally:
+            self._done.set()
+
+    def wait(self, token: Token, timeout_s: Seconds) -> Any:
+        """Its answer, or what it raised. Raises Cancelled, TimeoutError."""
+        ends_at = time.monotonic() + timeout_s
+        while not self._done.wait(0.1):
+            token.check()
+            if time.monotonic() > ends_at:
+                raise TimeoutError
+        if self._error is not None:
+            raise self._error
+        return self._answer
+
+
+def _asked_aside(deed: Callable[[], Any], bench: Workbench, what: str) -> Any:
+    try:
+        return _Aside(deed).wait(bench.token, ASK_S)
+    except TimeoutError:
+        raise Failure("timed_out", f"{what} took too long.") from None
 
 
 def ask_one(ask: Callable[[Provider], list[Candidate]], provider: Provider) -> list[Candidate]:
@@ -564,7 +596,7 @@ def ask_one(ask: Callable[[Provider], list[Candidate]], provider: Provider) -> l
 def _length(wanted: Wanted, candidate: Candidate, bench: Workbench) -> tuple[Milliseconds | None, Milliseconds]:
     """(how long it should be, how far it may be off). What only the link itself says is no promise."""
     least, most = LENGTH_TOLERANCE_MS
-    if wanted.duration_ms is None or wanted.source in bench.providers or wanted.source == "words":
+    if wanted.duration_ms is None or wanted.source in bench.providers:
         return None, most
     return wanted.duration_ms, min(most, max(least, wanted.duration_ms // 20))
 

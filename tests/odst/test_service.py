@@ -104,6 +104,26 @@ def test_cancelling_what_runs_ends_it_and_leaves_nothing(house: House) -> None:
     assert house.path_of(uid)[-1] == "cancelled" and house.shelf.tracks == {}
 
 
+@pytest.mark.parametrize("what", ["resolve", "find"])
+def test_cancelling_does_not_wait_for_a_source_that_hangs(house: House, monkeypatch: pytest.MonkeyPatch,
+                                                         what: str) -> None:
+    asked, gate = threading.Event(), threading.Event()
+
+    def hang(*_: object, **__: object) -> list[object]:
+        asked.set()
+        gate.wait(30)
+        return []
+
+    monkeypatch.setattr(house.search if what == "resolve" else house.shop, what, hang)
+    house._build()      # the engine keeps what it was given
+    with house.running():
+        uid = house.ask("http://shop/One") if what == "resolve" else house.want("Heroes")
+        assert asked.wait(10)
+        assert house.service.cancel(house.ann, uid).status == "cancelled"
+        assert house.running_ones.token(uid) is None
+        gate.set()
+
+
 def test_cancelling_what_waits_keeps_it_from_running(house: House) -> None:
     uid = house.ask(house.shop.has("http://shop/One"))
     house.service.cancel(house.ann, uid)
