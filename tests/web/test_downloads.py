@@ -171,6 +171,7 @@ def test_search_tells_what_is_here_and_fetches_what_is_not(at_outside: Callable[
     wanted.get_by_role("button", name="Download Signal").click()
     wanted.get_by_role("button", name="Play Signal, it is in your library").click()
     sync_api.expect(page.locator(".dock-title")).to_have_text("Signal")
+    page.locator(".row-play[title='Signal']").wait_for()    # now among what the library has
     page.locator("sb-outside .card-link", has_text=ALBUM).click()
     every = page.get_by_role("button", name="Download all")
     sync_api.expect(every).to_have_text("Download all (2 new, 3 in your library)")

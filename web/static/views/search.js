@@ -43,10 +43,11 @@ class SearchView extends View {
         room.library.remember('albums', found.albums);
         room.library.remember('artists', found.artists);
         this.found = { tracks: found.tracks.map((/** @type {any} */ t) => t.id), albums: found.albums.map((/** @type {any} */ a) => a.id), artists: found.artists.map((/** @type {any} */ a) => a.id) };
+        const other = last?.words !== words;
         last = { words, found: this.found };
         this.failure = null;
         const main = this.closest('main');
-        if (main) main.scrollTop = 0;
+        if (main && other) main.scrollTop = 0;
         this.update();
       },
       onError: (error) => { this.failure = error; this.update(); },
@@ -62,6 +63,12 @@ class SearchView extends View {
     this.on(this, 'keydown', (event) => this.#arrows(event));
     if (this.words && !this.found) this.#type(this.words, true);
     setTimeout(() => { if (matchMedia('(hover: hover)').matches || !this.words) this.querySelector('input')?.focus({ preventScroll: true }); });
+  }
+
+  /** What was looked for may have just arrived. @param {any} changes */
+  changed(changes) {
+    if (changes.tracks?.added.length && this.found && !isLink(this.words)) this.#latest.put(this.words);
+    super.changed(changes);
   }
 
   /** Whether music may be fetched from elsewhere, by who is here. */
