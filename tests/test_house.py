@@ -153,6 +153,15 @@ def test_links_in_the_documents_lead_somewhere() -> None:
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_tests_that_the_documents_name_exist() -> None:
+    named = {one for page in (ROOT / "docs").rglob("*.md")
+             for one in re.findall(r"`(?:tests/)?([\w/]+\.py)::(test_\w+)`", page.read_text("utf-8"))}
+    assert len(named) >= 15
+    missing = [f"{file}::{name}" for file, name in sorted(named)
+               if not re.search(rf"^def {name}\(", (ROOT / "tests" / file).read_text("utf-8"), re.MULTILINE)]
+    assert not missing
+
+
 def test_the_changelog_tells_this_version() -> None:
     from shared import __version__
 

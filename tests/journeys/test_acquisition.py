@@ -58,6 +58,8 @@ EVERY = SIGNALS + WEATHER + SINGLES
 NUMBER = {title: place for place, title in enumerate(EVERY, 1)}
 RELEASE = musicbrainz.Release("Signals", [[recording(one, NUMBER[one]) for one in SIGNALS]], artists=[BAND],
                               date="2011-04-02", tags=[("ambient", 4)])
+SINGLE = musicbrainz.Release("Paper Boats", [[recording("Paper Boats", NUMBER["Paper Boats"])]], artists=[BAND],
+                             date="2019-06-01", type="Single")
 SPOTIFY_ALBUM = "6akEvsycLGftJxYudPjmqK"
 
 
@@ -154,7 +156,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         media = open_things.enter_context(MediaServer())
         slskd = open_things.enter_context(FakeSlskd(base / "slskd", peers))
         hook = open_things.enter_context(Hook())
-        names = open_things.enter_context(musicbrainz.FakeMusicBrainz(releases=[RELEASE]))
+        names = open_things.enter_context(musicbrainz.FakeMusicBrainz(releases=[RELEASE, SINGLE]))
         covers = open_things.enter_context(FakeCoverArt({RELEASE.id: COVER}))
         words = open_things.enter_context(lrclib.FakeLrcLib([
             lrclib.Song("First Light", BAND, SECONDS, "Signals", synced="[00:01.00] Light\n[00:03.50] First")]))
@@ -226,7 +228,7 @@ def test_an_album_of_spotify_comes_whole_with_its_names_cover_words_and_loudness
         assert world.file(track).relative_to(world.music).parts == (
             BAND, "Signals", f"{number:02} {track['title']}.flac")
         kept = mutagen.File(world.file(track))
-        assert kept["musicbrainz_albumid"] == [RELEASE.id] and kept["replaygain_track_gain"]
+        assert kept["musicbrainz_trackid"] == [RELEASE.recordings[number - 1].id] and kept["replaygain_track_gain"]
         picture = kept.pictures[0]
         assert picture.mime == "image/jpeg" and len(picture.data) < 500_000 and (picture.width or 700) <= 1200
         assert world.call("GET", f"/api/covers/{track['id']}?size=300")[:3] in (b"\xff\xd8\xff", b"RIF")
@@ -264,6 +266,8 @@ def test_a_playlist_of_deezer_becomes_a_download_a_track_and_what_an_album_lacks
     assert [(one["title"], one["status"]) for one in (done, sibling)] == [
         ("Paper Boats", "completed"), ("Night Bus", "completed")], (done["error"], sibling["error"])
     assert sum(one["title"] in ("Drizzle", "Paper Boats", "Night Bus") for one in tracks(world.station)) == 3
+    kept = mutagen.File(world.file(world.track(done["track_id"])))
+    assert kept["musicbrainz_albumid"] == [SINGLE.id] and kept["musicbrainz_releasegroupid"] == [SINGLE.group_id]
 
 
 def test_words_and_search_results_are_as_good_as_links(world: World) -> None:
