@@ -263,6 +263,8 @@ export const createDeeds = ({ api, store, library, downloads, player, refusal, u
     'album-menu': (data, event, target) => {
       const album = library.album(data.id);
       const of = { kind: 'album', id: data.id };
+      const may = adds(store.state.user);
+      const fetched = may && (library.known('albums', data.id)?.ids ?? []).find((/** @type {string} */ id) => library.track(id)?.fetched_by);
       ui.menu({
         anchor: target, event, title: album?.title ?? 'Album', subtitle: album?.artist, cover: album,
         items: [
@@ -272,7 +274,8 @@ export const createDeeds = ({ api, store, library, downloads, player, refusal, u
           { icon: 'list-end', words: 'Add to queue', deed: 'add-to-queue', data: of },
           { icon: 'list-plus', words: 'Add to playlist', deed: 'pick-playlist-for', data: of },
           album?.artists?.[0] && !album.compilation && { icon: 'mic-vocal', words: 'Go to artist', href: to`/artist/${album.artists[0].id}` },
-          ...(store.state.fetches && adds(store.state.user) ? [null, { icon: 'search', words: 'Look for missing tracks', deed: 'album-lacks', data: of }] : []),
+          ...(store.state.fetches && may ? [null, { icon: 'search', words: 'Look for missing tracks', deed: 'album-lacks', data: of }] : []),
+          ...(fetched ? [{ icon: 'info', words: 'Where it came from', deed: 'origin', data: { id: fetched } }] : []),
         ],
       });
     },
