@@ -292,7 +292,7 @@ class Engine:
             self.offer(uid)
         elif job.status in OVER:
             self._staging.clear(uid)
-        elif job.status not in (Status.WAITING, Status.PAUSED):
+        elif token.reason is None and job.status not in (Status.WAITING, Status.PAUSED):
             self._put_back(uid, self._clock() + 1.0, "It was interrupted.")
 
     def _all_shut(self, parcel: Parcel, job: Any) -> bool:
