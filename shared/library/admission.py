@@ -115,7 +115,13 @@ class Admission:
                 continue        # perhaps the empty place of an unmounted disk
             if state in ("online", "empty"):
                 with self._failures(folder):
-                    self._access.call(folder, partial(_make_staging, folder), deadline_s=DEADLINE_S)
+                    try:
+                        self._access.call(folder, partial(_make_staging, folder, make=False), deadline_s=DEADLINE_S)
+                    except FileNotFoundError:
+                        # New here; or the disk went a moment ago, and what is remembered of it is no longer true.
+                        if str(self._access.probe(folder)) not in ("online", "empty") or self._bare(root, folder):
+                            continue
+                        self._access.call(folder, partial(_make_staging, folder), deadline_s=DEADLINE_S)
                 return Path(folder) / STAGING
         raise Failure("library_offline", "No music folder answers: is its disk plugged in? The download goes on when "
                       "it is back.")
@@ -163,6 +169,10 @@ class Admission:
                                     f"Already in your library, {_quality(same)}.")
                 journal = self._place(root, path, metadata, reading, same, content, staged)
                 return self._enter(path, journal, said)
+
+    def _bare(self, root: Any, folder: str) -> bool:
+        """Whether a folder that should hold tracks holds nothing: the empty place of an unmounted disk."""
+        return str(self._access.state(folder)) == "empty" and bool(self._scans.track_counts().get(root.id))
 
     # ---- what is there --------------------------------------------------------------------------------------------
 
@@ -450,9 +460,9 @@ class _Journal:
         _sync_folder(place.parent)
 
 
-def _make_staging(root: str) -> None:
+def _make_staging(root: str, *, make: bool = True) -> None:
     os.lstat(root)      # so that the place of an unmounted disk is never written to
-    with moves.spot(root, f"{STAGING}/-", make=True) as (folder, name):
+    with moves.spot(root, f"{STAGING}/-", make=make) as (folder, name):
         within = os.path.dirname(name) if folder is None else "."
         if not os.access(within, os.W_OK | os.X_OK, dir_fd=folder):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), STAGING)

@@ -658,6 +658,18 @@ def test_the_empty_place_of_an_unmounted_disk_gets_no_staging(house: House) -> N
     assert list(house.music.iterdir()) == []
 
 
+def test_a_disk_that_went_a_moment_ago_gets_no_staging_in_its_empty_place(house: House) -> None:
+    """What is remembered of it still says that it is there."""
+    house.admit(house.staged())
+    house.access.probe(str(house.music))
+    shutil.rmtree(house.music)
+    house.music.mkdir()
+    with pytest.raises(Failure) as caught:
+        house.admission.staging()
+    assert caught.value.code == "library_offline"
+    assert list(house.music.iterdir()) == []
+
+
 def test_a_staging_folder_that_is_a_link_is_refused(house: House, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
