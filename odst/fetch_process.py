@@ -350,6 +350,8 @@ def _as_failure(error: BaseException, order: dict[str, Any]) -> dict[str, Any]:
     """What is told of `error`: a Failure as it is, others by what they mean."""
     if not isinstance(error, Failure):
         error = _meaning(error)
+        if error.code == "internal" and not os.path.isdir(order["folder"]):     # its disk went meanwhile
+            error = Failure("library_offline", "The folder for downloads under way is gone.")
     return {"code": error.code, "message": error.message, "retry_after_s": error.retry_after_s,
             "retryable": error.retryable}
 

@@ -80,6 +80,13 @@ def raise_from_itself(job: dict[str, Any], talk: Any) -> dict[str, Any]:
         raise RuntimeError("another") from caught
 
 
+def lose_folder(job: dict[str, Any], talk: Any) -> dict[str, Any]:
+    """The disk goes in the middle of the work."""
+    os.rename(talk.folder, job["to"])
+    (talk.folder / "media.part").rename(talk.folder / "media.mp3")
+    return {}
+
+
 def raise_number(job: dict[str, Any], talk: Any) -> dict[str, Any]:
     """An error of the system, wrapped as libraries do."""
     try:

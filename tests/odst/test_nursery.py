@@ -26,7 +26,7 @@ from tests.media_server import MediaServer, audio
 DEEDS = {f"test.{name}": f"hostile:{name}" for name in (
     "echo", "write", "sleep", "leave_children", "die", "raise_", "eat_memory", "eat_disk", "compute", "say", "paced",
     "connect", "kill_parent", "stream", "big", "raise_number",
-    "raise_from_itself")}
+    "raise_from_itself", "lose_folder")}
 ROOT = Path(__file__).resolve().parents[2]
 HERE = str(Path(__file__).parent)
 
@@ -260,6 +260,14 @@ def test_what_the_system_refuses_has_its_reason(nursery: Nursery, tmp_path: Path
 def test_a_staging_folder_that_is_gone_is_told(either: Nursery, tmp_path: Path) -> None:
     assert failing(either, {"deed": "test.echo"}, folder=tmp_path / "none").code == "library_offline"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(confine.landlock_version() > 0, reason="a child cannot move its own folder there")
+def test_a_staging_folder_that_goes_meanwhile_is_told(nursery: Nursery, tmp_path: Path) -> None:
+    folder = tmp_path / "staging"
+    folder.mkdir()
+    job = {"deed": "test.lose_folder", "to": str(tmp_path / "elsewhere")}
+    assert failing(nursery, job, folder=folder).code == "library_offline"
 
 
 def test_a_deed_that_nobody_knows_is_internal(nursery: Nursery, tmp_path: Path) -> None:
