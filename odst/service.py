@@ -210,8 +210,9 @@ class Service:
         if shown.status != Status.PAUSED:
             raise IllegalMove(f"A download that is {shown.status} cannot be resumed.", status=shown.status)
         self._ledger.move(uid, (Status.WAITING, "resumed by a person"), note=None)
+        shown = self._shown(person, uid)
         self._engine.offer(uid)
-        return self._shown(person, uid)
+        return shown
 
     def retry(self, person: Person, uid: str) -> Download:
         """A failed one is tried from the beginning, with all its tries and candidates."""
@@ -221,8 +222,9 @@ class Service:
         self._allow_again(uid)
         self._ledger.move(uid, (Status.WAITING, "tried again by a person"), parcel=None, attempt=0, error=None,
                           note=None, not_before=None, bytes=0, total_bytes=None, warnings=[], candidate=None)
+        shown = self._shown(person, uid)
         self._engine.offer(uid)
-        return self._shown(person, uid)
+        return shown
 
     def set_priority(self, person: Person, uid: str, priority: int) -> Download:
         if priority not in PRIORITIES:
