@@ -666,7 +666,7 @@ def test_a_service_that_fails_three_times_is_left_alone_and_asked_once_when_its_
     until(lambda: look(house.station, patient)["note"])
     waits = look(house.station, patient)
     assert waits["status"] == "waiting" and waits["attempt"] == 0 and waits["error"] is None
-    time.sleep(1.5)
+    time.sleep(0.5)
     assert len(house.media.asked()) == asked and [look(house.station, uid)["attempt"] for uid in uids] == tries
 
     # A minute goes by while the station is off: what is written down is a minute older then.
