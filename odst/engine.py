@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from odst import pipeline, schedule
 from odst.breaker import Breakers
@@ -88,6 +89,7 @@ class Engine:
         self._crew = Crew(size=settings.download_workers, dispatcher=dispatcher, deed=self.work,
                           may_begin=lambda: self._trouble is None)
         self._trouble: str | None = None
+        self._left_alone: dict[str, float] = {}     # host of links → until when nobody asks it what they lead to
         self._ending = threading.Event()
         self._watch: threading.Thread | None = None
         self._started = False
@@ -206,6 +208,8 @@ class Engine:
         except Cancelled:
             self._aside(parcel, bench.token)
         except Later as later:
+            if (self._records.job(uid).stage or "understand") == "understand":
+                self._leave_alone(parcel, later.until)
             self._put_back(uid, later.until, later.note)
         except Failure as failure:
             self._failed(uid, failure, bench)
@@ -296,18 +300,43 @@ class Engine:
             self._put_back(uid, self._clock() + 1.0, "It was interrupted.")
 
     def _all_shut(self, parcel: Parcel, job: Any) -> bool:
-        """Whether its candidates are known and all their services are left alone: it waits on without a move."""
-        if "find" not in parcel.done or "fetch" in parcel.done:
+        """Whether all services that its next step needs are left alone: it waits on without a move. Ten thousand links
+        to a host that is down would otherwise write ten thousand moves a minute."""
+        opens = self._opens_at(parcel)
+        if opens is None:
             return False
-        left = [one for one in self._records.candidates(parcel.uid)
-                if not one.rejected and one.provider in self._providers]
-        times = [self._breakers.opens_at(one.provider, self._providers[one.provider].operation(one)) for one in left]
-        opens = [at for at in times if at is not None]
-        if not opens or len(opens) < len(times):
-            return False
-        self._records.update(parcel.uid, not_before=min(opens))
-        self._dispatcher.offer(parcel.uid, priority=job.priority, created_at=job.created_at, not_before=min(opens))
+        self._records.update(parcel.uid, not_before=opens)
+        self._dispatcher.offer(parcel.uid, priority=job.priority, created_at=job.created_at, not_before=opens)
         return True
+
+    def _opens_at(self, parcel: Parcel) -> float | None:
+        """When the first of the services that its next step needs is asked again; None when one may be asked now."""
+        if "fetch" in parcel.done:
+            return None
+        if "understand" not in parcel.done:
+            opens = self._left_alone.get(_host(parcel.request.url))
+            return opens if opens is not None and opens > self._clock() else None
+        if "find" not in parcel.done:
+            if parcel.wanted is None or parcel.wanted.fetch_url:
+                return None
+            times = [self._breakers.opens_at(name, "find") for name in self._providers
+                     if parcel.options.provider in (None, name)]
+        else:
+            times = [self._breakers.opens_at(one.provider, self._providers[one.provider].operation(one))
+                     for one in self._records.candidates(parcel.uid)
+                     if not one.rejected and one.provider in self._providers]
+        shut = [at for at in times if at is not None]
+        return min(shut) if shut and len(shut) == len(times) else None
+
+    def _leave_alone(self, parcel: Parcel, until: float) -> None:
+        """Nobody can be asked before `until` what this link leads to: nor what others of its host do."""
+        host = _host(parcel.request.url)
+        if not host:
+            return
+        if len(self._left_alone) > 500:
+            now = self._clock()
+            self._left_alone = {name: at for name, at in list(self._left_alone.items()) if at > now}
+        self._left_alone[host] = until
 
     def _retry_later(self, job: Any) -> None:
         """The row could not be written (its disk is full, the database is busy): ask again in a while."""
@@ -366,6 +395,13 @@ def filled(options: Options, settings: Any) -> Options:
         options, format=format, bitrate_kbps=options.bitrate_kbps or settings.download_bitrate_kbps,
         level=options.level or settings.download_level,
         trim=settings.download_trim if options.trim is None else options.trim)
+
+
+def _host(link: str | None) -> str:
+    """Of a link, as far as it has one."""
+    with contextlib.suppress(ValueError):
+        return urlsplit(link or "").netloc.lower()
+    return ""
 
 
 def _clock(seconds: float) -> str:

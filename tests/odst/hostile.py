@@ -81,8 +81,10 @@ def raise_from_itself(job: dict[str, Any], talk: Any) -> dict[str, Any]:
 
 
 def lose_folder(job: dict[str, Any], talk: Any) -> dict[str, Any]:
-    """The disk goes in the middle of the work."""
-    os.rename(talk.folder, job["to"])
+    """Its disk goes in the middle of the work."""
+    talk.log("info", "begun")
+    while talk.folder.exists():
+        time.sleep(0.01)
     (talk.folder / "media.part").rename(talk.folder / "media.mp3")
     return {}
 

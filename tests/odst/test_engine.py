@@ -6,6 +6,7 @@ import errno
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -252,6 +253,23 @@ def test_with_its_candidates_known_it_waits_for_the_breaker_without_a_move(house
     with house.running():
         until(lambda: (house.records.job(uid).not_before or 0) > house.clock() + 30)
     assert house.path_of(uid) == before
+
+
+def test_links_to_a_host_that_is_left_alone_wait_without_moves(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand of them would write ten thousand moves a minute."""
+    def shut(url: str) -> Any:
+        with house.breakers.guard("direct", "shop"):
+            raise DOWN
+
+    monkeypatch.setattr(house.shop, "resolve", shut)
+    for _ in range(3):
+        house.breakers.failed("direct", "shop", DOWN)
+    uids = [house.ask(f"http://shop/{number}") for number in range(60)]
+    with house.running():
+        until(lambda: all(house.records.job(uid).not_before for uid in uids))
+    moved = [uid for uid in uids if len(house.path_of(uid)) > 1]
+    assert 1 <= len(moved) <= 3 * house.settings.download_workers
+    assert all(house.records.job(uid).attempt == 0 for uid in uids)
 
 
 def test_a_provider_bears_only_so_many_fetches_at_once(tmp_path: Path) -> None:
