@@ -84,6 +84,7 @@ class Engine:
             "identifier": identifier, "workers": workers, "keepings": keepings, "ledger": ledger, "breakers": breakers,
             "slots": Slots({one.name: one.slots for one in providers}), "throttle": throttle, "disk": disk,
             "staging": staging, "spread": self._spread, "limit_bytes": settings.download_max_bytes,
+            "limit_tracks": settings.download_batch_limit,
             "limit_s": settings.download_max_minutes * 60.0, "level_lufs": settings.download_level_lufs,
         }
         self._crew = Crew(size=settings.download_workers, dispatcher=dispatcher, deed=self.work,
@@ -376,11 +377,11 @@ class Engine:
         return len(added)
 
     def announce(self, uids: Sequence[str]) -> None:
-        """New downloads: to the queue, and to everybody who looks."""
+        """New downloads: to everybody who looks, and to the queue."""
+        for uid in uids[:TOLD_ONE_BY_ONE]:
+            self._ledger.tell(uid)      # that it waits, before anybody takes it
         for uid in uids:
             self.offer(uid)
-        for uid in uids[:TOLD_ONE_BY_ONE]:
-            self._ledger.tell(uid)
 
 
 def unfetched(job: Any) -> dict[str, Any]:

@@ -100,6 +100,7 @@ class Workbench:
     staging: Staging
     spread: Callable[[Parcel, Sequence[Wanted]], int]   # the other tracks of a link become downloads of their own
     limit_bytes: Bytes
+    limit_tracks: int                                   # of one link; sources tell no more of it
     limit_s: Seconds
     level_lufs: int
     # of this download
@@ -145,6 +146,9 @@ def understand(parcel: Parcel, bench: Workbench) -> Parcel:
         raise Failure("not_found", "This link leads to no music.")
     if len(tracks) == 1:
         return replace(parcel, wanted=tracks[0])
+    if len(tracks) == bench.limit_tracks:
+        bench.log("warning", f"One link queues no more than {len(tracks)} tracks (setting download_batch_limit); what "
+                             "it leads to beyond them is left out.")
     lacking = [one for one in tracks if _owned(one, bench) is None]
     if len(lacking) < len(tracks):
         bench.log("info", f"{len(tracks) - len(lacking)} of its {len(tracks)} tracks are in your library already.")

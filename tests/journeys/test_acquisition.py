@@ -17,10 +17,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import mutagen
 import pytest
@@ -528,10 +529,13 @@ class House:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     base = tmp_path_factory.mktemp("house")
+    far = datetime.now() + timedelta(hours=12)      # the night of this house is not now
+    night = f"{far:%H}:00-{far:%H}:30"
     with MediaServer() as media, Names() as names:
 
         def begin() -> RunningStation:
-            return start(base / "home", base / "music", media, musicbrainz_url=names.url, download_workers="1")
+            return start(base / "home", base / "music", media, musicbrainz_url=names.url, download_workers="1",
+                         download_night=night)
 
         house = House(begin(), media, names, begin)
         try:
@@ -643,6 +647,39 @@ def test_a_batch_for_later_is_one_group_of_which_nothing_runs_and_which_goes_at_
     status, answer = house.station.call("POST", "/api/downloads/bulk", {"action": "cancel", "status": "waiting"})
     assert status == 200 and len(answer["done"]) == 600 and answer["failed"] == []
     assert house.station.call("GET", "/api/downloads/manager/stats")[1]["waiting"] == 0
+
+
+def test_what_is_new_in_a_watched_feed_is_fetched_by_itself_and_what_was_there_is_not(house: House) -> None:
+    old, new = house.song("episode-one"), house.song("episode-two")
+    feed = house.media.add_feed("watched.xml", [("Episode one", old)], title="Watched")
+    status, watch = house.station.call("POST", "/api/watches", {"url": feed, "quality": "320"})
+    assert status == 201 and (watch["kind"], watch["name"]) == ("feed", "Watched")
+    assert house.station.call("POST", f"/api/watches/{watch['id']}/check")[1]["queued"] == 0
+    house.media.add_feed("watched.xml", [("Episode two", new), ("Episode one", old)], title="Watched")
+    status, found = house.station.call("POST", f"/api/watches/{watch['id']}/check")
+    assert status == 200 and found["queued"] == 1
+    known = until(lambda: [one for one in tracks(house.station) if one["title"].lower().startswith("episode")])
+    assert len(known) == 1 and "two" in known[0]["title"].lower()
+    assert house.station.call("POST", f"/api/watches/{watch['id']}/check")[1]["queued"] == 0
+    assert house.station.call("DELETE", f"/api/watches/{watch['id']}")[0] == 204
+
+
+def test_a_link_is_heard_before_it_is_fetched_and_nothing_is_kept(house: House) -> None:
+    before = len(tracks(house.station))
+    link = house.song("heard")
+    status, sound = house.station.call("GET", f"/api/acquire/preview?url={quote(link, safe='')}")
+    assert status == 200 and len(sound) > 10_000 and sound[:3] in (b"ID3", b"\xff\xfb", b"\xff\xfa")
+    assert staged(house.music) == [] and len(tracks(house.station)) == before
+    assert not [one for one in house.station.call("GET", "/api/downloads?limit=500")[1]["items"]
+                if one["url"] == link]
+
+
+def test_a_download_for_the_night_waits_for_it(house: House) -> None:
+    nightly = ask(house.station, house.song("nightly"), nightly=True)["id"]
+    now = ask(house.station, house.song("nightly-not"))["id"]
+    until_over(house.station, now)      # younger, and its turn came all the same
+    assert status_of(house, nightly) == "waiting" and house.media.asked("nightly.mp3") == []
+    assert house.station.call("DELETE", f"/api/downloads/{nightly}")[0] == 200
 
 
 def test_a_service_that_fails_three_times_is_left_alone_and_asked_once_when_its_time_has_come(house: House) -> None:

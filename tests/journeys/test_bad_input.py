@@ -230,6 +230,8 @@ def test_a_playlist_of_five_thousand_is_queued_up_to_the_limit_and_none_of_it_ru
                   and found)
     until(lambda: home.station.call("GET", f"/api/downloads?group={uid}&limit=1")[1]["total"] >= MOST_AT_ONCE - 1)
     assert home.station.call("GET", f"/api/downloads?group={uid}&limit=1")[1]["total"] <= MOST_AT_ONCE, group["total"]
+    said = home.station.call("GET", f"/api/downloads/{uid}/log")[1]["items"]
+    assert any("download_batch_limit" in line["message"] and line["level"] == "warning" for line in said)
     stats = home.station.call("GET", "/api/downloads/manager/stats")[1]
     assert stats["queue"]["running"] <= stats["queue"]["workers"]
     ids = [uid, *(one["id"] for page in (0, 500) for one in home.station.call(
