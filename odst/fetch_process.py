@@ -341,9 +341,18 @@ def _settle(order: dict[str, Any], channel: socket.socket, data: int | None) -> 
     confine.limit(memory_bytes=order["memory_bytes"], file_bytes=order["limit_bytes"], seconds=order["limit_s"])
     outbound = Outbound(order["allowed"], contact=order["contact"])
     guard = outbound.guard_process()
-    confine.write_only_below(folder)
+    confine.write_only_below(folder, hidden=order["hidden"], readable=_needed(order))
     return Talk(channel, folder=folder, temporary=temporary, limit_bytes=order["limit_bytes"],
                 limit_s=order["limit_s"], outbound=outbound, guard=guard, rate=order["rate"], data=data)
+
+
+def _needed(order: dict[str, Any]) -> list[str]:
+    """What must be readable although a folder of the station's own is beside or around it."""
+    here = Path(__file__).resolve().parent
+    own = [os.path.realpath(one) for one in (sys.prefix, sys.base_prefix, here, here.parent / "shared")]
+    own = [one for one in own if not any(hidden.startswith(one + os.sep) for hidden in order["hidden"])]
+    cookies = order["job"].get("cookies")
+    return [*own, *([cookies] if isinstance(cookies, str) else [])]
 
 
 def _as_failure(error: BaseException, order: dict[str, Any]) -> dict[str, Any]:

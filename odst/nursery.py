@@ -58,7 +58,8 @@ OnMessage = Callable[[dict[str, Any]], None]
 class Nursery:
     """Runs jobs, each in a child of its own.
 
-    settings    allow_private_hosts, contact, download_max_bytes, download_max_minutes, worker_memory_bytes are read
+    settings    allow_private_hosts, contact, download_max_bytes, download_max_minutes, worker_memory_bytes are read;
+                children read no file below config_dir, data_dir, cache_dir (where the kernel can see to it)
     allowed     hosts on private addresses that may be reached; the setting's when not given
     deeds, folders      for tests that bring deeds of their own: name → "module:function", and where modules lie
     fork        False: a fresh process a job, as on systems that cannot fork
@@ -68,6 +69,9 @@ class Nursery:
                  deeds: Mapping[str, str] | None = None, folders: Sequence[str] = (), fork: bool | None = None) -> None:
         self._settings = settings
         self._allowed = Outbound(settings.allow_private_hosts if allowed is None else allowed).allowed
+        # Keys, passwords' hashes and tokens are nothing for a child, who reads what strangers send.
+        self._hidden = [str(folder) for name in ("config_dir", "data_dir", "cache_dir")
+                        if (folder := getattr(settings, name, None)) is not None]
         self._idle_s = idle_s
         self._deeds = json.dumps(dict(deeds or {}))
         self._folders = [_ROOT, *folders]
@@ -145,7 +149,7 @@ class Nursery:
             # The JavaScript engine that some sites need does not start with less than a gibibyte.
             "memory_bytes": max(GIB, settings.worker_memory_bytes) if memory_bytes is None else memory_bytes,
             "allowed": self._allowed, "contact": getattr(settings, "contact", ""), "environment": _environment(),
-            "rate": rate() if rate else None, "soon": sorted(self._soon),
+            "rate": rate() if rate else None, "soon": sorted(self._soon), "hidden": self._hidden,
         }
         if cancelled is not None and cancelled():
             raise Cancelled

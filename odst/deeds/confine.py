@@ -8,6 +8,7 @@ import os
 import signal
 import struct
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from shared.model.units import MIB, Bytes, Seconds
@@ -19,6 +20,7 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 36, 38
 # Landlock: system calls (the same numbers on every architecture) and rights.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION, _PATH_BENEATH = 1, 1
+_READ_FILE = 1 << 2
 _WRITE_FILE, _REMOVE_DIR, _REMOVE_FILE, _MAKE_CHAR, _MAKE_DIR, _MAKE_REG = (1 << n for n in (1, 4, 5, 6, 7, 8))
 _MAKE_SOCK, _MAKE_FIFO, _MAKE_BLOCK, _MAKE_SYM, _REFER, _TRUNCATE = (1 << n for n in (9, 10, 11, 12, 13, 14))
 _SCOPE_ABSTRACT_SOCKET, _SCOPE_SIGNAL = 1, 2
@@ -74,8 +76,10 @@ def landlock_version() -> int:
     return 0
 
 
-def write_only_below(folder: Path) -> bool:
+def write_only_below(folder: Path, *, hidden: Iterable[str] = (), readable: Iterable[str] = ()) -> bool:
     """From now on this process and its children change nothing outside `folder`, and signal nobody but each other.
+
+    hidden      folders of which they read no file, but `folder` and `readable` where those lie in them
 
     False when the kernel has no Landlock, or none that is switched on. Raises OSError when it has and refuses.
     """
@@ -91,6 +95,10 @@ def write_only_below(folder: Path) -> bool:
     if version >= 3:
         handled |= _TRUNCATE
         inside |= _TRUNCATE
+    hidden = {real for one in hidden if os.path.isdir(real := os.path.realpath(one)) and real != os.sep}
+    if hidden:
+        handled |= _READ_FILE
+        inside |= _READ_FILE
     attributes = struct.pack("=Q", handled)
     if version >= 6:
         attributes = struct.pack("=QQQ", handled, 0, _SCOPE_SIGNAL | _SCOPE_ABSTRACT_SOCKET)
@@ -98,11 +106,26 @@ def write_only_below(folder: Path) -> bool:
     try:
         _allow(libc, ruleset, folder, inside)
         _allow(libc, ruleset, Path(os.devnull), inside & (_WRITE_FILE | _TRUNCATE))
+        for path in [*readable, *_all_but(hidden, os.sep)] if hidden else ():
+            with contextlib.suppress(OSError):      # it went meanwhile, or may not be opened anyway
+                _allow(libc, ruleset, Path(path), _READ_FILE)
         prctl(_PR_SET_NO_NEW_PRIVS, 1)
         _call(libc, _RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)
     return True
+
+
+def _all_but(hidden: Iterable[str], place: str) -> Iterator[str]:
+    """Everything below `place` but `hidden`, in as few paths as will do. Links are left out: where they lead counts."""
+    with contextlib.suppress(OSError), os.scandir(place) as entries:
+        for entry in entries:
+            if entry.path in hidden or entry.is_symlink():
+                continue
+            if any(one.startswith(entry.path + os.sep) for one in hidden):
+                yield from _all_but(hidden, entry.path)
+            else:
+                yield entry.path
 
 
 def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:

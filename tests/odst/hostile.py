@@ -37,6 +37,18 @@ def write(job: dict[str, Any], talk: Any) -> dict[str, Any]:
     return {"went": went}
 
 
+def read(job: dict[str, Any], talk: Any) -> dict[str, Any]:
+    """Try to read each of the paths; which went."""
+    went = []
+    for path in job["paths"]:
+        try:
+            Path(path).read_bytes()
+            went.append(path)
+        except OSError:
+            pass
+    return {"went": went}
+
+
 def sleep(job: dict[str, Any], talk: Any) -> dict[str, Any]:
     talk.say({"log": ["info", f"pid {os.getpid()}"]})
     Path(talk.folder, "partial").write_bytes(b"half of it")

@@ -26,7 +26,7 @@ from tests.media_server import MediaServer, audio
 DEEDS = {f"test.{name}": f"hostile:{name}" for name in (
     "echo", "write", "sleep", "leave_children", "die", "raise_", "eat_memory", "eat_disk", "compute", "say", "paced",
     "connect", "kill_parent", "stream", "big", "raise_number",
-    "raise_from_itself", "lose_folder")}
+    "raise_from_itself", "lose_folder", "read")}
 ROOT = Path(__file__).resolve().parents[2]
 HERE = str(Path(__file__).parent)
 
@@ -159,6 +159,28 @@ def test_a_child_writes_nowhere_else(either: Nursery, tmp_path: Path) -> None:
     assert there.read_bytes() == b"as it was"
     assert sorted(path.name for path in outside.iterdir()) == ["there"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["outside", "staging"]
+
+
+@pytest.mark.skipif(not confine.landlock_version(), reason="this kernel has no Landlock")
+def test_a_child_reads_nothing_of_the_stations_own(tmp_path: Path) -> None:
+    """No keys, no hashes of passwords; but its own folder and the cookies, wherever they lie."""
+    home, other = tmp_path / "home", tmp_path / "other"
+    staging = home / "data" / "music" / "staging"
+    for folder in (staging, home / "config", other):
+        folder.mkdir(parents=True)
+    secret, database = home / "config" / "config.json", home / "data" / "library.db"
+    cookies, mine, song = home / "config" / "cookies.txt", staging / "media.part", other / "song.mp3"
+    for path in (secret, database, cookies, mine, song):
+        path.write_bytes(b"x")
+    (other / "way").symlink_to(home)
+    nursery = make(settings=settings(config_dir=home / "config", data_dir=home / "data", cache_dir=home / "cache"))
+    try:
+        paths = [str(secret), str(database), str(other / "way" / "config" / "config.json"), str(cookies), str(mine),
+                 str(song), str(Path(os.__file__))]
+        said = nursery.run({"deed": "test.read", "paths": paths, "cookies": str(cookies)}, folder=staging)
+    finally:
+        nursery.stop()
+    assert said["went"] == [str(cookies), str(mine), str(song), str(Path(os.__file__))]
 
 
 @pytest.mark.skipif(confine.landlock_version() < 6, reason="this kernel does not keep signals in")
