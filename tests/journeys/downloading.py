@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -56,4 +57,13 @@ def tracks(station: RunningStation) -> list[dict[str, Any]]:
 def staged(music: Path) -> list[str]:
     """What lies in staging."""
     folder = music / ".soundsible" / "staging"
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*")) if folder.exists() else []
+    return sorted(os.path.relpath(os.path.join(place, name), folder)    # a folder that goes meanwhile is no error
+                  for place, folders, files in os.walk(folder) for name in (*folders, *files))
+
+
+def nothing_staged(music: Path) -> bool:
+    """Whether staging is empty, a moment after a download is over."""
+    deadline = time.monotonic() + 5.0
+    while staged(music) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return staged(music) == []

@@ -32,7 +32,7 @@ from tests.fakes import deezer, lrclib, musicbrainz, spotify
 from tests.fakes.answering import Answering, Asked, Reply
 from tests.fakes.coverart import FakeCoverArt
 from tests.fakes.slskd import FakeSlskd, Peer
-from tests.journeys.downloading import NOWHERE, SERVICES, ask, look, staged, start, tracks, until_over
+from tests.journeys.downloading import NOWHERE, SERVICES, ask, look, nothing_staged, start, tracks, until_over
 from tests.media_server import MediaServer, audio
 from tests.running import ROOT, RunningStation, clean_environment
 
@@ -244,7 +244,7 @@ def test_an_album_of_spotify_comes_whole_with_its_names_cover_words_and_loudness
     assert set(told["stage_ms"]) >= {"find", "fetch", "inspect", "identify", "process", "dress"}
     assert told["sources"]["catalogue"]["source"] == "spotify"
     assert told["sources"]["chosen"]["title"]["value"] == "First Light"
-    assert staged(world.music) == [] and world.slskd.shown("ann") == []     # nothing is left behind, there or here
+    assert nothing_staged(world.music) and world.slskd.shown("ann") == []     # nothing is left behind, there or here
 
 
 def test_a_playlist_of_deezer_becomes_a_download_a_track_and_what_an_album_lacks_is_fetched(world: World) -> None:
@@ -309,7 +309,7 @@ def test_a_damaged_candidate_and_one_that_a_person_refuses_give_way_to_the_next(
     refused = next(it for it in done["candidates"] if it["id"] == hanging["id"])
     assert chosen["id"] != hanging["id"] and refused["rejected"] and not chosen["rejected"]
     assert sum(bool(it["rejected"]) for it in done["candidates"]) == 2
-    assert [one["title"] for one in tracks(world.station)].count("Broken Wings") == 1 and staged(world.music) == []
+    assert [one["title"] for one in tracks(world.station)].count("Broken Wings") == 1 and nothing_staged(world.music)
 
 
 # ---- better files ------------------------------------------------------------------------------------------------
@@ -587,7 +587,7 @@ def test_cancelling_at_any_stage_leaves_nothing(house: House, stage: str) -> Non
     assert status == 200 and answer["download"]["status"] == "cancelled"
     go()
     until(lambda: idle(house))
-    assert staged(house.music) == [] and len(tracks(house.station)) == before
+    assert nothing_staged(house.music) and len(tracks(house.station)) == before
     assert look(house.station, uid)["history"][-1]["to"] == "cancelled"
 
 
@@ -605,7 +605,7 @@ def test_pausing_at_any_stage_and_going_on_ends_in_the_library(house: House, sta
         assert house.station.call("DELETE", f"/api/downloads/{uid}")[0] == 200
         return
     (done,) = until_over(house.station, uid)
-    assert done["status"] == "completed" and staged(house.music) == [], done
+    assert done["status"] == "completed" and nothing_staged(house.music), done
     assert [row["to"] for row in done["history"]].count("paused") == 1
 
 
@@ -669,7 +669,7 @@ def test_a_link_is_heard_before_it_is_fetched_and_nothing_is_kept(house: House) 
     link = house.song("heard")
     status, sound = house.station.call("GET", f"/api/acquire/preview?url={quote(link, safe='')}")
     assert status == 200 and len(sound) > 10_000 and sound[:3] in (b"ID3", b"\xff\xfb", b"\xff\xfa")
-    assert staged(house.music) == [] and len(tracks(house.station)) == before
+    assert nothing_staged(house.music) and len(tracks(house.station)) == before
     assert not [one for one in house.station.call("GET", "/api/downloads?limit=500")[1]["items"]
                 if one["url"] == link]
 
@@ -731,4 +731,4 @@ def test_the_command_line_downloads_by_itself_while_the_station_is_off(house: Ho
         house.station = house.begin()
     assert code == 1 and [one["status"] for one in told["downloads"]] == ["completed", "failed"]
     assert next(one for one in tracks(house.station) if one["title"] == "Alone")["format"] == "opus"
-    assert staged(house.music) == []
+    assert nothing_staged(house.music)

@@ -23,7 +23,7 @@ from shared.model.download import Failure
 from shared.outbound import Outbound
 from tests.fakes.answering import Answering, Asked, Reply
 from tests.fakes.slskd import FakeSlskd, Peer
-from tests.journeys.downloading import ask, look, staged, start, tracks, until_over
+from tests.journeys.downloading import ask, look, nothing_staged, staged, start, tracks, until_over
 from tests.media_server import MediaServer, audio
 from tests.running import RunningStation
 
@@ -60,8 +60,12 @@ class Home:
         return done
 
     def left(self) -> list[str]:
-        """What lies in staging, but for those that take their time."""
-        return [one for one in staged(self.music) if not one.startswith(tuple(self.early.values()))]
+        """What lies in staging a moment after a download is over, but for those that take their time."""
+        deadline = time.monotonic() + 5.0
+        while (left := [one for one in staged(self.music) if not one.startswith(tuple(self.early.values()))]
+               ) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return left
 
     def files(self) -> list[str]:
         return sorted(str(path.relative_to(self.music)) for path in self.music.rglob("*")
@@ -375,7 +379,7 @@ def test_a_disk_that_fills_up_meanwhile_keeps_the_part_and_goes_on_when_there_is
             (done,) = until_over(station, uid)
             assert done["status"] == "completed" and done["attempt"] == 1, done
             assert any(one.headers.get("range", "bytes=0-") != "bytes=0-" for one in media.asked("squeezed.wav"))
-            assert staged(station.music) == []
+            assert nothing_staged(station.music)
         finally:
             station.stop()
 
@@ -432,7 +436,7 @@ def test_a_read_only_disk_is_told_and_a_retry_helps(tmp_path: Path) -> None:
                 status, _ = station.call("POST", f"/api/downloads/{done['id']}/retry")
                 assert status == 200
                 (done,) = until_over(station, done["id"])
-                assert done["status"] == "completed" and staged(music) == []
+                assert done["status"] == "completed" and nothing_staged(music)
             finally:
                 station.stop()
     finally:
@@ -458,4 +462,4 @@ def test_who_hangs_holds_nobody_else_and_is_left_when_its_time_is_up(home: Home)
     assert tried["error"]["code"] in ("timed_out", "out_of_time") and tried["error"]["retryable"], tried["error"]
     status, _ = home.station.call("DELETE", f"/api/downloads/{uid}")
     assert status == 200
-    until(lambda: home.left() == [])
+    assert home.left() == []

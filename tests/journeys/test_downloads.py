@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import socketio
 
-from tests.journeys.downloading import ask, look, staged, start, tracks, until_over
+from tests.journeys.downloading import ask, look, nothing_staged, staged, start, tracks, until_over
 from tests.media_server import MediaServer, audio
 from tests.running import RunningStation
 
@@ -94,7 +94,7 @@ def test_a_pasted_link_becomes_a_tagged_track_that_plays_in_an_open_player(home:
     assert kept.parts[-3:] == ("The Testers", "Signals", "03 Nightfall.flac")
     status, played = home.station.call("GET", f"/api/stream/{track['id']}")
     assert status == 200 and hashlib.sha256(played).digest() == hashlib.sha256(kept.read_bytes()).digest()
-    assert staged(home.music) == []
+    assert nothing_staged(home.music)
 
 
 def test_the_same_link_again_is_the_same_download_or_is_owned_already(home: Home) -> None:
@@ -137,7 +137,7 @@ def test_what_is_no_music_leaves_library_and_staging_as_they_were(home: Home, na
     before = len(tracks(home.station))
     (done,) = until_over(home.station, ask(home.station, home.server.add(f"bad/{name}", content))["id"])
     assert done["status"] == "failed" and done["error"]["code"] in codes, done["error"]
-    assert len(tracks(home.station)) == before and staged(home.music) == []
+    assert len(tracks(home.station)) == before and nothing_staged(home.music)
 
 
 def test_a_missing_file_fails_at_once_with_its_reason(home: Home) -> None:
@@ -152,7 +152,7 @@ def test_cancelling_a_running_download_leaves_nothing(home: Home) -> None:
     heard_until([], lambda: staged(home.music))
     status, answer = home.station.call("DELETE", f"/api/downloads/{uid}")
     assert status == 200 and answer["download"]["status"] == "cancelled"
-    assert staged(home.music) == []
+    assert nothing_staged(home.music)
     assert home.station.call("DELETE", f"/api/downloads/{uid}")[0] == 409
 
 
