@@ -21,14 +21,14 @@ class LocalStorage:
     def locate(self, file: TrackFile) -> LocalFile | None:
         """The file as it is now, which may be newer than the scan; None when its folder answers without it.
 
-        Costs one look at the file (10 µs on a disk of this machine). Raises StorageOffline when the folder hangs,
-        is gone or stands empty, or the file may not be read.
+        Costs one look at the file (10 µs on a disk of this machine), and one at the folder when it is not there. Raises
+        StorageOffline when the folder hangs, is gone or stands empty, or the file may not be read.
         """
         root, path = to_path(file.root), to_path(file.path)
         try:
             found = self._access.stat(root, path, readable=True)
         except (FileNotFoundError, NotADirectoryError):
-            state = self._access.state(root)
+            state = self._access.probe(root)     # what was remembered may be what is just over
             if state == "online":
                 return None
             if state == "empty":

@@ -67,6 +67,14 @@ def test_of_a_folder_that_is_gone_empty_or_hanging_the_answer_is_unknown(access,
     gate.set()
 
 
+def test_a_folder_that_went_a_moment_ago_is_not_remembered_as_there(access, music):
+    storage = LocalStorage(access=access)
+    assert access.probe(str(music)) == "online"
+    music.rename(music.with_name("unplugged"))
+    with pytest.raises(StorageOffline, match="gone"):
+        storage.locate(a_file(music, "1.flac"))
+
+
 def test_a_file_without_the_right_to_read_it_says_so(access, music, monkeypatch):
     monkeypatch.setattr("shared.storage.access.os.access", lambda *_: False)    # root may read everything
     with pytest.raises(StorageOffline, match="right to read"):
