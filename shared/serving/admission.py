@@ -4,8 +4,9 @@ A stream or a socket holds its place (a thread) for minutes, a quick answer for 
 a room of its own, so that paused players and open tabs never keep a search waiting; and one address may fill
 only a part of each room, so that nobody locks the others out. Who finds it full hears 503 with Retry-After.
 
-Three kinds have only a corner of a room, because anybody may ask for them, or because they last longer than the
-others there: logins and long bodies among the quick answers, and sockets of who has not logged in among the sockets.
+Four kinds have only a corner of a room, because anybody may ask for them, or because they last longer than the
+others there: logins, long bodies and whatever asks hosts outside (who may not answer) among the quick answers, and
+sockets of who has not logged in among the sockets.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-Kind = Literal["stream", "socket", "quick", "login", "body", "stranger"]
+Kind = Literal["stream", "socket", "quick", "login", "body", "outside", "stranger"]
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 STREAM_PATHS = (
@@ -28,6 +29,8 @@ STREAM_PATHS = (
 )
 SOCKET_PATHS = ("/socket.io", "/api/downloads/manager/events")
 LOGIN_PATHS = ("/api/session", "/api/setup")    # open to everybody, and each costs a hashed password
+OUTSIDE_PATHS = ("/api/acquire/",)
+OUTSIDE_POSTS = ("/api/downloads/album", "/api/watches")
 SMALL_BODY_BYTES = 64 * 1024    # up to here a body is gathered before a place is taken
 PLACE = "soundsible.place"      # in a request's environ: its Place
 
@@ -79,6 +82,8 @@ def kind_of(method: str, path: str, *, claims: bool = True, long_body: bool = Fa
         return "stream"
     if is_login(method, path):
         return "login"
+    if path.startswith(OUTSIDE_POSTS if method == "POST" else OUTSIDE_PATHS) and not path.startswith(STREAM_PATHS):
+        return "outside"
     return "body" if long_body else "quick"
 
 
@@ -91,7 +96,7 @@ def room_of(kind: Kind) -> Kind:
     return _ROOM_OF.get(kind, kind)
 
 
-_ROOM_OF: dict[Kind, Kind] = {"login": "quick", "body": "quick", "stranger": "socket"}
+_ROOM_OF: dict[Kind, Kind] = {"login": "quick", "body": "quick", "outside": "quick", "stranger": "socket"}
 
 
 @lru_cache(maxsize=4096)
@@ -121,7 +126,7 @@ class Room:
 class Rooms:
     """A room for each kind. Streams and sockets share their places: `together` is what both may hold.
 
-    Who is in a corner (login, body, stranger) is in the room around it as well.
+    Who is in a corner (login, body, outside, stranger) is in the room around it as well.
     """
 
     stream: Room
@@ -130,6 +135,7 @@ class Rooms:
     together: int
     login: Room
     body: Room
+    outside: Room
     stranger: Room
 
     @property
@@ -143,8 +149,8 @@ def rooms_for(threads: int) -> Rooms:
     six sevenths at most for either. One household gets half of a room, of the quick answers' three quarters.
 
     The 400 of the default carry 300 paused players, or 300 sockets, and leave 50 for the other kind. Of the 50 quick
-    places 16 are for logins at most, and 12 for long bodies; of the 300 sockets 40 for who has not logged in: the
-    twenty that `shared.sockets` lets stay for a moment, and as many that come and go.
+    places 16 are for logins at most, 12 for long bodies, and 16 for what asks outside; of the 300 sockets 40 for who
+    has not logged in: the twenty that `shared.sockets` lets stay for a moment, and as many that come and go.
     """
     quick = max(48, threads // 8)
     together = max(16, threads - quick)
@@ -155,6 +161,7 @@ def rooms_for(threads: int) -> Rooms:
         long_stay, long_stay, Room(total=quick, per_household=quick * 3 // 4), together,
         login=Room(total=quick // 3, per_household=quick // 4),
         body=Room(total=quick // 4, per_household=quick // 6),
+        outside=Room(total=quick // 3, per_household=quick // 4),
         stranger=Room(total=strangers, per_household=strangers * 3 // 4),
     )
 

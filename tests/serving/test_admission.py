@@ -19,9 +19,9 @@ from shared.serving.admission import (
 
 SMALL = Rooms(
     stream=Room(4, 2), socket=Room(2, 1), quick=Room(3, 2), together=5,
-    login=Room(2, 1), body=Room(1, 1), stranger=Room(1, 1),
+    login=Room(2, 1), body=Room(1, 1), outside=Room(2, 1), stranger=Room(1, 1),
 )
-KINDS = ("stream", "socket", "quick", "login", "body", "stranger")
+KINDS = ("stream", "socket", "quick", "login", "body", "outside", "stranger")
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,14 @@ KINDS = ("stream", "socket", "quick", "login", "body", "stranger")
         ("GET", "/api/session", "quick"),
         ("DELETE", "/api/session", "quick"),
         ("", "", "quick"),
+        ("GET", "/api/acquire/resolve", "outside"),
+        ("GET", "/api/acquire/cover", "outside"),
+        ("GET", "/api/acquire/preview", "stream"),
+        ("POST", "/api/downloads/album", "outside"),
+        ("POST", "/api/watches", "outside"),
+        ("POST", "/api/watches/w1/check", "outside"),
+        ("GET", "/api/watches", "quick"),
+        ("POST", "/api/downloads", "quick"),
     ],
 )
 def test_the_first_line_tells_how_long_a_request_stays(method, path, kind):
@@ -83,7 +91,7 @@ def test_every_room_has_places_and_together_they_fit_the_threads(threads):
     for room in (rooms.stream, rooms.socket):
         assert 0 < room.per_household <= room.total < rooms.together
     assert rooms.quick.per_household * 2 >= 48 and rooms.quick.total >= 48
-    assert rooms.login.total + rooms.body.total < rooms.quick.total
+    assert rooms.login.total + rooms.body.total + rooms.outside.total < rooms.quick.total
     assert 2 <= rooms.stranger.per_household < rooms.stranger.total < rooms.socket.total
 
 
@@ -105,6 +113,12 @@ def test_a_corner_full_of_logins_leaves_room_for_quick_answers():
     assert admission.full("login") and not admission.full("quick")
     assert admission.enter("quick", "10.0.0.9")
     assert not admission.enter("quick", "10.0.0.8"), "the logins hold places of the room"
+
+
+def test_hosts_outside_that_hang_leave_room_for_quick_answers():
+    admission = Admission(rooms=SMALL)
+    assert [admission.enter("outside", f"10.0.0.{n}") for n in range(3)] == [True, True, False]
+    assert admission.enter("quick", "10.0.0.9")
 
 
 def test_a_stranger_who_logs_in_makes_room_for_the_next():
@@ -147,7 +161,7 @@ def test_who_was_let_in_and_leaves_gives_the_place_back(wanted):
         assert admission.inside(kind) == sum(1 for visit in inside if room_of(visit[0]) == kind) <= room.total
     for visit in inside:
         admission.leave(*visit)
-    assert [admission.inside(kind) for kind in KINDS] == [0] * 6
+    assert [admission.inside(kind) for kind in KINDS] == [0] * len(KINDS)
     assert admission.enter("socket", "10.0.0.1")
 
 
