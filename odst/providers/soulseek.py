@@ -500,6 +500,8 @@ class _Following:
 
     def _fits(self, path: Path, *, exact: bool = True) -> Path | None:
         """`path` when it is a plain file, exactly of the size, below the folder of the settings where there is one."""
+        if ".." in path.parts:
+            return None     # slskd names no such path: what is removed afterwards would be something else
         with contextlib.suppress(OSError, ValueError):
             folder = self._settings.slskd_downloads
             if folder is not None and not path.resolve().is_relative_to(folder.resolve()):

@@ -415,6 +415,18 @@ def test_after_a_crash_of_ours_the_same_transfer_is_followed_on(house: House) ->
     assert house.fake.shown("ann") == []
 
 
+def test_a_path_of_slskds_that_climbs_is_not_believed(house: House) -> None:
+    """What is copied is removed where it was, when it lay in a folder of ours: not what a path leads to from there."""
+    precious = house.fake.downloads / "precious.flac"
+    precious.write_bytes(BYTES)
+    (house.fake.downloads / "soundsible").mkdir()
+    following = soulseek._Following(
+        house.provider()._slskd, house.provider()._settings, soulseek.USUAL_PACE, Bench(house.staging), "ann", "a.flac",
+        len(BYTES))
+    assert following._fits(precious) == precious
+    assert following._fits(house.fake.downloads / "soundsible" / ".." / "precious.flac") is None
+
+
 def test_what_was_copied_before_a_crash_is_not_fetched_again(house: House) -> None:
     provider = house.provider(slskd_downloads=house.fake.downloads)
     provider.fetch(house.candidate(), Bench(house.staging))
