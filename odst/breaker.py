@@ -31,6 +31,7 @@ OPEN_S: Seconds = 60.0
 PROBE_S: Seconds = 15 * 60.0        # a probe that was never told of has been lost after so long
 LOOK_AGAIN_S: Seconds = 5.0         # for who finds the one probe under way
 SAVED_AT_LEAST_EVERY_S: Seconds = 60.0
+MOST_KEPT = 200                     # beyond it those in no trouble are forgotten: each host of a link has one
 
 #: Failures in which neither the service nor its answer had a part: they tell nothing about it.
 _SILENT = frozenset({"connection_lost", "rate_limited", "disk_full", "library_offline", "read_only", "no_music_folder",
@@ -175,8 +176,17 @@ class Breakers:
     def _of(self, name: str, operation: str) -> _Breaker:
         found = self._breakers.get((name, operation))
         if found is None:
+            if len(self._breakers) >= MOST_KEPT:
+                self._forget_some()
             found = self._breakers[name, operation] = _Breaker(name, operation)
         return found
+
+    def _forget_some(self) -> None:
+        """Those of hosts that are closed, the longest unheard of first, half of all that may be kept."""
+        spare = sorted((one for one in self._breakers.values() if one.name == "direct" and one.state == "closed"),
+                       key=lambda one: max(one.last_success or 0.0, one.last_failure or 0.0))
+        for one in spare[:MOST_KEPT // 2]:
+            del self._breakers[one.name, one.operation]
 
     def _closed_until(self, breaker: _Breaker, *, take_probe: bool) -> float | None:
         if breaker.state == "closed":

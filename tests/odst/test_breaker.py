@@ -135,6 +135,18 @@ def test_a_restart_forgets_nothing(tmp_path: Path, clock: Clock) -> None:
     database.close()
 
 
+def test_of_thousands_of_hosts_those_in_no_trouble_are_forgotten(breakers: Breakers) -> None:
+    breakers.succeeded("youtube", "fetch")
+    for _ in range(3):
+        breakers.failed("direct", "down.example", FAULT)
+    for number in range(1000):
+        breakers.succeeded("direct", f"host{number}.example")
+    kept = {(one["name"], one["operation"]): one["state"] for one in breakers.states()}
+    assert len(kept) <= 200
+    assert kept["youtube", "fetch"] == "closed" and kept["direct", "down.example"] == "open"
+    assert ("direct", "host999.example") in kept
+
+
 def test_services_are_listed_before_their_first_use(breakers: Breakers) -> None:
     breakers.know("soulseek", "fetch")
     assert breakers.states() == [{
