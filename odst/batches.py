@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from odst.matching import fold, read_path
-from odst.search import is_link, whole_link
+from odst.search import foreign_scheme, is_link, whole_link
 from shared.model.download import USUAL_PRIORITY, Failure, Options, Request, Wanted
 from shared.model.units import MIB, Bytes, Milliseconds
 
@@ -319,6 +319,8 @@ def _lines(text: str) -> Iterator[_Found]:
                 yield number, line, Request(url=link.rstrip(",;)]}>'"))
         elif is_link(line):
             yield number, line, Request(url=whole_link(line))
+        elif scheme := foreign_scheme(line):
+            yield number, line, f"Links that begin with {scheme}: are not followed."
         elif _AUDIO.search(line) and ("/" in line or "\\" in line):
             yield number, line, _asked(Wanted(**_told_by(line)))
         elif len(line) > LONGEST_LINE // 4:

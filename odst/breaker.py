@@ -39,6 +39,19 @@ _SILENT = frozenset({"connection_lost", "rate_limited", "disk_full", "library_of
                      "forbidden_address", "bad_link", "no_candidates", "no_permission"})
 
 
+#: What services are called, for people.
+_NAMES = {"youtube": "YouTube", "soulseek": "Soulseek", "deezer": "Deezer", "musicbrainz": "MusicBrainz",
+          "spotify": "Spotify", "coverart": "The Cover Art Archive", "lrclib": "LRCLIB", "acoustid": "AcoustID",
+          "local": "the library"}
+
+
+def called(name: str, operation: str = "") -> str:
+    """A service for people: "YouTube"; of direct links the host that is asked."""
+    if name == "direct":
+        return operation if "." in operation or ":" in operation else "The link's host"
+    return _NAMES.get(name, name)
+
+
 class Store(Protocol):
     """records.breakers.Breakers."""
 
@@ -143,8 +156,9 @@ class Breakers:
         opens_at = self.allow(name, operation)
         if opens_at is not None:
             wait_s = max(1.0, opens_at - self._clock())
-            raise Failure("refused", f"{name} did not answer several times in a row and is left alone for another "
-                                     f"{wait_s:.0f} s.", provider=name, retry_after_s=wait_s, opens_at=opens_at)
+            at = datetime.fromtimestamp(self._clock() + wait_s).strftime("%H:%M:%S")
+            raise Failure("refused", f"{called(name, operation)} does not answer; asked again at {at}.",
+                          provider=name, retry_after_s=wait_s, opens_at=opens_at)
         try:
             yield
         except Failure as failure:
@@ -154,6 +168,12 @@ class Breakers:
             self.let_go(name, operation)
             raise
         self.succeeded(name, operation)
+
+    def others_open(self, name: str, operation: str) -> bool:
+        """Whether another operation of the same service is left alone (of direct links each host is its own)."""
+        with self._lock:
+            return name != "direct" and any(one.state != "closed" for one in self._breakers.values()
+                                            if one.name == name and one.operation != operation)
 
     def states(self) -> list[dict[str, Any]]:
         """All of them for people, times as RFC 3339."""

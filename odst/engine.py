@@ -31,6 +31,7 @@ from odst.worker import Crew
 from shared.events import EventBus, Notice
 from shared.model.download import (
     ACTIVE,
+    NIGHT_NOTE,
     OVER,
     Cancelled,
     Candidate,
@@ -188,6 +189,8 @@ class Engine:
             due = self.not_before(None, job.nightly)
             if due is not None and due > self._clock():     # the night ended while it waited for its turn
                 self._dispatcher.offer(uid, priority=job.priority, created_at=job.created_at, not_before=due)
+                if job.note != NIGHT_NOTE:
+                    self._ledger.update(uid, note=NIGHT_NOTE)
                 return
             say = partial(self._ledger.log, uid, user_id=job.user_id or 0)
             parcel = Parcel.taken_up(job)

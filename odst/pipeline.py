@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from odst import matching
-from odst.breaker import Breakers
+from odst.breaker import Breakers, called
 from odst.disk import Disk
 from odst.ledger import Ledger
 from odst.parcel import Parcel, StagedFile
@@ -419,8 +419,9 @@ def _next_candidate(parcel: Parcel, bench: Workbench, kept: Mapping[str, Failure
         raise list(kept.values())[-1]
     if shut:
         until = min(shut.values())
-        names = sorted({one.provider for one in candidates if one.id in shut})
-        raise Later(until, f"Waits for {', '.join(names)}, which did not answer several times in a row.")
+        names = sorted({called(one.provider, bench.providers[one.provider].operation(one))
+                        for one in candidates if one.id in shut})
+        raise Later(until, f"Waits for {' and '.join(names)}, which did not answer several times in a row.")
     if because is not None and len(candidates) == 1:
         raise because
     told = next((one for one in candidates if one.rejected), None)

@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from odst.breaker import called
 from odst.matching import fold, wanted_key
 from shared.model.download import Failure, Offer, Options, Wanted
 from shared.model.units import Seconds
@@ -44,6 +45,8 @@ _LINK = re.compile(r"(?:https?://|spotify:(?:track|album|playlist|artist|user):)
 _BARE = re.compile(
     r"(?:www\.|m\.|music\.|open\.|link\.)?(?:youtube\.com|youtu\.be|spotify\.com|deezer\.com|soundcloud\.com|"
     r"musicbrainz\.org|[a-z0-9-]+\.bandcamp\.com|archive\.org)/\S+", re.IGNORECASE)
+_FOREIGN = re.compile(
+    r"(?!https?:)(?:([a-z][a-z0-9+.-]*)://|(data|file|javascript|magnet|mailto):\S)\S*$", re.IGNORECASE)
 _VIDEO = re.compile(r"[A-Za-z0-9_-]{11}")
 
 
@@ -107,6 +110,8 @@ class AcquireSearch:
         asked: list[tuple[str, _Answer]] = []
         ends_at = time.monotonic() + self._deadline_s
         for source in self._catalogues:
+            if not getattr(source, "configured", True):
+                continue            # nobody to ask; and who was not asked has not answered
             asked.append((source.name, self._ask(source, words, limit, partial(source.search, words, limit=limit))))
         for provider in self._providers:
             if provider.name in SEARCHING:
@@ -117,7 +122,7 @@ class AcquireSearch:
         for name, answer in asked:
             if not answer.there.wait(max(0.0, ends_at - time.monotonic())):
                 failures.append({"source": name, "code": "timed_out",
-                                 "message": f"{_label(name)} has not answered yet. Ask again in a moment."})
+                                 "message": f"{called(name)} has not answered yet. Ask again in a moment."})
             elif answer.failure is not None:
                 failures.append(_told(name, answer.failure))
             else:
@@ -222,7 +227,7 @@ class AcquireSearch:
                 return answer
             if self._under_way.get(name, 0) >= ASKS_AT_ONCE:
                 busy = _Answer()
-                busy.failure = Failure("timed_out", f"{_label(name)} is still busy with earlier questions.",
+                busy.failure = Failure("timed_out", f"{called(name)} is still busy with earlier questions.",
                                        provider=name)
                 busy.there.set()
                 return busy
@@ -236,7 +241,7 @@ class AcquireSearch:
                 answer.failure = failure
             except Exception:       # the edge of a thread
                 log.exception("asking %s failed", name)
-                answer.failure = Failure("internal", f"Asking {_label(name)} failed; the station's log tells more.",
+                answer.failure = Failure("internal", f"Asking {called(name)} failed; the station's log tells more.",
                                          provider=name)
             finally:
                 answer.at = time.monotonic()
@@ -362,6 +367,12 @@ def is_link(words: str) -> bool:
     return bool(_LINK.fullmatch(words.strip()) or _BARE.fullmatch(words.strip()))
 
 
+def foreign_scheme(words: str) -> str | None:
+    """The scheme of what is a link, but not one that anybody here follows ("ftp", "magnet"); None of other words."""
+    found = _FOREIGN.match(words.strip())
+    return (found[1] or found[2]).lower() if found else None
+
+
 def whole_link(url: str) -> str:
     """A link as it is followed: with its https://."""
     link = url.strip()
@@ -379,8 +390,3 @@ def _operation(name: str, link: str) -> str:
 
 def _told(source: str, failure: Failure) -> dict[str, str]:
     return {"source": source, "code": failure.code, "message": failure.message}
-
-
-def _label(name: str) -> str:
-    return {"spotify": "Spotify", "deezer": "Deezer", "musicbrainz": "MusicBrainz", "youtube": "YouTube",
-            "soulseek": "Soulseek", "local": "the library"}.get(name, name)

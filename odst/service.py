@@ -19,10 +19,12 @@ from odst.disk import Disk
 from odst.engine import Engine, unfetched
 from odst.ledger import Ledger
 from odst.running import Running
+from odst.search import foreign_scheme
 from odst.staging import Staging
 from odst.throttle import Throttle
 from shared.model.download import (
     ACTIVE,
+    NIGHT_NOTE,
     OVER,
     PRIORITIES,
     USUAL_PRIORITY,
@@ -188,6 +190,10 @@ class Service:
                 raise Failure("bad_link", "This is no link that can be followed.")
         if request.query is not None and not 0 < len(request.query.strip()) <= LONGEST_WORDS:
             raise BadInput(f"Between 1 and {LONGEST_WORDS} characters say what is wanted.", field="query")
+        if request.query is not None and (foreign := foreign_scheme(request.query)):
+            raise Failure("bad_link", f"Links that begin with {foreign}: are not followed.")
+        if request.query is not None and not any(sign.isalnum() for sign in request.query):
+            raise BadInput("There is nothing in it to look for.", field="query")
         if request.priority not in PRIORITIES:
             raise BadInput(f"The priority is a number from {PRIORITIES[0]} to {PRIORITIES[-1]}.", field="priority")
 
@@ -209,7 +215,8 @@ class Service:
         shown = self._records.shown(person, uid)
         if shown.status != Status.PAUSED:
             raise IllegalMove(f"A download that is {shown.status} cannot be resumed.", status=shown.status)
-        self._ledger.move(uid, (Status.WAITING, "resumed by a person"), note=None)
+        note = NIGHT_NOTE if self._records.job(uid).nightly else None
+        self._ledger.move(uid, (Status.WAITING, "resumed by a person"), note=note)
         shown = self._shown(person, uid)
         self._engine.offer(uid)
         return shown
@@ -220,8 +227,9 @@ class Service:
         if shown.status != Status.FAILED:
             raise IllegalMove(f"A download that is {shown.status} cannot be tried again.", status=shown.status)
         self._allow_again(uid)
+        note = NIGHT_NOTE if self._records.job(uid).nightly else None
         self._ledger.move(uid, (Status.WAITING, "tried again by a person"), parcel=None, attempt=0, error=None,
-                          note=None, not_before=None, bytes=0, total_bytes=None, warnings=[], candidate=None)
+                          note=note, not_before=None, bytes=0, total_bytes=None, warnings=[], candidate=None)
         shown = self._shown(person, uid)
         self._engine.offer(uid)
         return shown

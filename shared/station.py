@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from odst import reports
-from odst.breaker import Breakers
+from odst.breaker import Breakers, called
 from odst.catalogues.deezer import Deezer
 from odst.catalogues.local import Local
 from odst.catalogues.musicbrainz import MusicBrainz
@@ -268,8 +268,10 @@ class Station:
             self.breakers.know(acoustid.SERVICE, acoustid.OPERATION)
 
     def _tell_of_breaker(self, name: str, operation: str, state: str) -> None:
+        if self.breakers.others_open(name, operation):
+            return              # that was told, or will be when the last of it answers
         told = "answers again." if state == "closed" else "does not answer. What needs it waits, and goes on by itself."
-        self.events.publish(Notice("info" if state == "closed" else "warning", f"{name} ({operation}) {told}"))
+        self.events.publish(Notice("info" if state == "closed" else "warning", f"{called(name, operation)} {told}"))
 
     def _understood(self, url: str) -> bool:
         """Whether somebody would know what to do with a link. Pure."""

@@ -78,6 +78,7 @@ LEVELS = ("tags", "audio", "off")                   # measure and tag | change t
 DUPLICATES = ("skip", "upgrade", "keep")            # what is owned: leave | replace by a better file | have both
 PRIORITIES = range(0, 101)                          # larger is sooner; 50 is usual
 USUAL_PRIORITY = 50
+NIGHT_NOTE = "Waits for the night."                   # of what is fetched in the nightly window only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

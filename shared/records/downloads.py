@@ -21,6 +21,7 @@ from sqlalchemy import ColumnElement, and_
 from shared.database import Database, driver_cursor
 from shared.model.download import (
     ACTIVE,
+    NIGHT_NOTE,
     ON_THE_WAY,
     OVER,
     Candidate,
@@ -49,6 +50,8 @@ from shared.records.tables import downloads
 
 MOST_ACTIVE = 1_000  # shown at once as under way
 _NEWEST_FIRST = Order((downloads.c.created_at,))
+_NEXT_FIRST = Order((-downloads.c.priority, downloads.c.created_at))  # as the queue runs them
+_RESTING = frozenset({Status.WAITING.value, Status.PAUSED.value})
 
 
 class IdempotencyConflict(Conflict):
@@ -149,7 +152,8 @@ _SHOWN = f"SELECT {_COLUMNS} FROM downloads d LEFT JOIN users u ON u.id = d.user
 _ADD = (
     "INSERT INTO downloads (uid, user_id, status, priority, quality, options, url, query, replaces_track, wanted, "
     "title, artist, album, cover_url, source, group_uid, parent_id, idempotency_key, fingerprint, not_before, nightly, "
-    "created_at, updated_at) VALUES (?, ?, 'waiting', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "note, created_at, updated_at) "
+    "VALUES (?, ?, 'waiting', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _JOB = (
     "SELECT d.uid, d.user_id, d.status, d.stage, d.url, d.query, d.replaces_track, d.wanted, d.options, d.attempt, "
@@ -579,7 +583,10 @@ class Downloads:
         cursor: str | None = None,
         offset: int | None = None,
     ) -> Page[Download]:
-        """A page of what `person` may see, the newest first. `status`: one or several of Status. Raises BadInput."""
+        """A page of what `person` may see: the newest first; of what only waits or is paused, who has the next turn.
+
+        `status`: one or several of Status. Raises BadInput.
+        """
         statuses = _statuses(status)
         where: list[ColumnElement[bool]] = [downloads.c.hidden_at.is_(None)]
         if not person.owns:
@@ -591,9 +598,11 @@ class Downloads:
         scope = (0 if person.owns else person.user_id, statuses, group)
         with self._database.read() as conn:
             revision = revisions.current(conn)
+            sort, name = (_NEXT_FIRST, "turn") if statuses and _RESTING.issuperset(statuses) else (
+                _NEWEST_FIRST, "created")
             listed = Listed("downloads", downloads.c.id, (and_(*where),), person.user_id, scope, revision)
             found, following = page_ids(
-                conn, listed, sort=_NEWEST_FIRST, name="created", descending=True, limit=limit, cursor=cursor,
+                conn, listed, sort=sort, name=name, descending=sort is _NEWEST_FIRST, limit=limit, cursor=cursor,
                 offset=offset, seed=None,
             )  # fmt: skip
             marks = ", ".join("?" * len(found))
@@ -775,7 +784,7 @@ def _new_row(
         wanted and wanted.album, wanted and wanted.cover_url,
         wanted.source if wanted is not None and wanted.source != "words" else None,
         group or request.group, parent_id, request.idempotency_key, mark, request.not_before, int(request.nightly),
-        at, at,
+        NIGHT_NOTE if request.nightly else None, at, at,
     )  # fmt: skip
 
 

@@ -166,6 +166,12 @@ D:\\Music\\Queen - Bicycle Race.mp3
     assert batch.unread == []
 
 
+def test_links_that_nobody_follows_are_told_and_colons_in_titles_are_none() -> None:
+    batch = read("ftp://x.org/a.mp3\nfile:///etc/passwd\nmagnet:?xt=urn:x\nRatatat: Loud Pipes\nAC/DC - T.N.T.\n")
+    assert [(one.line, one.reason.split()[4]) for one in batch.unread] == [(1, "ftp:"), (2, "file:"), (3, "magnet:")]
+    assert len(batch.requests) == 2
+
+
 def test_options_and_priority_go_to_each() -> None:
     batch = read("A - B\nC - D", options=Options(quality="128"), priority=70)
     assert {(one.options.quality, one.priority) for one in batch.requests} == {("128", 70)}

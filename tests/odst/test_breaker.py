@@ -111,6 +111,18 @@ def test_guard_tells_how_it_went_and_refuses_while_it_is_open(breakers: Breakers
     assert state(breakers) == "closed"
 
 
+def test_services_are_called_by_their_names(breakers: Breakers) -> None:
+    for _ in range(3):
+        for name, operation in (("youtube", "fetch"), ("direct", "example.org")):
+            breakers.failed(name, operation, FAULT)
+    for name, operation, told in (("youtube", "fetch", "YouTube does not answer; asked again at "),
+                                  ("direct", "example.org", "example.org does not answer; asked again at ")):
+        with pytest.raises(Failure, match=told), breakers.guard(name, operation):
+            pass
+    assert breakers.others_open("youtube", "search") and not breakers.others_open("youtube", "fetch")
+    assert not breakers.others_open("direct", "other.org")      # each host is its own
+
+
 def test_who_asks_to_be_left_alone_for_longer_is(breakers: Breakers, clock: Clock) -> None:
     for _ in range(3):
         breakers.failed("youtube", "fetch", Failure("service_error", "x", retry_after_s=300))

@@ -493,6 +493,9 @@ def test_a_nightly_download_waits_for_the_night(house: House) -> None:
         uid, _ = house.service.submit(house.ann, Request(url=house.shop.has("http://shop/One"), nightly=True))
         until(lambda: house.dispatcher.waiting() == 1)
         assert house.whole(uid.id).status == Status.WAITING
+        assert house.whole(uid.id).note == "Waits for the night."
+        house.service.pause(house.ann, uid.id)
+        assert house.service.resume(house.ann, uid.id).note == "Waits for the night."
         assert house.engine.not_before(None, True) is not None
         house.clock.ahead += 22.2 * 3600       # into the window of the next day
         house.dispatcher.offer("nobody", priority=0, created_at=0)

@@ -78,6 +78,13 @@ def titles(answer: dict[str, list[Any]]) -> list[str]:
 # ---- words -------------------------------------------------------------------------------------------------------
 
 
+def test_who_is_not_set_up_is_not_asked() -> None:
+    spotify = Asked("spotify", track("spotify", "One"))
+    spotify.configured = False      # type: ignore[attr-defined]
+    answer = search(spotify, Asked("deezer", track("deezer", "Two"))).search("two")
+    assert titles(answer) == ["Two"] and not spotify.count and not answer["failures"]
+
+
 def test_all_are_asked_and_each_failure_has_its_name() -> None:
     answer = search(
         Asked("spotify", track("spotify", "One")),

@@ -43,6 +43,7 @@ def test_the_same_key_is_the_same_download_and_another_wish_under_it_a_conflict(
 
 @pytest.mark.parametrize("request_", [
     Request(), Request(url="http://shop/a", query="a"), Request(query=" "), Request(query="x" * 501),
+    Request(query=".."),
     Request(url="http://shop/a", priority=101), Request(url="http://shop/a", priority=-1)])
 def test_wishes_that_make_no_sense_are_refused(house: House, request_: Request) -> None:
     with pytest.raises(BadInput):
@@ -55,6 +56,15 @@ def test_links_that_cannot_be_followed_are_refused(house: House, url: str) -> No
         house.service.submit(house.ann, Request(url=url))
     assert refused.value.code == "bad_link" and refused.value.http_status == 422
     assert house.records.ids(house.ann) == []
+
+
+@pytest.mark.parametrize("words", ["ftp://shop/a.mp3", "file:///etc/passwd", "javascript:alert(1)", "magnet:?xt=1"])
+def test_links_nobody_follows_are_no_words_to_look_for(house: House, words: str) -> None:
+    with pytest.raises(Failure, match="are not followed") as refused:
+        house.service.submit(house.ann, Request(query=words))
+    assert refused.value.code == "bad_link"
+    shown, _ = house.service.submit(house.ann, Request(query="Ratatat: Loud Pipes"))
+    assert house.records.ids(house.ann) == [shown.id]
 
 
 def album() -> Offer:

@@ -359,6 +359,18 @@ def test_downloads_outlive_the_person_who_asked(
     assert downloads.submit(None, link(idempotency_key="k")) == (uid, False)
 
 
+def test_what_waits_is_listed_as_it_will_run(downloads: Downloads, owner: Person) -> None:
+    uids = [downloads.submit(owner.user_id, replace(link(str(n)), priority=priority))[0]
+            for n, priority in enumerate((50, 90, 50, 10))]
+    downloads.move(uids[1], (S.PAUSED, None))
+    turns = [uids[1], uids[0], uids[2], uids[3]]
+    assert [one.id for one in downloads.page(owner, status=["waiting", "paused"]).items] == turns
+    first = downloads.page(owner, status="waiting", limit=2)
+    second = downloads.page(owner, status="waiting", limit=2, cursor=first.next_cursor)
+    assert [one.id for one in [*first.items, *second.items]] == [uids[0], uids[2], uids[3]]
+    assert [one.id for one in downloads.page(owner).items] == uids[::-1]
+
+
 def test_pages_follow_each_other_while_new_ones_come(downloads: Downloads, owner: Person) -> None:
     uids = [downloads.submit(owner.user_id, link(str(n)))[0] for n in range(7)]
     for uid in uids[:2]:
