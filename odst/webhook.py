@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from shared.events import DownloadMoved, EventBus
 from shared.model.download import OVER, Download, Status
@@ -329,6 +330,9 @@ def _together(messages: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _named(one: Download) -> str:
     name = " – ".join(filter(None, (one.artist, one.title)))
+    if not name and not one.query and one.url:
+        with contextlib.suppress(ValueError):
+            name = f"a link of {urlsplit(one.url).hostname or 'somebody'}"
     return (name or one.query or "a download")[:300]
 
 

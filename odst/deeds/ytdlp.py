@@ -134,7 +134,8 @@ def failure_of(error: BaseException, talk: Talk, host: str) -> Failure | BaseExc
             return Failure("region", "It may not be heard in this country.")
         if isinstance(one, UnsupportedError):
             return Failure("not_audio", f"There is nothing to hear on this page of {host}.")
-    told = text[:200].rstrip(".") if text else type(error).__name__
+    short = re.split(r" *\(caused by |(?:^|: )HTTPS?Connection", text)[0]     # the log has it all
+    told = short[:200].rstrip(".") or type(error).__name__
     for pattern, code, sentence in _MESSAGES[:8]:       # a site's own words say more than the status it sends
         if pattern.search(text):
             return Failure(code, f"{sentence} ({host}: {told})")
@@ -150,7 +151,7 @@ def failure_of(error: BaseException, talk: Talk, host: str) -> Failure | BaseExc
             return Failure("refused", f"{host} refuses the connection.")
     for pattern, code, sentence in _MESSAGES[8:]:
         if pattern.search(text):
-            return Failure(code, f"{sentence} ({host}: {told})")
+            return Failure(code, sentence.replace("The site", host, 1).replace("the site", host, 1))
     if any(isinstance(one, UnavailableVideoError) for one in chain):
         return Failure("connection_lost", f"It could not be fetched from {host}: {told}.")
     if any(isinstance(one, YoutubeDLError) for one in chain):

@@ -121,7 +121,8 @@ def opened(path: str) -> Iterator[Sound]:
                 "protocol_whitelist": "", "format_whitelist": _DEMUXERS, "codec_whitelist": _DECODERS,
             })
         except MemoryError as error:
-            raise UnreadableFile("A header in it claims too much.", reason="too_large") from error
+            raise UnreadableFile("It claims to hold more than it can: it is damaged, or made to do harm.",
+                                 reason="too_large") from error
         except (av.FFmpegError, ValueError, OSError) as error:
             raise UnreadableFile(f"It cannot be opened as audio ({_said(error)}).", reason="not_audio") from error
         try:

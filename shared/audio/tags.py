@@ -646,6 +646,7 @@ def pen_for(path: str, facts: AudioFacts) -> pens.Pen:
 
 # ---- what went wrong --------------------------------------------------------------------------------------------
 
+_CLAIMS = "It claims to hold more than it can: it is damaged, or made to do harm."
 _ENDED = (EOFError, IndexError, struct.error, mutagen_util.cdata.error)
 
 
@@ -655,7 +656,7 @@ def blame(error: BaseException, size: int, head: bytes) -> UnreadableFile:
     if isinstance(error, Cut):
         return UnreadableFile(f"The file is cut off: {said}.", reason="truncated")
     if isinstance(error, TooLarge | MemoryError | OverflowError | RecursionError):
-        return UnreadableFile(f"A header in it claims too much: {said}.", reason="too_large")
+        return UnreadableFile(_CLAIMS, reason="too_large")
     if isinstance(error, _NoAudio):
         if head[:3] == b"ID3":
             return UnreadableFile(f"There is a tag, but {said}.", reason="damaged")
@@ -666,7 +667,7 @@ def blame(error: BaseException, size: int, head: bytes) -> UnreadableFile:
     chain: BaseException | None = error
     while chain is not None:
         if isinstance(chain, TooLarge | MemoryError | OverflowError):
-            return UnreadableFile(f"A header in it claims too much: {said}.", reason="too_large")
+            return UnreadableFile(_CLAIMS, reason="too_large")
         if isinstance(chain, OSError) and chain.errno:
             return blame_system(chain)
         if isinstance(chain, _ENDED) and chain.__cause__ is None:

@@ -417,6 +417,17 @@ def test_a_status_inside_has_its_meaning(status: int, code: str) -> None:
     assert found.retry_after_s == (30.0 if status in (429, 503) else None)
 
 
+@pytest.mark.parametrize("message", [
+    "[youtube] abc: Unable to download API page: HTTPSConnection(host='www.youtube.com', port=443): Failed to resolve "
+    "'www.youtube.com' ([Errno -2] Name or service not known) (caused by TransportError(\"HTTPSConnection(ho…",
+    "[x] abc: HTTPSConnection(host='x', port=443): strange (caused by TransportError())",
+    "[youtube] abc: Unable to download API page: The read operation timed out (caused by TransportError())"])
+def test_what_went_wrong_is_one_short_sentence(message: str) -> None:
+    found = ytdlp.failure_of(DownloadError(f"ERROR: {message}"), _SILENT, "www.youtube.com")  # type: ignore[arg-type]
+    assert isinstance(found, Failure) and found.message.startswith("www.youtube.com ") and len(found.message) < 80
+    assert "HTTPS" not in found.message and "caused" not in found.message
+
+
 def test_errors_of_their_own_kind_have_their_meaning() -> None:
     wrap = lambda inner: DownloadError("ERROR: x", (type(inner), inner, None))      # noqa: E731
     assert meaning(wrap(GeoRestrictedError("x", countries=["DE"]))) == "region"
