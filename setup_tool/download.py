@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,12 +67,13 @@ class Asked:
 @click.option("--provider", metavar="NAME", help="Fetch from this one only (youtube soulseek direct).")
 @click.option("--priority", type=click.IntRange(PRIORITIES[0], PRIORITIES[-1]), default=USUAL_PRIORITY,
               show_default=True, help="Larger is sooner.")
+@click.option("--nightly", is_flag=True, help="Leave it to the night (setting download_night); only queues.")
 @click.option("--wait/--no-wait", default=True, help="Follow until all is over, or only queue.")
 @click.option("--dry-run", is_flag=True, help="Say what would be fetched; queue nothing.")
 @shared_options
 def run(what: tuple[str, ...], quality: str | None, format_: str | None, bitrate: int | None, level: str | None,
-        trim: bool | None, duplicates: str | None, provider: str | None, priority: int, wait: bool, dry_run: bool, *,
-        context: Context) -> None:
+        trim: bool | None, duplicates: str | None, provider: str | None, priority: int, nightly: bool, wait: bool,
+        dry_run: bool, *, context: Context) -> None:
     """Fetch music: links of songs, albums and playlists, "Artist - Title", or files that list them.
 
     FILE may be M3U, a CSV of another service (Exportify, Apple Music, Deezer, TuneMyMusic, …) or lines of links and
@@ -91,13 +92,14 @@ def run(what: tuple[str, ...], quality: str | None, format_: str | None, bitrate
         duplicates=duplicates or usual.duplicates, provider=provider)
     with rooms(settings) as station:
         asked = read(what, options, priority, settings.download_batch_limit)
+        asked.requests = [replace(one, nightly=nightly) for one in asked.requests]
         refuse_unknown(asked, station)
         if dry_run:
             tell_foreseen(foresee(station, asked), asked, context)
             return
         if not station.scans.roots():
             raise click.UsageError(f"There is no music folder yet. Name one: {PROGRAM} scan ~/Music")
-        if wait:
+        if wait and not nightly:
             followed(station, asked, context)
         else:
             queued(station, asked, context)
