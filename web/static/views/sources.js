@@ -51,9 +51,10 @@ class Sources extends View {
         ${health.providers.length ? html`<ul class="things">${sourcesOf(health.providers).map(({ name, all }) => {
           const [worst] = all;
           const silent = all.every((/** @type {any} */ p) => p.state === 'closed' && !p.last_success && !p.last_failure);
+          const missed = worst.state === 'closed' && all.some((/** @type {any} */ p) => p.failure_count);
           const last = all.map((/** @type {any} */ p) => p.last_success).filter(Boolean).sort().pop();
-          return html`<li class="thing" data-key="${name}">${icon(silent ? 'wifi' : worst.state === 'closed' ? 'check' : 'unplug', worst.state === 'closed' && !silent ? 'good' : '')}<div class="thing-words"><p class="thing-title">${sourceTitle(name)}</p>
-            <p class="quiet"><span class="${worst.state === 'open' ? 'state-offline' : ''}">${silent ? 'Not asked yet' : /** @type {any} */ (STATES)[worst.state] ?? worst.state}</span>${worst.state === 'open' ? ` · asked again ${until(worst.opens_at) || 'in a moment'}` : last ? ` · last answered ${ago(last)}` : ''}</p>
+          return html`<li class="thing" data-key="${name}">${icon(silent ? 'wifi' : worst.state === 'closed' && !missed ? 'check' : 'unplug', worst.state === 'closed' && !silent && !missed ? 'good' : '')}<div class="thing-words"><p class="thing-title">${sourceTitle(name)}</p>
+            <p class="quiet"><span class="${worst.state === 'open' ? 'state-offline' : ''}">${silent ? 'Not asked yet' : missed ? 'Did not answer the last time' : /** @type {any} */ (STATES)[worst.state] ?? worst.state}</span>${worst.state === 'open' ? ` · asked again ${until(worst.opens_at) || 'in a moment'}` : last ? ` · last answered ${ago(last)}` : ''}</p>
             ${all.filter((/** @type {any} */ p) => p.last_error && (p.state !== 'closed' || p.failure_count)).map((/** @type {any} */ p) => html`<p class="quiet">${OPERATIONS[p.operation] ? `While ${OPERATIONS[p.operation]}: ` : /\./.test(p.operation) ? `${p.operation}: ` : ''}${p.last_error}</p>`)}</div></li>`;
         })}</ul>` : empty({ icon: 'wifi', title: 'Nobody was asked yet', text: 'As soon as something is searched for or fetched, it shows here who answers.' })}`}
     </div>`;
