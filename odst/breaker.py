@@ -157,7 +157,7 @@ class Breakers:
         if opens_at is not None:
             wait_s = max(1.0, opens_at - self._clock())
             at = datetime.fromtimestamp(self._clock() + wait_s).strftime("%H:%M:%S")
-            raise Failure("refused", f"{called(name, operation)} does not answer; asked again at {at}.",
+            raise Failure("refused", f"{called(name, operation)} does not answer (asked again at {at}).",
                           provider=name, retry_after_s=wait_s, opens_at=opens_at)
         try:
             yield

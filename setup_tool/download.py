@@ -375,13 +375,14 @@ def print_one(one: Download) -> None:
 
     console = show.out()
     if one.status == Status.COMPLETED:
-        note = show.text("already in the library" if one.duplicate_of else one.quality_got or "", show.QUIET)
+        told = "already in the library" if one.duplicate_of else one.quality_got
+        note = show.text(f"· {told}" if told else "", show.QUIET)
         console.print(show.mark("note" if one.duplicate_of else "ok"), show.text(named(one)), note)
         for warning in one.warnings:
             console.print(" ", show.mark("warn"), show.text(warning))
     else:
         why = one.error.message if one.error else one.status
-        console.print(show.mark("fail"), show.text(named(one)), show.text(why, show.QUIET))
+        console.print(show.mark("fail"), show.text(named(one)), show.text(f"· {why}", show.QUIET))
 
 
 def print_summary(downloads: list[Download], asked: Asked) -> None:
@@ -416,7 +417,7 @@ def tell_foreseen(found: list[dict[str, Any]], asked: Asked, context: Context) -
         console = show.out()
         for one in found:
             if "error" in one:
-                why = show.text(one["error"]["message"], show.QUIET)
+                why = show.text(f"· {one['error']['message']}", show.QUIET)
                 console.print(show.mark("fail"), show.text(one["asked"]), why)
             elif "tracks" not in one:
                 console.print(show.mark("note"), show.text(one["asked"]), show.text("would be looked for", show.QUIET))

@@ -115,8 +115,8 @@ def test_services_are_called_by_their_names(breakers: Breakers) -> None:
     for _ in range(3):
         for name, operation in (("youtube", "fetch"), ("direct", "example.org")):
             breakers.failed(name, operation, FAULT)
-    for name, operation, told in (("youtube", "fetch", "YouTube does not answer; asked again at "),
-                                  ("direct", "example.org", "example.org does not answer; asked again at ")):
+    for name, operation, told in (("youtube", "fetch", r"YouTube does not answer \(asked again at "),
+                                  ("direct", "example.org", r"example.org does not answer \(asked again at ")):
         with pytest.raises(Failure, match=told), breakers.guard(name, operation):
             pass
     assert breakers.others_open("youtube", "search") and not breakers.others_open("youtube", "fetch")
