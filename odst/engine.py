@@ -273,7 +273,7 @@ class Engine:
         parcel = {**(job.parcel or {}), "tries_spent": tries}
         self._ledger.move(
             uid, (Status.FAILED, failure.message), (Status.WAITING, f"try {tries + 1} follows in {wait_s:.0f} s"),
-            error=failure, not_before=until, note=f"Tried again at {_clock(until)}.", parcel=parcel)
+            error=failure, not_before=until, note=f"The next try is at {_clock(until)}.", parcel=parcel)
         self.offer(uid)
 
     def _put_back(self, uid: str, until: float, note: str) -> None:

@@ -23,6 +23,10 @@ export const sourcesOf = (providers) => {
     .sort((a, b) => rank[/** @type {'open'} */ (a.all[0].state)] - rank[/** @type {'open'} */ (b.all[0].state)] || sourceTitle(a.name).localeCompare(sourceTitle(b.name)));
 };
 
+/** What went wrong with a source lately, each said once. @param {any[]} all */
+export const complaintsOf = (all) => [...new Set(all.filter((p) => p.last_error && (p.state !== 'closed' || p.failure_count))
+  .map((p) => `${OPERATIONS[p.operation] ? `While ${OPERATIONS[p.operation]}: ` : /\./.test(p.operation) ? `${p.operation}: ` : ''}${p.last_error}`))];
+
 class Sources extends View {
   /** @type {any} */ health = null;
   opened() {
@@ -55,7 +59,7 @@ class Sources extends View {
           const last = all.map((/** @type {any} */ p) => p.last_success).filter(Boolean).sort().pop();
           return html`<li class="thing" data-key="${name}">${icon(silent ? 'wifi' : worst.state === 'closed' && !missed ? 'check' : 'unplug', worst.state === 'closed' && !silent && !missed ? 'good' : '')}<div class="thing-words"><p class="thing-title">${sourceTitle(name)}</p>
             <p class="quiet"><span class="${worst.state === 'open' ? 'state-offline' : ''}">${silent ? 'Not asked yet' : missed ? 'Did not answer the last time' : /** @type {any} */ (STATES)[worst.state] ?? worst.state}</span>${worst.state === 'open' ? ` · asked again ${until(worst.opens_at) || 'in a moment'}` : last ? ` · last answered ${ago(last)}` : ''}</p>
-            ${all.filter((/** @type {any} */ p) => p.last_error && (p.state !== 'closed' || p.failure_count)).map((/** @type {any} */ p) => html`<p class="quiet">${OPERATIONS[p.operation] ? `While ${OPERATIONS[p.operation]}: ` : /\./.test(p.operation) ? `${p.operation}: ` : ''}${p.last_error}</p>`)}</div></li>`;
+            ${complaintsOf(all).map((told) => html`<p class="quiet">${told}</p>`)}</div></li>`;
         })}</ul>` : empty({ icon: 'wifi', title: 'Nobody was asked yet', text: 'As soon as something is searched for or fetched, it shows here who answers.' })}`}
     </div>`;
   }
