@@ -40,6 +40,7 @@ from flask import Flask, request
 from flask_socketio import SocketIO
 from simple_websocket import ConnectionClosed
 from simple_websocket import Server as WebSocket
+from wsproto.events import CloseConnection
 from wsproto.utilities import ProtocolError
 
 from shared.events import EventBus, SessionsEnded
@@ -447,6 +448,7 @@ class Outbox:
         self._waiting = 0                       # threads that wait for an item: all before has been sent
         self._wire: net.socket | None = None    # the client's connection, as a descriptor of our own
         self._ended = False
+        self._closing = False
         self._place: Any = None                 # of the request that carries it
         self.stranger = False                   # has not logged in
 
@@ -519,9 +521,16 @@ class Outbox:
                 with contextlib.suppress(OSError):
                     self._wire.shutdown(net.SHUT_RDWR)
 
+    def last_word(self) -> None:
+        """The connection is being closed: what is sent from now on would come after the Close."""
+        with self._changed:
+            self._closing = True
+
     def send_now(self, frame: bytes) -> bool:
         """Give `frame` to the kernel; never waits. False: it must go through the queue."""
         with self._changed:
+            if self._closing:
+                return True     # nobody hears it
             if self._wire is None or self._items or not self._waiting:
                 return False
             try:
@@ -605,9 +614,16 @@ class _NoThread:
 
 
 class _WebSocket(WebSocket):  # type: ignore[misc]
-    """Reads in the thread that asks for the next message."""
+    """Reads in the thread that asks for the next message. `last_word` is called before this side says its Close, after
+    which nothing may follow; it says so once, whoever began."""
 
     connected: bool
+
+    def __init__(self, environ: dict[str, Any], *, last_word: Callable[[], None], **named: Any) -> None:
+        super().__init__(environ, **named)
+        self._last_word = last_word
+        self._turn = threading.Lock()       # of who reads what came, and who closes
+        self.ws: Any = _Watched(self.ws, last_word)
 
     def receive(self, timeout: float | None = None) -> Any:
         while self.connected and not self.input_buffer:
@@ -616,21 +632,48 @@ class _WebSocket(WebSocket):  # type: ignore[misc]
                 if not data:
                     self.connected = False
                     break
-                self.ws.receive_data(data)
-                self.connected = self._handle_events()
+                with self._turn:
+                    if self.connected:
+                        self.ws.receive_data(data)
+                        self.connected = self._handle_events()
             except (OSError, ProtocolError):
                 self.connected = False
         if self.input_buffer:
             return self.input_buffer.pop(0)
         raise ConnectionClosed(self.close_reason, self.close_message)
 
+    def close(self, reason: int | None = None, message: str | None = None) -> None:
+        """Say Close, unless that was said, or the connection is gone: then there is nothing to say."""
+        with self._turn:
+            self._last_word()
+            with contextlib.suppress(ConnectionClosed, OSError):
+                super().close(reason=reason, message=message)
+
+
+class _Watched:
+    """A connection of wsproto's; tells when the other side's Close is among its events, before that is answered."""
+
+    def __init__(self, ws: Any, last_word: Callable[[], None]) -> None:
+        self._ws = ws
+        self._last_word = last_word
+
+    def events(self) -> Iterable[Any]:
+        for event in self._ws.events():
+            if isinstance(event, CloseConnection):
+                self._last_word()
+            yield event
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ws, name)
+
 
 class _Upgrade(SimpleWebSocketWSGI):  # type: ignore[misc]
     """Engine.IO's WebSocket with bounded messages, without a reading thread, and with the short way for frames."""
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        self.ws = _WebSocket(environ, max_message_size=MESSAGE_BYTES, thread_class=_NoThread)
         socket = self.app.__self__      # Engine.IO's, whose method is to be called
+        self.ws = _WebSocket(environ, last_word=socket.queue.last_word, max_message_size=MESSAGE_BYTES,
+                             thread_class=_NoThread)
         answer: Any = []
         if socket.queue.attach(self.ws.sock, environ.get(PLACE)):
             try:

@@ -574,3 +574,22 @@ def test_an_ended_connection_swallows_frames_and_the_descriptor_is_free() -> Non
     thread.join(5)
     outbox.detach()
     ours.close()
+
+
+def test_nothing_is_sent_past_a_close() -> None:
+    ours, theirs = net.socketpair()
+    with ours, theirs:
+        outbox = Outbox()
+        outbox.attach(ours)
+        writer = threading.Thread(target=outbox.get, daemon=True)   # waits: all before has been sent
+        writer.start()
+        deadline = time.monotonic() + 10
+        while not outbox.send_now(b"a word"):
+            assert time.monotonic() < deadline
+        outbox.last_word()
+        assert outbox.send_now(b"a word too late")
+        outbox.put(None)
+        writer.join(10)
+        outbox.detach()
+        ours.close()
+        assert b"".join(iter(lambda: theirs.recv(100), b"")) == b"a word"
