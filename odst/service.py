@@ -81,9 +81,10 @@ class Service:
     def submit(self, person: Person, request: Request) -> tuple[Download, bool]:
         """Write down what is asked for and queue it: (the download, whether it is new).
 
-        Asks nobody outside. Raises Failure bad_link, BadInput, Conflict (idempotency_conflict).
+        Asks nobody outside. Raises Failure bad_link, no_music_folder, BadInput, Conflict (idempotency_conflict).
         """
         self._check(request)
+        self._intake.ready()
         uid, created = self._records.submit(person.user_id, request)
         shown = self._shown(person, uid)
         if created:
@@ -114,6 +115,7 @@ class Service:
         Asks the catalogue now. Raises Failure.
         """
         options = options or Options(quality=self._settings.download_quality)
+        self._intake.ready()
         if url is not None:
             offer: Offer = self._search.resolve(url)
         elif album_id is not None:
@@ -146,8 +148,10 @@ class Service:
         """Many at once, as one group: {group, added, repeated, downloads: the first hundred, failed: [{title, artist,
         reason, line?}]}.
 
-        Nothing is asked of the outside and nothing is run here. What makes no sense is named and stops nothing.
+        Nothing is asked of the outside and nothing is run here. What makes no sense is named and stops nothing. Raises
+        Failure no_music_folder.
         """
+        self._intake.ready()
         good: list[Request] = []
         refused = list(failed)
         limit = self._settings.download_batch_limit

@@ -184,6 +184,9 @@ class Intake(Protocol):
         Raises Failure: no_music_folder, library_offline, read_only.
         """
 
+    def ready(self) -> None:
+        """Raises Failure no_music_folder when there is nowhere to put music at all. Touches no disk."""
+
     def owned(self, wanted: Wanted) -> str | None:
         """The id of the track of the library that is this recording: by ISRC, recording MBID, or artist, title and
         ±3 s; None when there is none (or the thing is too little known to say)."""

@@ -104,9 +104,8 @@ class Admission:
 
         Raises Failure: no_music_folder, library_offline, read_only, disk_full.
         """
+        self.ready()
         roots = list(self._scans.roots())
-        if not roots:
-            raise Failure("no_music_folder", "There is no music folder yet. Add one, and downloads go there.")
         counts: Mapping[int, int] | None = None
         for root in roots:
             folder = to_path(root.path)
@@ -125,6 +124,11 @@ class Admission:
                 return Path(folder) / STAGING
         raise Failure("library_offline", "No music folder answers: is its disk plugged in? The download goes on when "
                       "it is back.")
+
+    def ready(self) -> None:
+        """See ports.Intake."""
+        if not list(self._scans.roots()):
+            raise Failure("no_music_folder", "There is no music folder yet. Add one, and downloads go there.")
 
     def owned(self, wanted: Wanted) -> str | None:
         """See ports.Intake. A track whose file is gone for good is not owned; one whose disk is away is."""

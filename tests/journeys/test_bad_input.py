@@ -25,7 +25,7 @@ from tests.fakes.answering import Answering, Asked, Reply
 from tests.fakes.slskd import FakeSlskd, Peer
 from tests.journeys.downloading import ask, look, nothing_staged, staged, start, tracks, until_over
 from tests.media_server import MediaServer, audio
-from tests.running import RunningStation
+from tests.running import RunningStation, start_station
 
 BAND = "The Testers"
 LIMIT_BYTES = 3_000_000
@@ -463,3 +463,16 @@ def test_who_hangs_holds_nobody_else_and_is_left_when_its_time_is_up(home: Home)
     status, _ = home.station.call("DELETE", f"/api/downloads/{uid}")
     assert status == 200
     assert home.left() == []
+
+
+def test_without_a_music_folder_nothing_is_taken_on(tmp_path: Path) -> None:
+    station = start_station(tmp_path / "home", [])
+    try:
+        for path, body in (("", {"url": "http://example.org/a.mp3"}), ("/batch", {"text": "One - Two"}),
+                           ("/album", {"album_id": "1", "source": "deezer"})):
+            status, answer = station.call("POST", f"/api/downloads{path}", body)
+            assert (status, answer["error"]["code"]) == (422, "no_music_folder"), path
+            assert "Add one" in answer["error"]["message"]
+        assert station.call("GET", "/api/downloads")[1]["total"] == 0
+    finally:
+        station.stop()

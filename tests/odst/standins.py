@@ -133,6 +133,9 @@ class Shelf:
     during: Callable[[], None] | None = None
     origins: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    def ready(self) -> None:
+        pass
+
     def staging(self) -> Path:
         if self.trouble is not None:
             raise self.trouble

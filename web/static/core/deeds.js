@@ -29,7 +29,8 @@ export const createDeeds = ({ api, store, library, downloads, player, refusal, u
       return await deed();
     } catch (error) {
       if (/** @type {any} */ (error).status !== 401) {
-        ui.toast({ tone: 'problem', message: words(error), action: again && { words: 'Try again', run: again } });
+        const nowhere = /** @type {any} */ (error).code === 'no_music_folder' && { words: 'See folders', run: () => ui.go('#/you/folders') };
+        ui.toast({ tone: 'problem', message: words(error), action: nowhere || (again && { words: 'Try again', run: again }) });
       }
       return undefined;
     }
