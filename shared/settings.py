@@ -201,7 +201,6 @@ class Settings:
                                         parse=_whole(1, 100_000))
     download_cookies: Path | None = setting(None, "A cookies.txt for sites that want a login (Netscape format).",
                                             parse=_path)
-    download_to_cloud: bool = setting(False, "Copy finished downloads to the cloud storage.", parse=_flag)
     webhook_urls: tuple[str, ...] = setting((), "Told when a download finishes or fails: Apprise addresses "
                                             "(discord://…, gotify://…, ntfy://…, json://…), separated by spaces.",
                                             parse=_addresses, secret=True)

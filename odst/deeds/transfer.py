@@ -11,7 +11,8 @@ import errno
 import http.client
 import json
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ import urllib3
 from odst.deeds import media
 from odst.deeds.talk import Talk
 from shared.model.download import Failure
-from shared.model.units import Bytes
+from shared.model.units import Bytes, Seconds
 from shared.outbound import Session, failure_of, failure_of_status
 
 PART, NOTE = "media.part", "source.json"
@@ -31,6 +32,8 @@ HEAD_BYTES = 4096
 MOST_RESUMES = 5            # within one try
 SMALLEST_BYTES = 128        # no music is that short
 LOCAL = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE})
+DRIP_S: Seconds = 60.0      # of waiting, in which at least so much must come
+LEAST_BYTES_PER_S = 256
 _CHUNK = 64 * 1024
 
 
@@ -279,7 +282,7 @@ class _Bringing:
             if head:
                 file.write(head)
                 have += len(head)
-            for part in pieces:
+            for part in unless_dripping(pieces, self._host):
                 file.write(part)
                 have += len(part)
                 if have > limit:
@@ -305,6 +308,32 @@ class _Bringing:
             if failure.code != "connection_lost":
                 raise failure from broken
         return have, "broken"
+
+
+def unless_dripping(parts: Iterable[bytes], host: str, *, clock: Callable[[], float] = time.monotonic
+                    ) -> Iterator[bytes]:
+    """`parts`, as long as they come faster than LEAST_BYTES_PER_S; time that the taker spends does not count.
+
+    A server that sends a byte every few seconds never times out by itself. Raises Failure timed_out.
+    """
+    waited, came = 0.0, 0
+    source = iter(parts)
+    while True:
+        asked_at = clock()
+        part = next(source, None)
+        waited += clock() - asked_at
+        if part is None:
+            return
+        came += len(part)
+        if waited > DRIP_S:
+            if came < LEAST_BYTES_PER_S * waited:
+                raise dripping(host, came)
+            waited, came = 0.0, 0
+        yield part
+
+
+def dripping(host: str, came: int) -> Failure:
+    return Failure("timed_out", f"{host} sends almost nothing: {came} bytes in more than {DRIP_S:.0f} s.")
 
 
 def _only_media(kind: str, answer: requests.Response, head: bytes) -> None:
@@ -339,11 +368,14 @@ def _raw(answer: requests.Response) -> Any:
 def _head(answer: requests.Response, host: str) -> bytes:
     """The first bytes; fewer when there are no more."""
     head = b""
+    until = time.monotonic() + DRIP_S
     encoded = answer.headers.get("Content-Encoding", "identity").lower() not in ("", "identity")
     try:
         if encoded:
             return next(answer.iter_content(_CHUNK), b"")
         while len(head) < HEAD_BYTES:
+            if time.monotonic() > until:
+                raise dripping(host, len(head))
             part = answer.raw.read1(HEAD_BYTES - len(head), decode_content=False)
             if not part:
                 break

@@ -610,3 +610,21 @@ def test_any_bytes_have_a_kind(head: bytes, content_type: str) -> None:
 def test_any_name_makes_a_harmless_title(name: str) -> None:
     title = transfer.title_hint("http://host/", name)
     assert title is None or (len(title) <= 300 and "/" not in title and "\\" not in title and title not in (".", ".."))
+
+
+def test_a_server_that_only_drips_is_left_after_a_minute_and_a_slow_one_is_not() -> None:
+    now = [0.0]
+
+    def sending(size: int, every_s: float, *, pieces: int = 200) -> Iterator[bytes]:
+        for _ in range(pieces):
+            now[0] += every_s
+            yield bytes(size)
+
+    slow = transfer.unless_dripping(sending(4096, 8.0), "slow.example", clock=lambda: now[0])
+    assert sum(map(len, slow)) == 200 * 4096
+    with pytest.raises(Failure, match="almost nothing") as caught:
+        list(transfer.unless_dripping(sending(1, 8.0), "drip.example", clock=lambda: now[0]))
+    assert (caught.value.code, caught.value.retryable) == ("timed_out", True)
+    # A taker that is slow by itself (it is held back while somebody listens) is not the server's fault.
+    for _ in transfer.unless_dripping(sending(10, 0.001), "quick.example", clock=lambda: now[0]):
+        now[0] += 30
