@@ -622,7 +622,7 @@ class _WebSocket(WebSocket):  # type: ignore[misc]
     def __init__(self, environ: dict[str, Any], *, last_word: Callable[[], None], **named: Any) -> None:
         super().__init__(environ, **named)
         self._last_word = last_word
-        self._turn = threading.Lock()       # of who reads what came, and who closes
+        self._turn = threading.Lock()       # of who deals with what came, who sends, and who closes
         self.ws: Any = _Watched(self.ws, last_word)
 
     def receive(self, timeout: float | None = None) -> Any:
@@ -641,6 +641,10 @@ class _WebSocket(WebSocket):  # type: ignore[misc]
         if self.input_buffer:
             return self.input_buffer.pop(0)
         raise ConnectionClosed(self.close_reason, self.close_message)
+
+    def send(self, data: Any) -> None:
+        with self._turn:
+            super().send(data)
 
     def close(self, reason: int | None = None, message: str | None = None) -> None:
         """Say Close, unless that was said, or the connection is gone: then there is nothing to say."""

@@ -176,9 +176,13 @@ class ClientSocket(socket.socket):
         return BrokenPipeError(errno.EPIPE, f"client gone: {error}")
 
     def hang_up(self, farewell: bytes = b"") -> None:
-        """End it from outside, whatever its thread is doing; the thread then sees a closed connection."""
+        """End it from outside, whatever its thread is doing; the thread then sees a closed connection.
+
+        Nothing more is read before `farewell`, so that the thread does not answer what the client answers to it.
+        """
         try:
             if farewell:
+                self.shutdown(socket.SHUT_RD)
                 super().send(farewell, socket.MSG_DONTWAIT)
             self.shutdown(socket.SHUT_RDWR)
         except OSError:
