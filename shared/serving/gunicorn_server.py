@@ -94,7 +94,6 @@ _TOO_LARGE = short_answer("413 Content Too Large", "too_large",
                           "The request's body is larger than this address takes.")
 _HEAD_TOO_LARGE = short_answer("431 Request Header Fields Too Large", "too_large", "The request's head is too large.")
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
-_GOING_AWAY = b"\x88\x02\x03\xe9"  # a WebSocket close frame, code 1001
 
 
 class ClientSocket(socket.socket):
@@ -175,18 +174,13 @@ class ClientSocket(socket.socket):
             log.warning("Sending a file stopped half-way: %s", error)
         return BrokenPipeError(errno.EPIPE, f"client gone: {error}")
 
-    def hang_up(self, farewell: bytes = b"") -> None:
+    def hang_up(self) -> None:
         """End it from outside, whatever its thread is doing; the thread then sees a closed connection.
 
-        Nothing more is read before `farewell`, so that the thread does not answer what the client answers to it.
+        A WebSocket too, without a Close: its thread may just be saying one, and a second is against the protocol.
         """
-        try:
-            if farewell:
-                self.shutdown(socket.SHUT_RD)
-                super().send(farewell, socket.MSG_DONTWAIT)
+        with contextlib.suppress(OSError):
             self.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
 
 
 class Connection(TConn):  # type: ignore[misc]
@@ -661,8 +655,7 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
                     self._answer_shortly(line.popleft(), self.refusal)
             for connection in self.working:
                 if connection.room != "quick":
-                    socket_open = connection.sock.read_until is None
-                    connection.sock.hang_up(_GOING_AWAY if socket_open else b"")
+                    connection.sock.hang_up()
             until = time.monotonic() + QUICK_GRACE_S
             while time.monotonic() < until and any(one.room == "quick" for one in self.working):
                 self.wait_for_and_dispatch_events(timeout=0.05)

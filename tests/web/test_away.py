@@ -39,7 +39,7 @@ def notices(happened: Callable[[], bool], timeout_s: float = 30) -> None:
         time.sleep(0.1)
 
 
-def test_a_folder_that_is_away_is_told_of_and_comes_back(open_player: Callable[..., Any], two_folders: Any) -> None:
+def test_a_folder_that_is_away_is_told_of_and_comes_back(two_folders: Any, open_player: Callable[..., Any]) -> None:
     station, old = two_folders
     page = open_player("/", at=station)
     line = page.locator("view-home .away-line")
@@ -67,7 +67,7 @@ def test_a_folder_that_is_away_is_told_of_and_comes_back(open_player: Callable[.
 
 
 def test_a_file_that_has_left_is_told_apart_and_a_child_is_sent_nowhere_it_may_not_go(
-        open_player: Callable[..., Any], two_folders: Any) -> None:
+        two_folders: Any, open_player: Callable[..., Any]) -> None:
     station, old = two_folders
     told = {"username": "Ben", "password": "a password of his"}
     assert station.call("POST", "/api/users", {**told, "role": "child"})[0] == 201
