@@ -341,7 +341,7 @@ def read_json(answer: requests.Response, limit_bytes: Bytes = LIMIT_BYTES) -> An
 
 def failure_of(error: BaseException, host: str) -> Failure:
     """An error of requests or of what lies below it, as a Failure."""
-    chain = list(_causes(error))
+    chain = list(causes(error))
     for one in chain:
         if isinstance(one, Failure):
             return one
@@ -409,8 +409,10 @@ def retry_after(headers: Mapping[str, str], *, most_s: Seconds = 86400.0) -> Sec
     return None
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """`error`, what caused it, and what it carries: requests and urllib3 wrap in every way there is."""
+def causes(error: BaseException, carries: Callable[[BaseException], Iterable[Any]] = lambda one: one.args
+           ) -> Iterator[BaseException]:
+    """`error`, what caused it, and what each `carries`: libraries wrap in every way there is. Ends also where an error
+    is its own cause."""
     seen: set[int] = set()
     left: list[Any] = [error]
     while left:
@@ -419,7 +421,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(one))
         yield one
-        left += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
+        left += [one.__cause__, one.__context__, getattr(one, "reason", None), *carries(one)]
 
 
 def _text(value: str | bytes) -> str:

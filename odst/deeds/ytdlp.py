@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from yt_dlp.utils import GeoRestrictedError, UnavailableVideoError, UnsupportedE
 from odst.deeds.talk import Talk
 from odst.deeds.transfer import LOCAL
 from shared.model.download import Failure
-from shared.outbound import failure_of_status
+from shared.outbound import causes, failure_of_status
 
 RETRIES = 3
 TIMEOUT_S = 20
@@ -121,7 +121,7 @@ def failure_of(error: BaseException, talk: Talk, host: str) -> Failure | BaseExc
     refused = talk.refused()
     if refused is not None:
         return refused
-    chain = list(_chain(error))
+    chain = list(causes(error, _carried))
     for one in chain:
         if isinstance(one, Failure | MemoryError):
             return one
@@ -159,19 +159,11 @@ def failure_of(error: BaseException, talk: Talk, host: str) -> Failure | BaseExc
     return error
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    left: list[Any] = [error]
-    while left:
-        one = left.pop()
-        if not isinstance(one, BaseException) or id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        told = getattr(one, "exc_info", None)
-        left += [one.__context__, one.__cause__, getattr(one, "cause", None), getattr(one, "orig_error", None)]
-        if isinstance(told, tuple) and len(told) > 1:
-            left.append(told[1])
+def _carried(error: BaseException) -> tuple[Any, ...]:
+    """What an error of yt-dlp's holds of others."""
+    told = getattr(error, "exc_info", None)
+    return (getattr(error, "cause", None), getattr(error, "orig_error", None),
+            told[1] if isinstance(told, tuple) and len(told) > 1 else None)
 
 
 # ---- what it says of a thing -------------------------------------------------------------------------------------

@@ -111,11 +111,21 @@ def file_in(folder: Path, name: Any) -> Path:
     raise Failure("crashed", "The process that fetched it names a file that is not there.")
 
 
-def fetch_in_nursery(nursery: Any, job: Mapping[str, Any], fetching: Fetching, *, source: str) -> Fetched:
-    """Have a child fetch into `fetching.folder`. See ports.Provider.fetch."""
-    answer = nursery.run(job, folder=fetching.folder, on_message=_teller(fetching), rate=fetching.rate,
-                         cancelled=fetching.cancelled, limit_s=fetching.limit_s, limit_bytes=fetching.limit_bytes)
-    path = file_in(fetching.folder, answer.get("file"))
+def fetch_in_nursery(nursery: Any, deed: str, candidate: Candidate, fetching: Fetching, *, source: str,
+                     cookies: str | None) -> Fetched:
+    """Have a child fetch the link of `candidate` into `fetching.folder`. See ports.Provider.fetch; failures that name
+    nobody are `source`'s."""
+    url = link(candidate.locator.get("url"))
+    if url is None:
+        raise Failure("bad_link", "The candidate has no link.", provider=source)
+    job = {"deed": deed, "url": url, "quality": fetching.options.quality, "cookies": cookies}
+    try:
+        answer = nursery.run(job, folder=fetching.folder, on_message=_teller(fetching), rate=fetching.rate,
+                             cancelled=fetching.cancelled, limit_s=fetching.limit_s, limit_bytes=fetching.limit_bytes)
+        path = file_in(fetching.folder, answer.get("file"))
+    except Failure as failure:
+        failure.provider = failure.provider or source
+        raise
     cover = None
     if answer.get("cover") is not None:
         with contextlib.suppress(Failure):

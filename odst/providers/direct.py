@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from odst.nursery import Nursery
-from odst.providers import RESOLVE_S, fetch_in_nursery, link, read_offer
+from odst.providers import RESOLVE_S, fetch_in_nursery, read_offer
 from odst.providers.youtube import known_site, own_link
 from shared.model.download import Candidate, Failure, Fetched, Offer, Options, Wanted
 from shared.outbound import Link
@@ -49,15 +49,8 @@ class Direct:
         return [own_link(wanted, self.name)]
 
     def fetch(self, candidate: Candidate, fetching: Fetching) -> Fetched:
-        url = link(candidate.locator.get("url"))
-        if url is None:
-            raise Failure("bad_link", "The candidate has no link.", provider=self.name)
-        job = {"deed": "direct.fetch", "url": url, "quality": fetching.options.quality, "cookies": self._cookies()}
-        try:
-            return fetch_in_nursery(self._nursery, job, fetching, source=self.name)
-        except Failure as failure:
-            failure.provider = failure.provider or self.name
-            raise
+        return fetch_in_nursery(self._nursery, "direct.fetch", candidate, fetching, source=self.name,
+                                cookies=self._cookies())
 
     def operation(self, candidate: Candidate) -> str:
         """The host: one that is down says nothing about the others."""

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from odst.nursery import Nursery
-from odst.providers import FIND_S, RESOLVE_S, fetch_in_nursery, link, read_candidate, read_offer
+from odst.providers import FIND_S, RESOLVE_S, fetch_in_nursery, read_candidate, read_offer
 from shared.model.download import Candidate, Failure, Fetched, Offer, Options, Wanted
 from shared.ports import Fetching
 
@@ -57,15 +57,8 @@ class YouTube:
         return [one for one in read if one is not None]
 
     def fetch(self, candidate: Candidate, fetching: Fetching) -> Fetched:
-        url = link(candidate.locator.get("url"))
-        if url is None:
-            raise Failure("bad_link", "The candidate has no link.", provider=self.name)
-        job = {"deed": "youtube.fetch", "url": url, "quality": fetching.options.quality, "cookies": self._cookies()}
-        try:
-            return fetch_in_nursery(self._nursery, job, fetching, source=self.name)
-        except Failure as failure:
-            failure.provider = failure.provider or self.name
-            raise
+        return fetch_in_nursery(self._nursery, "youtube.fetch", candidate, fetching, source=self.name,
+                                cookies=self._cookies())
 
     def operation(self, candidate: Candidate) -> str:
         return "fetch"

@@ -37,7 +37,7 @@ def catalogue(fake: FakeMusicBrainz) -> MusicBrainz:
     (f"https://musicbrainz.org/release/{ALBUM.id}", True), (f"http://beta.musicbrainz.org/recording/{MONDAY.id}", True),
     (f"https://musicbrainz.org/release-group/{ALBUM.group_id}/", True),
     (f"https://musicbrainz.org/artist/{mbid('artist', 'New Order').upper()}?all=1", True),
-    (f"https://musicbrainz.org/work/{MONDAY.id}", False), ("https://musicbrainz.org/release/x", False),
+    (f"https://musicbrainz.org/label/{MONDAY.id}", False), ("https://musicbrainz.org/release/x", False),
     (f"https://musicbrainz.org.evil.example/release/{ALBUM.id}", False), ("", False), ("http://[", False),
 ])
 def test_its_own_links_are_known_and_no_others(fake: FakeMusicBrainz, path: str, known: bool) -> None:
