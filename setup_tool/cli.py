@@ -21,6 +21,15 @@ COMMANDS = {
     "scan": ("setup_tool.scan", "Look through the music folders and take up what changed."),
     "download": ("setup_tool.download", "Fetch music by link, by words, or by lists of both."),
     "status": ("setup_tool.status", "What the station holds and whether it runs."),
+    "storage": ("setup_tool.storage", "The buckets that hold copies of your music: add, test, list, remove."),
+    "upload": ("setup_tool.upload", "Copy music to a bucket."),
+    "offload": ("setup_tool.offload", "Take music off this machine that is safe in a bucket."),
+    "pin": ("setup_tool.pin", "Bring music back onto this machine, and keep it here."),
+    "cleanup": ("setup_tool.cleanup", "Find what nothing refers to any more, and move it to the trash."),
+    "fix-library-covers": ("setup_tool.fix_library_covers", "Find missing or small covers and put better ones in."),
+    "refresh-metadata": ("setup_tool.refresh_metadata", "Compare tags with MusicBrainz and take over what is better."),
+    "backup": ("setup_tool.backup", "Write the library, settings and covers into one verified archive."),
+    "restore": ("setup_tool.restore", "Bring a library back from a backup, or from a bucket alone."),
     "settings": ("setup_tool.settings", "Every setting with its value, default and meaning."),
     "users": ("setup_tool.users", "Who may use the station."),
     "export": ("setup_tool.export", "Write playlists or the library to files that other programs read."),
@@ -33,6 +42,7 @@ class Context(NamedTuple):
 
     json: bool          # one JSON document on standard output
     home: str | None    # --home
+    lines: bool = False # progress as JSON lines on standard error, for the station that runs this as an errand
 
     def load_settings(self) -> Any:
         from shared import settings
@@ -113,10 +123,11 @@ def shared_options(deed: Callable[..., Any]) -> Callable[..., Any]:
 
     @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output, for scripts.")
     @click.option("--home", metavar="DIR", help="The station's home, as with run.py --home.")
+    @click.option("--progress-lines", "lines", is_flag=True, hidden=True)
     @functools.wraps(deed)
-    def answer(*args: Any, as_json: bool, home: str | None, **given: Any) -> Any:
+    def answer(*args: Any, as_json: bool, home: str | None, lines: bool, **given: Any) -> Any:
         outer = click.get_current_context().find_root().params
-        return deed(*args, context=Context(as_json, home or outer.get("home")), **given)
+        return deed(*args, context=Context(as_json, home or outer.get("home"), lines), **given)
 
     return answer
 

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Protocol
 from shared.model.download import Candidate, Fetched, Offer, Options, Progress, Wanted
 from shared.model.source import Source, TrackFile
 from shared.model.track import AudioFacts, Metadata
+from shared.model.work import Moved
 
 
 class Storage(Protocol):
@@ -49,6 +50,19 @@ class Workers(Protocol):
         Arguments and answer are pickled. What it raises is raised here; UnreadableFile with reason timed_out or
         reader_crashed when the worker had to be ended or died. Waits for a free worker.
         """
+
+
+class Work(Protocol):
+    """Who follows a long piece of work: the command line's bar, or the station that runs it as an errand."""
+
+    def tell(self, moved: Moved) -> None:
+        """How far it is. Cheap: call it as often as there is news. Never raises."""
+
+    def log(self, level: str, message: str) -> None:
+        """A sentence worth keeping. `level`: info | warning | error."""
+
+    def stopped(self) -> bool:
+        """Whether to end now. Looked at between two files and between two pieces of one."""
 
 
 # ---- acquiring ---------------------------------------------------------------------------------------------------

@@ -89,6 +89,21 @@ def _url(value: str) -> str:
     return word
 
 
+def _compression(value: str) -> str:
+    """nothing, mp3 or opus with kbit/s (mp3:320, opus:128)"""
+    word = value.strip().lower()
+    if word and not re.fullmatch(r"(?:mp3:(?:64|96|128|160|192|256|320)|opus:(?:48|64|96|128|160|192|256))", word):
+        raise ValueError
+    return word
+
+
+def _time(value: str) -> str:
+    """a time of day, HH:MM"""
+    if not re.fullmatch(r"(?:[01]\d|2[0-3]):[0-5]\d", value.strip()):
+        raise ValueError
+    return value.strip()
+
+
 def _window(value: str) -> str:
     """two times of day, HH:MM-HH:MM"""
     if not re.fullmatch(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d", value.strip()):
@@ -167,6 +182,26 @@ class Settings:
                                        unit="bytes", parse=_size)
     worker_memory_bytes: Bytes = setting(1 * GIB, "Most memory one worker process may ask for.", unit="bytes",
                                          parse=_size)
+    # three places
+    track_cache_bytes: Bytes = setting(10 * GIB, "Tracks from the cloud kept on this machine; the least recently "
+                                       "played leave first.", unit="bytes", parse=_size)
+    cloud_redirect: bool = setting(False, "Send players to the bucket's own signed address instead of streaming "
+                                   "through the station.", parse=_flag)
+    cloud_url_minutes: int = setting(60, "How long a signed address can be used.", unit="min",
+                                     parse=_whole(1, 7 * 1440))
+    cloud_provider: str = setting("", "The storage that new copies go to; else the first that was added.")
+    cloud_copy: str = setting("off", "What is copied to the cloud by itself.",
+                              parse=_one_of("off", "downloads", "all"))
+    cloud_compress: str = setting("", "What copies in the cloud are made smaller to; nothing keeps them bit for bit.",
+                                  parse=_compression)
+    upload_workers: int = setting(4, "Files, or parts of large ones, uploaded at the same time.", parse=_whole(1, 32))
+    backup_to: str = setting("", "Where backups go by themselves: a folder, or the name of a storage.")
+    backup_every: str = setting("off", "How often a backup is made by itself.", parse=_one_of("off", "daily", "weekly"))
+    backup_keep: int = setting(7, "Backups kept there; older ones are removed.", parse=_whole(1, 1000))
+    upkeep_at: str = setting("03:30", "When the nightly self-check and backup begin (local time).", parse=_time)
+    self_check: bool = setting(True, "Check the database and the cached tracks every night.", parse=_flag)
+    trash_days: int = setting(30, "What `tool cleanup --empty-trash` leaves in the trash: what is younger than this.",
+                              unit="days", parse=_whole(0, 3650))
     # acquiring
     allow_private_hosts: tuple[str, ...] = setting((), "Hosts on private or loopback addresses that downloads, feeds "
                                                    "and webhooks may reach (127.0.0.1:8099,nas.local).", parse=_names)
@@ -349,6 +384,28 @@ def save(bare: Settings, name: str, text: str | None) -> Any:
             content[name] = [str(one.absolute()) if isinstance(one, Path) else one for one in value]
         else:
             content[name] = str(value.absolute()) if isinstance(value, Path) else text.strip()
+    _write(path, content)
+    return value
+
+
+def section(bare: Settings, name: str) -> Any:
+    """What stands in config.json under `name` that is no setting (rows of other rooms); None: nothing."""
+    return _config_file(bare.config_path).get(name)
+
+
+def save_section(bare: Settings, name: str, value: Any) -> None:
+    """Write it there (None: take it out), as `save` does. Raises BadSetting, OSError."""
+    path = bare.config_path.resolve()
+    content = _config_file(path)
+    if value is None:
+        content.pop(name, None)
+    else:
+        content[name] = value
+    _write(path, content)
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    """All of config.json, atomically, readable by this user alone."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -363,7 +420,6 @@ def save(bare: Settings, name: str, text: str | None) -> Any:
         with contextlib.suppress(OSError):
             part.unlink()
         raise
-    return value
 
 
 _SET = "python3 run.py tool settings set"

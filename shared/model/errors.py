@@ -14,6 +14,7 @@
     ├── Overloaded          503   carries retry_after_s
     ├── DiskFull            507   no room to write; nothing that was there is lost
     ├── StorageOffline      503   a music folder does not answer in time
+    ├── CloudFailure        422   a storage provider refused or failed (in model/cloud)
     ├── UnreadableFile      422   a media file that cannot be read, with the reason
     └── StartFailed         500   the station cannot start; the message is the remedy
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shared.model.cloud import Copy
 from shared.model.units import Bytes, Nanoseconds
 
 
@@ -31,6 +32,7 @@ class LocalFile:
     size_bytes: Bytes
     mtime_ns: Nanoseconds
     mime_type: str
+    sha256: str | None = None   # where it is known and the file is still as it was then
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,17 @@ class CachedFile:
     size_bytes: Bytes
     mtime_ns: Nanoseconds
     mime_type: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CloudFile:
+    """Copies in buckets that hold the same bytes, the one to ask first first."""
+
+    copies: tuple[Copy, ...]    # never empty; all with the same sha256
+    size_bytes: Bytes
+    mime_type: str
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +67,4 @@ class SignedUrl:
     provider: str
 
 
-Source = LocalFile | CachedFile | SignedUrl
+Source = LocalFile | CachedFile | CloudFile

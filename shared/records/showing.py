@@ -19,10 +19,11 @@ from shared.records.tables import (
     artist_listening,
     artists,
     artwork,
+    cached,
+    copies,
     files,
     genres,
     origins,
-    places,
     track_genres,
     track_listening,
     tracks,
@@ -96,7 +97,16 @@ _TRACK_GENRES = (
     .where(track_genres.c.track_id.in_(_IDS))
     .order_by(track_genres.c.track_id, track_genres.c.position)
 )
-_ELSEWHERE = select(places.c.track_id, places.c.kind).where(places.c.track_id.in_(_IDS))
+_IN_THE_CLOUD = (
+    select(copies.c.track_id, cached.c.sha256.is_not(None))
+    .select_from(copies.outerjoin(cached, cached.c.sha256 == copies.c.sha256))
+    .where(copies.c.track_id.in_(_IDS), copies.c.broken.is_(None))
+)
+_IN_THE_CACHE = (
+    select(files.c.track_id)
+    .join(cached, cached.c.sha256 == files.c.sha256)
+    .where(files.c.track_id.in_(_IDS), files.c.sha256.is_not(None))
+)
 
 
 def show_tracks(conn: Connection, person: Person, ids: Sequence[int]) -> list[Track]:
@@ -120,9 +130,10 @@ def show_tracks(conn: Connection, person: Person, ids: Sequence[int]) -> list[Tr
     elsewhere: dict[int, str] = {}
     gone = [row[0] for row in rows if row[30] is not None or row[11] is None]
     if gone:
-        for track_id, kind in conn.execute(_ELSEWHERE, {"ids": gone}).all():
-            if elsewhere.get(track_id) != "cache":
-                elsewhere[track_id] = kind
+        for track_id, is_cached in conn.execute(_IN_THE_CLOUD, {"ids": gone}).all():
+            if is_cached or track_id not in elsewhere:
+                elsewhere[track_id] = "cache" if is_cached else "cloud"
+        elsewhere |= dict.fromkeys(conn.scalars(_IN_THE_CACHE, {"ids": gone}), "cache")
     by_id: dict[int, Track] = {}
     for (
         track_id,

@@ -111,6 +111,9 @@ artwork = Table(  # a picture as it lies in the music folder; rendered sizes liv
     Column("mtime_ns", Integer, nullable=False),
     Column("version", Text, nullable=False),  # of size and mtime
     Column("color", Text),  # #rrggbb, once rendered
+    Column("width", Integer),  # pixels, once looked at
+    Column("height", Integer),
+    Column("kept", Text),  # sha256 of a copy in data/covers, for when the picture's file is not on this machine
     UniqueConstraint("root_id", "path"),
     Index(None, "root_id", "folder"),
 )
@@ -239,6 +242,7 @@ files = Table(  # one a track; the track may outlive it
     Column("sidecar_lyrics", Text),  # "size-mtime_ns" of the .lrc beside it when it was read
     Column("missing_since", Float),
     Column("trashed_from", Text),  # where it lay before it went to the trash; else NULL
+    Column("offloaded_at", Float),  # taken off this machine on purpose: it lies in the cloud; else NULL
     UniqueConstraint("root_id", "path"),
     Index("ix_files_sha256", "sha256", sqlite_where=text("sha256 IS NOT NULL")),
     Index("ix_files_missing", "missing_since", sqlite_where=text("missing_since IS NOT NULL")),
@@ -305,20 +309,100 @@ lyrics = Table(
     Column("text", Text, nullable=False),
 )
 
-places = Table(  # copies elsewhere: the cache, cloud objects
-    "places",
+copies = Table(  # in buckets, see model.cloud.Copy
+    "copies",
     metadata,
     _key(),
-    Column("track_id", Integer, _to("tracks.id"), nullable=False, index=True),
-    Column("kind", Text, nullable=False),  # cache | cloud
+    Column("track_id", Integer, _to("tracks.id"), nullable=False),
     Column("provider", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("size_bytes", Integer, nullable=False),
-    Column("sha256", Text),
-    Column("format", Text),
-    Column("verified_at", Float),
-    Column("last_used_at", Float),
-    UniqueConstraint("provider", "key"),
+    Column("stored_bytes", Integer, nullable=False),
+    Column("sha256", Text, nullable=False, index=True),
+    Column("format", Text, nullable=False),
+    Column("mime_type", Text, nullable=False),
+    Column("bitrate_kbps", Integer),
+    Column("compression", Text, nullable=False, server_default=""),
+    Column("source_sha256", Text, nullable=False, index=True),
+    Column("source_size_bytes", Integer, nullable=False),
+    Column("source_mtime_ns", Integer, nullable=False),
+    Column("etag", Text, nullable=False),
+    Column("sealed", Integer, nullable=False, server_default="0"),
+    Column("verified_at", Float, nullable=False),
+    Column("broken", Text),
+    Column("added_at", Float, nullable=False),
+    UniqueConstraint("track_id", "provider", "key"),
+    Index(None, "provider", "key"),
+)
+
+cached = Table(  # whole, verified files in the cache, by what is in them
+    "cached",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("size_bytes", Integer, nullable=False),
+    Column("mtime_ns", Integer, nullable=False),  # of the file when it was found right
+    Column("verified_at", Float, nullable=False),
+    Column("last_used_at", Float, nullable=False, index=True),
+)
+
+pins = Table(  # what shall lie on this machine
+    "pins",
+    metadata,
+    Column("kind", Text, primary_key=True),  # album | track
+    Column("uid", Text, primary_key=True),
+    Column("created_at", Float, nullable=False),
+)
+
+uploads = Table(  # in parts, under way or cut off
+    "uploads",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("upload_id", Text, nullable=False),
+    Column("sha256", Text, nullable=False),  # of the plain bytes that are uploaded
+    Column("part_bytes", Integer, nullable=False),
+    Column("parts", Text, nullable=False, server_default="[]"),  # JSON: [[number, etag, size], …]
+    Column("spool", Text),  # path of the compressed file that is uploaded, where there is one
+    Column("updated_at", Float, nullable=False),
+)
+
+errands = Table(  # long work of the station: uploads, offloads, backups, checks
+    "errands",
+    metadata,
+    _key(),
+    _uid(),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="SET NULL")),  # NULL: the station itself
+    Column("kind", Text, nullable=False),  # upload offload fetch backup check
+    Column("arguments", Text, nullable=False),  # JSON
+    Column("state", Text, nullable=False),  # waiting running done failed cancelled
+    Column("progress", Text),  # JSON, model.work.Moved
+    Column("report", Text),  # JSON, what the command answered
+    Column("message", Text),
+    Column("created_at", Float, nullable=False),
+    Column("started_at", Float),
+    Column("finished_at", Float),
+    Index(None, "state", "created_at"),
+)
+
+journal = Table(  # steps of maintenance that can be undone
+    "journal",
+    metadata,
+    _key(),
+    _uid(),
+    Column("command", Text, nullable=False, index=True),
+    Column("summary", Text, nullable=False),
+    Column("state", Text, nullable=False),  # open done undoing undone
+    Column("created_at", Float, nullable=False),
+    Column("undone_at", Float),
+)
+
+journal_entries = Table(
+    "journal_entries",
+    metadata,
+    _key(),
+    Column("journal_id", Integer, _to("journal.id"), nullable=False, index=True),
+    Column("content", Text, nullable=False),  # JSON: what is needed to take it back; written before the deed
+    Column("done", Integer, nullable=False, server_default="0"),
 )
 
 bad_files = Table(
