@@ -378,6 +378,8 @@ errands = Table(  # long work of the station: uploads, offloads, backups, checks
     Column("progress", Text),  # JSON, model.work.Moved
     Column("report", Text),  # JSON, what the command answered
     Column("message", Text),
+    Column("attempt", Integer, nullable=False, server_default="0"),  # how often it was begun and failed
+    Column("not_before", Float),  # when it is tried again
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
