@@ -1,4 +1,4 @@
-"""A real S3 server on loopback for all tests (moto's, which keeps everything in memory), and a proxy that breaks things.
+"""A real S3 server on loopback for all tests (moto's, which keeps all in memory), and a proxy that breaks things.
 
     from tests.s3_server import FaultProxy, server
     provider = server().provider()                  # a fresh bucket; its keys are checked as S3 does
@@ -236,7 +236,7 @@ class Fault:
     error: str | None = None            # one of ERRORS is answered; the server is not asked
     answer: tuple[int, bytes, dict[str, str]] | None = None     # or this
     drop: bool = False                  # the connection is cut without an answer; the server is not asked
-    swallow: bool = False               # the server is asked, but its answer is cut off whole: it was done, nobody knows
+    swallow: bool = False               # the server is asked, its answer cut off whole: it was done, nobody knows
     delay_s: float = 0.0                # before the answer begins
     cut_after: int | None = None        # the connection is cut after so many bytes of the answer
     cut_request_after: int | None = None  # … of the request's body
@@ -557,8 +557,8 @@ class Checked:
                  for name, _, value in (one.partition("=") for one in query.split("&") if one)]
         asked = dict(pairs)
         if "X-Amz-Signature" in asked:
-            credential, signed, given = asked["X-Amz-Credential"], asked["X-Amz-SignedHeaders"], asked["X-Amz-Signature"]
-            stamp, payload = asked["X-Amz-Date"], "UNSIGNED-PAYLOAD"
+            credential, signed = asked["X-Amz-Credential"], asked["X-Amz-SignedHeaders"]
+            given, stamp, payload = asked["X-Amz-Signature"], asked["X-Amz-Date"], "UNSIGNED-PAYLOAD"
             pairs = [one for one in pairs if one[0] != "X-Amz-Signature"]
         else:
             found = re.match(r"AWS4-HMAC-SHA256 Credential=([^,]+), ?SignedHeaders=([^,]+), ?Signature=(\w+)",
@@ -601,7 +601,8 @@ def serve() -> None:
         def load_config(self) -> None:
             for name, value in {
                 "bind": "127.0.0.1:0", "workers": 1, "worker_class": "gthread", "threads": 64, "keepalive": 30,
-                "timeout": 0, "graceful_timeout": 1, "loglevel": "error", "backlog": 512, "control_socket_disable": True,
+                "timeout": 0, "graceful_timeout": 1, "loglevel": "error", "backlog": 512,
+                "control_socket_disable": True,
                 "when_ready": lambda arbiter: print(f"http://127.0.0.1:{arbiter.LISTENERS[0].sock.getsockname()[1]}",
                                                     flush=True),
             }.items():
