@@ -146,6 +146,13 @@ def for_embedding(source: bytes, *, longest: int = 1200, limit_bytes: Bytes = 50
         image = image.resize((max(1, image.width * 3 // 4), max(1, image.height * 3 // 4)), Image.Resampling.LANCZOS)
 
 
+def measured(source: bytes) -> tuple[int, int]:
+    """(width, height) of a picture in pixels, turned as EXIF says. Costs a decode: what cannot be shown counts for
+    nothing. Raises UnreadableFile as `render` does."""
+    _, width, height = _decoded(source, 1)
+    return width, height
+
+
 def color(source: bytes) -> str:
     """The muted main colour of a picture, #rrggbb. Raises UnreadableFile."""
     return _muted(_decoded(source, 64)[0])

@@ -67,6 +67,14 @@ class Artwork(Protocol):
     def version(self) -> str: ...
     @property
     def color(self) -> str | None: ...
+    @property
+    def kept(self) -> str | None: ...   # sha256 of a copy among the kept covers
+
+
+class Kept(Protocol):
+    """What of library.KeptCovers is needed here."""
+
+    def path(self, sha256: str) -> Path | None: ...
 
 
 class Artworks(Protocol):
@@ -81,9 +89,10 @@ class Covers:
 
     def __init__(
         self, *, albums: Artworks, access: Access, workers: Workers, folder: Path, limit_bytes: Bytes = GIB,
-        renders_at_once: int = 2,
+        renders_at_once: int = 2, kept: Kept | None = None,
     ) -> None:
         self._albums = albums
+        self._kept = kept
         self._access = access
         self._workers = workers
         self._folder = str(folder)
@@ -148,17 +157,20 @@ class Covers:
 
     def _render(self, artwork: Artwork, picture: str, size: int) -> None:
         root, path = to_path(artwork.root), to_path(artwork.path)
+        kind, whole = artwork.kind, f"{root}/{path}"
         try:
-            self._check(artwork.kind, root, path)
+            self._check(kind, root, path)
         except (StorageOffline, NotFound, OSError) as error:
-            log.info("no cover from %s/%s: %s", root, path, error)
-            raise self._remember_bad(picture, SILENT_HOLDS_S, "Its picture cannot be reached now.") from error
+            kept = self._kept.path(artwork.kept) if self._kept is not None and artwork.kept else None
+            if kept is None:
+                log.info("no cover from %s/%s: %s", root, path, error)
+                raise self._remember_bad(picture, SILENT_HOLDS_S, "Its picture cannot be reached now.") from error
+            kind, whole = "kept", str(kept)     # of this very version: the row says so
         self._queue.enter()
         try:
             folder = f"{self._folder}/{picture[:2]}/{picture}"
             done = self._workers.run(
-                "shared.library.covers:draw", artwork.kind, f"{root}/{path}", size, folder,
-                timeout_s=RENDER_TIMEOUT_S,
+                "shared.library.covers:draw", kind, whole, size, folder, timeout_s=RENDER_TIMEOUT_S,
             )
         except Overloaded:
             raise

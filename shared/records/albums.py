@@ -67,13 +67,14 @@ class Artwork:
     path: str
     version: str
     color: str | None
+    kept: str | None = None  # sha256 of a copy in data/covers
 
 
 _GET = select(albums.c.id).where(albums.c.uid == bindparam("uid"), VISIBLE)
 _BY_UID = select(albums.c.uid, albums.c.id).where(albums.c.uid.in_(bindparam("uids", expanding=True)), VISIBLE)
-_ARTWORK = select(artwork.c.id, artwork.c.kind, roots.c.path, artwork.c.path, artwork.c.version, artwork.c.color).join(
-    roots, roots.c.id == artwork.c.root_id
-)
+_ARTWORK = select(
+    artwork.c.id, artwork.c.kind, roots.c.path, artwork.c.path, artwork.c.version, artwork.c.color, artwork.c.kept
+).join(roots, roots.c.id == artwork.c.root_id)
 _OF_ALBUM = _ARTWORK.join(albums, albums.c.artwork_id == artwork.c.id).where(albums.c.uid == bindparam("uid"), VISIBLE)
 _OF_TRACK = _ARTWORK.where(
     artwork.c.id
@@ -175,7 +176,7 @@ class Albums:
             for query in (_OF_ALBUM, _OF_TRACK, _OF_ARTIST, _OF_ARTIST_ON_OTHERS):
                 row = conn.execute(query, {"uid": uid}).first()
                 if row is not None:
-                    return Artwork(row[0], row[1], to_path(row[2]), to_path(row[3]), row[4], row[5])
+                    return Artwork(row[0], row[1], to_path(row[2]), to_path(row[3]), row[4], row[5], row[6])
         return None
 
     def set_color(self, artwork_id: int, color: str) -> None:

@@ -710,7 +710,7 @@ def keep_artwork(
     cursor: sqlite3.Cursor, revision: int, kind: str, wanted: dict[Any, tuple[int, str, str, int, int]]
 ) -> dict[Any, int]:
     """Rows for pictures: {owner: (root, folder, path, size, mtime_ns)} → {owner: artwork id}. A picture that changed
-    gets a new version and loses its colour."""
+    gets a new version and loses its colour, its size, and the copy that was kept of it."""
     known: dict[tuple[int, str], tuple[int, str, int, int, str]] = {}
     for marks, part in chunks({path for _, _, path, _, _ in wanted.values()}):
         for row in cursor.execute(
@@ -738,7 +738,8 @@ def keep_artwork(
         fresh,
     )
     cursor.executemany(
-        "UPDATE artwork SET kind = ?, folder = ?, size_bytes = ?, mtime_ns = ?, version = ?, color = NULL WHERE id = ?",
+        "UPDATE artwork SET kind = ?, folder = ?, size_bytes = ?, mtime_ns = ?, version = ?, color = NULL, "
+        "width = NULL, height = NULL, kept = NULL WHERE id = ?",
         changed,
     )
     for row in changed:
