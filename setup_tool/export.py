@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import tempfile
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from setup_tool.cli import Context, command, shared_options
+from shared.library import playlist_files
+from shared.library.playlist_files import encoded, file_stem, free_name
 
 if TYPE_CHECKING:
     from shared.model.person import Person
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 PAGE = 500
 WHAT = ("playlists", "library", "all")
 FORMATS = ("m3u8", "json")
-
-_UNFIT = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
-_RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$")     # Windows' own
 
 
 @command("export playlists --to ~/Playlists\nexport library --to /backup --format json\n"
@@ -75,10 +72,7 @@ def files(station: Station, what: str, form: str, user: str | None) -> Iterator[
         for person in people(station, user):
             for playlist in playlists(station, person):
                 stem = file_stem(f"{playlist.name} ({playlist.owner})" if user is None else playlist.name)
-                name, number = f"{stem}.{form}", 2
-                while name.casefold() in taken:
-                    name, number = f"{stem} {number}.{form}", number + 1
-                taken.add(name.casefold())
+                name = free_name(stem, f".{form}", taken)
                 yield name, playlist_json(playlist) if form == "json" else m3u8(station, playlist.name, playlist.tracks)
 
 
@@ -147,19 +141,19 @@ def playlist_json(playlist: PlaylistWhole) -> Iterator[str]:
 
 
 def m3u8(station: Station, name: str, listed: Any) -> Iterator[str]:
-    """An extended M3U, UTF-8. A track whose file is not known at all is left out."""
+    """An extended M3U. A track whose file is not known at all is left out."""
+    return playlist_files.m3u8(name, entries(station, listed))
+
+
+def entries(station: Station, listed: Any) -> Iterator[tuple[int, str, str, str]]:
     from shared.model.errors import NotFound
 
-    yield f"#EXTM3U\n#PLAYLIST:{one_line(name)}\n"
     for track in listed:
         try:
             file = station.tracks.file_of(track.id)
         except NotFound:
             continue
-        path = os.path.join(file.root, file.path)
-        if "\n" in path or "\r" in path:    # such a name cannot stand in this format
-            continue
-        yield f"#EXTINF:{round(track.duration_ms / 1000)},{one_line(track.artist)} - {one_line(track.title)}\n{path}\n"
+        yield track.duration_ms, track.artist, track.title, os.path.join(file.root, file.path)
 
 
 # ---- how it is written -------------------------------------------------------------------------------------------
@@ -189,19 +183,3 @@ def write(target: Path, chunks: Iterator[str], dry_run: bool) -> dict[str, Any]:
             f"{target} cannot be written: {error.strerror}. Choose another folder with --to."
         ) from error
     return {"name": target.name, "size_bytes": size_bytes}
-
-
-def encoded(chunk: str) -> bytes:
-    """UTF-8; bytes of file names that are not stay the bytes they are."""
-    return chunk.encode("utf-8", "surrogateescape")
-
-
-def file_stem(name: str) -> str:
-    """`name` as a file name that every system takes: no separators, not hidden, not reserved, at most 120 bytes."""
-    clean = _UNFIT.sub("_", unicodedata.normalize("NFC", one_line(name))).strip(" .")
-    clean = clean.encode("utf-8", "replace")[:120].decode("utf-8", "ignore").strip(" .")
-    return f"_{clean}" if not clean or _RESERVED.match(clean) else clean
-
-
-def one_line(text: str) -> str:
-    return "".join(one if one.isprintable() else " " for one in text).strip()
