@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.model.download import Download
+from shared.model.errand import Errand
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +93,13 @@ class DownloadRemoved:
 
     user_id: int
     id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrandMoved:
+    """The station's long work went on: an errand began, got further, or is over."""
+
+    errand: Errand
 
 
 Listener = Callable[[Any], None]

@@ -25,6 +25,7 @@ from shared.events import (
     DownloadLogged,
     DownloadMoved,
     DownloadRemoved,
+    ErrandMoved,
     EventBus,
     LibraryChanged,
     Notice,
@@ -33,6 +34,8 @@ from shared.events import (
     SessionsEnded,
 )
 from shared.model.download import OVER
+from shared.model.errand import OVER as ERRAND_OVER
+from shared.model.errand import Errand
 from shared.model.person import Person
 
 log = logging.getLogger(__name__)
@@ -40,6 +43,7 @@ log = logging.getLogger(__name__)
 AT_MOST_EVERY_S = 0.2           # library:changed and scan:progress, each
 DOWNLOAD_SPACING_S = 0.5        # between two words of one download, unless it is over
 DOWNLOAD_WINDOW_S = 1.0         # in which two at most are told of one
+ERRAND_SPACING_S = 0.5          # between two words of one errand, unless it is over
 DOWNLOADS_PER_S = 200.0         # words of all downloads together
 KEPT_EVENTS = 2_000             # for readers that were away
 KEPT_BYTES = 4 * 1024 * 1024
@@ -103,6 +107,7 @@ class Feed:
     scanning    library.scanning.Scanning: the scan as it stands.
     changes     records.changes.Changes: the library's revision.
     downloads   what a person may see of downloads under way or just finished, for the snapshot.
+    errands     the station's long work, under way or just finished, likewise.
     """
 
     def __init__(
@@ -113,11 +118,13 @@ class Feed:
         scanning: Any,
         changes: Any,
         downloads: Callable[[Person], Iterable[Any]] = lambda person: (),
+        errands: Callable[[], Iterable[Errand]] = lambda: (),
     ) -> None:
         self._accounts = accounts
         self._scanning = scanning
         self._changes = changes
         self._downloads = downloads
+        self._errands = errands
 
         self.number = 0
         self.lock = threading.RLock()                       # order: numbers, and what is put into anybody's queue
@@ -140,6 +147,8 @@ class Feed:
         self._library_told_at = self._scan_told_at = float("-inf")
         self._words: dict[str, _Word] = {}
         self._budget, self._budget_at = DOWNLOADS_PER_S, time.monotonic()
+        self._errand_news: dict[str, Errand] = {}
+        self._errand_told: dict[str, float] = {}
         self._timed: list[tuple[float, int, Callable[[], None]]] = []   # a heap: when due (monotonic), order, deed
         self._timed_order = itertools.count()
         self._endings = [
@@ -148,6 +157,7 @@ class Feed:
                 (DevicesChanged, self._hear_devices), (PlaybackMoved, self._hear_playback),
                 (DownloadMoved, self._hear_moved), (DownloadLogged, self._hear_logged),
                 (DownloadRemoved, self._hear_removed), (SessionsEnded, self._hear_endings),
+                (ErrandMoved, self._hear_errand),
             )
         ]
 
@@ -191,6 +201,7 @@ class Feed:
             "revision": self._changes.current(),
             "scan": scan if person.sees_files else _narrow(scan),
             "downloads": list(self._downloads(person)) if person.adds else [],
+            "errands": list(self._errands()) if person.sees_files else [],
         }
 
     def stop(self) -> None:
@@ -319,6 +330,13 @@ class Feed:
             self._words.setdefault(event.download.id, _Word()).news = event
             self._rouse_locked()
 
+    def _hear_errand(self, event: ErrandMoved) -> None:
+        if not self._awake:
+            return
+        with self._wake:
+            self._errand_news[event.errand.id] = event.errand
+            self._rouse_locked()
+
     def _hear_logged(self, event: DownloadLogged) -> None:
         told = {"id": event.id, "level": event.level, "at": event.at, "message": event.message}
         self.soon(lambda: self._tell("download:log", told, _asker_and_owners(event.user_id)))
@@ -361,7 +379,7 @@ class Feed:
         now = time.monotonic()
         while self._news and not self._ending:
             self._news.popleft()()
-        due = [self._tell_library(now), self._tell_scan(now), self._tell_downloads(now)]
+        due = [self._tell_library(now), self._tell_scan(now), self._tell_downloads(now), self._tell_errands(now)]
         for deed in self._timed_now(now):
             deed()
         with self._wake:
@@ -424,6 +442,24 @@ class Feed:
                 self._tell("download:changed", {"download": event.download}, _asker_and_owners(event.user_id))
         return following
 
+    def _tell_errands(self, now: float) -> float:
+        """When there is something to tell of one next; its end is told at once."""
+        following = float("inf")
+        with self._wake:
+            self._errand_told = {
+                uid: told for uid, told in self._errand_told.items() if told + ERRAND_SPACING_S > now}
+            telling = []
+            for uid, news in list(self._errand_news.items()):
+                due_at = self._errand_told.get(uid, float("-inf")) + ERRAND_SPACING_S
+                if due_at <= now or news.state in ERRAND_OVER:
+                    telling.append(self._errand_news.pop(uid))
+                    self._errand_told[uid] = now
+                else:
+                    following = min(following, due_at)
+        for errand in telling:
+            self._tell("errand:changed", {"errand": errand}, _who_sees_files)
+        return following
+
     def _timed_now(self, now: float) -> list[Callable[[], None]]:
         deeds = []
         with self._wake:
@@ -460,6 +496,10 @@ class Feed:
 
 def _everybody(person: Person) -> bool:
     return True
+
+
+def _who_sees_files(person: Person) -> bool:
+    return person.sees_files
 
 
 def _only(user_id: int) -> Sees:

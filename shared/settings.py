@@ -283,6 +283,14 @@ class Settings:
             return self.home / kind
         return _platform_folder(kind)
 
+    def for_child(self) -> dict[str, str]:
+        """The environment of a process that shall see these settings, wherever they came from. Without the secrets:
+        those that config.json holds it opens itself."""
+        shown = {PREFIX + row.name.upper(): _as_text(value, _between(row.metadata["parse"])) for row in rows()
+                 if not row.metadata["secret"] and (value := plain(getattr(self, row.name))) not in (None, "", [])}
+        usual = {name: os.environ[name] for name in _HOMES if name in os.environ}
+        return {**child_environment(), **usual, **shown}
+
     def table(self) -> list[dict[str, Any]]:
         """All settings for people: name, env, value (secrets hidden), default, unit, help."""
         return [{
@@ -447,6 +455,11 @@ def child_environment() -> dict[str, str]:
     kept = ("PATH", "SYSTEMROOT", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
     return {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",
             **{name: os.environ[name] for name in kept if name in os.environ}}
+
+
+# Where a system keeps people's folders, and temporary ones.
+_HOMES = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME",
+          "TMPDIR", "TEMP", "TMP")
 
 
 def _between(parse: Callable[[str], Any]) -> str:

@@ -1,0 +1,1 @@
+"""Music in buckets: taking it there, telling what lies there, and bringing it back."""
