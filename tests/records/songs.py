@@ -7,11 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from shared.database import Database, driver_cursor
+from shared.model.cloud import Copy
 from shared.model.scan import Batch, ChangedFile, Found, Known, MovedFile, NewFile, Picture
 from shared.model.track import AudioFacts, Credit, Lyrics, Metadata, Reading
 from shared.records.scans import BatchResult, Scans
 
 TIME = 1_700_000_000_000_000_000
+SIZE = 30_000_000  # of a file of Music's
+SHA = "ab" * 32  # of the content of a copy, unless another one is told
 
 
 def metadata(
@@ -37,6 +40,16 @@ def reading(
     return Reading(tags, AudioFacts("flac", "audio/flac", duration_ms, 900, 44_100, 16, 2), lyrics, picture_bytes)
 
 
+def copy_of(uid: str, **changes: Any) -> Copy:
+    """An exact copy of a file of Music's."""
+    one = Copy(
+        track_id=uid, provider="r2", key="music/ab/one.flac", size_bytes=SIZE, stored_bytes=SIZE, sha256=SHA,
+        format="flac", mime_type="audio/flac", bitrate_kbps=900, compression="", source_sha256=SHA,
+        source_size_bytes=SIZE, source_mtime_ns=TIME, etag="e1", sealed=False, verified_at=100.0, added_at=50.0,
+    )  # fmt: skip
+    return replace(one, **changes)
+
+
 class Music:
     """One music folder as a scan would tell of it."""
 
@@ -46,7 +59,7 @@ class Music:
         self.root = self.scans.add_root(path)
         self._inode = 0
 
-    def found(self, path: str, *, size: int = 30_000_000, mtime: int = TIME) -> Found:
+    def found(self, path: str, *, size: int = SIZE, mtime: int = TIME) -> Found:
         self._inode += 1
         return Found(path, size, mtime, "1", str(self._inode))
 

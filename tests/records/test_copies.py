@@ -1,33 +1,17 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from shared.database import Database
-from shared.model.cloud import Copy
 from shared.model.errors import Conflict, NotFound
 from shared.model.person import Person
 from shared.records.copies import Copies
 from shared.records.tracks import Tracks
-from tests.records.songs import TIME, Music, inconsistencies, metadata
-
-SHA = "ab" * 32
-SIZE = 30_000_000  # of Music's files
-
+from tests.records.songs import SHA, SIZE, TIME, Music, copy_of, inconsistencies, metadata
 
 @pytest.fixture
 def copies(database: Database) -> Copies:
     return Copies(database=database)
-
-
-def copy_of(uid: str, **changes: object) -> Copy:
-    one = Copy(
-        track_id=uid, provider="r2", key="music/ab/one.flac", size_bytes=SIZE, stored_bytes=SIZE, sha256=SHA,
-        format="flac", mime_type="audio/flac", bitrate_kbps=900, compression="", source_sha256=SHA,
-        source_size_bytes=SIZE, source_mtime_ns=TIME, etag="e1", sealed=False, verified_at=100.0, added_at=50.0,
-    )  # fmt: skip
-    return replace(one, **changes)
 
 
 def place(database: Database, person: Person, uid: str) -> str:
