@@ -9,6 +9,7 @@ from shared.records.copies import Copies
 from shared.records.tracks import Tracks
 from tests.records.songs import SHA, SIZE, TIME, Music, copy_of, inconsistencies, metadata
 
+
 @pytest.fixture
 def copies(database: Database) -> Copies:
     return Copies(database=database)
