@@ -14,7 +14,6 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import BinaryIO
 
 from shared.library.parenthood import die_with
 from shared.library.scan_lock import ScanLock
@@ -34,7 +33,7 @@ def main(arguments: list[str]) -> int:
     lock = ScanLock(Path(data_dir), "errand.lock")
     if not lock.acquire(patience_s=OTHERS_S):
         return BUSY
-    threading.Thread(target=_end_with, args=(sys.stdin.buffer,), daemon=True, name="leash").start()
+    threading.Thread(target=_end_with, args=(sys.stdin.fileno(),), daemon=True, name="leash").start()
     sys.argv = [module, *rest]
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
@@ -45,10 +44,10 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _end_with(leash: BinaryIO) -> None:
+def _end_with(leash: int) -> None:
     """Nothing is ever said on it. Its end: the station stopped, or died."""
-    with contextlib.suppress(OSError, ValueError):
-        while leash.read(1):
+    with contextlib.suppress(OSError):
+        while os.read(leash, 1):    # not through a buffer, whose lock would be in the way of the process's own end
             pass
     timer = threading.Timer(STOP_LIMIT_S, os._exit, (4,))
     timer.daemon = True

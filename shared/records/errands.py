@@ -23,6 +23,7 @@ from shared.model.work import Moved
 from shared.records import revisions
 from shared.records.moments import make_uid, shown
 from shared.records.pages import Counts, Listed, Order, page_ids
+from shared.records.settling import chunks
 from shared.records.tables import errands
 
 MOST_SHOWN_IDS = 20  # of a selection
@@ -104,6 +105,21 @@ class Errands:
                     cursor.execute("UPDATE errands SET arguments = ? WHERE uid = ?", (arguments, uid))
                     return _one(cursor, uid), False
         return self.add(kind, selection, None, now=now)
+
+    def strange(self, selection: Selection) -> tuple[str, str] | None:
+        """The first album or track of it that there is not: (album or track, its id)."""
+        with self._database.read() as conn:
+            cursor = driver_cursor(conn)
+            for kind, uids in (("album", selection.album_ids), ("track", selection.track_ids)):
+                known: set[str] = set()
+                for marks, part in chunks(uids):
+                    known.update(
+                        row[0] for row in cursor.execute(f"SELECT uid FROM {kind}s WHERE uid IN ({marks})", part)
+                    )
+                for uid in uids:
+                    if uid not in known:
+                        return kind, uid
+        return None
 
     # ---- looking
 
