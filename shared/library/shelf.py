@@ -175,6 +175,9 @@ class Shelf:
     def purge(self, uid: str) -> None:
         """Remove a track in the trash and its file for ever. Raises NotFound, StorageOffline, Conflict."""
         place = self._tracks.trash_place(uid)
+        if place.alone:
+            self._tracks.purge(uid)
+            return
         root, path = to_path(place.root), place.path
 
         def remove() -> None:

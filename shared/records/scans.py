@@ -15,6 +15,7 @@ from shared.model.errors import Conflict, NotFound
 from shared.model.scan import BadEntry, Batch, Known, ScanReport
 from shared.records import revisions
 from shared.records.intake import Intake, make_ready
+from shared.records.leftovers import take_out_of_trash
 from shared.records.moments import make_uid, shown
 from shared.records.search_index import Indexing
 from shared.records.settling import chunks
@@ -111,7 +112,8 @@ class Scans:
             if kept is None or kept[0] != library:
                 rows = conn.execute(
                     select(files.c.root_id, func.count())
-                    .where(files.c.trashed_from.is_(None))
+                    .join(tracks, tracks.c.id == files.c.track_id)
+                    .where(tracks.c.trashed_at.is_(None))
                     .group_by(files.c.root_id)
                 )
                 kept = self._counts = (library, {root_id: count for root_id, count in rows})
@@ -119,7 +121,10 @@ class Scans:
 
     def lost_roots(self) -> list[str]:
         """Paths of the music folders that have tracks, all of them missing. Some µs unless there is one."""
-        files_of = "SELECT 1 FROM files WHERE files.root_id = roots.id AND trashed_from IS NULL"
+        files_of = (
+            "SELECT 1 FROM files JOIN tracks ON tracks.id = files.track_id WHERE files.root_id = roots.id "
+            "AND tracks.trashed_at IS NULL"
+        )
         with self._database.read() as conn:
             rows = driver_cursor(conn).execute(
                 f"SELECT path FROM roots WHERE forgotten_at IS NULL AND EXISTS ({files_of}) "
@@ -222,6 +227,7 @@ class Scans:
                 return BatchResult(0, 0, 0, 0, revisions.current(conn))
         new = [make_ready(batch.root_id, one.found, one.reading, one.sha256) for one in batch.new]
         with self._database.transaction(durable=False, bulk=True) as conn:
+            _welcome_back(conn, batch)
             revision = revisions.bump(conn)
             intake = Intake(driver_cursor(conn), root_id=batch.root_id, revision=revision, now=time.time())
             intake.take(batch, new)
@@ -306,6 +312,22 @@ class Scans:
             kept: dict[str, Any] = json.loads(row.report)
             kept.pop("bad", None)
             return replace(ScanReport(**kept), bad=_bad_entries(conn, _MOST_BAD))
+
+
+def _welcome_back(conn: Connection, batch: Batch) -> None:
+    """Rows that went to the trash alone, because their files were nowhere, are visible again when those turn up."""
+    found = [*batch.returned, *(one.file_id for one in batch.changed), *(one.file_id for one in batch.moved)]
+    if found:
+        back = [
+            track_id
+            for marks, part in chunks(found)
+            for (track_id,) in driver_cursor(conn).execute(
+                f"SELECT t.id FROM files f JOIN tracks t ON t.id = f.track_id WHERE f.id IN ({marks}) "
+                "AND f.trashed_from IS NULL AND t.trashed_at IS NOT NULL",
+                part,
+            )
+        ]
+        take_out_of_trash(conn, back)
 
 
 def clear(conn: Connection) -> None:

@@ -111,6 +111,7 @@ class TrashPlace:
     path: str
     trashed_from: str
     trashed_at: float
+    alone: bool = False  # the row went to the trash without a file: what lies at `path` now is no business of it
 
 
 _GET = select(tracks.c.id).where(tracks.c.uid == bindparam("uid"), _VISIBLE)
@@ -289,6 +290,11 @@ class Tracks:
                 size, missing = cursor.execute(
                     "SELECT coalesce(sum(size_bytes), 0), count(missing_since) FROM files WHERE trashed_from IS NULL"
                 ).fetchone()
+                alone, gone = cursor.execute(  # rows that went to the trash without their files
+                    "SELECT coalesce(sum(f.size_bytes), 0), count(f.missing_since) FROM tracks t CROSS JOIN files f "
+                    "ON f.track_id = t.id WHERE t.trashed_at IS NOT NULL AND f.trashed_from IS NULL"
+                ).fetchone()
+                size, missing = size - alone, missing - gone
                 (albums_,) = cursor.execute("SELECT count(*) FROM albums WHERE track_count > 0").fetchone()
                 (artists_,) = cursor.execute(
                     "SELECT count(*) FROM artists WHERE track_count > 0 OR album_count > 0"
@@ -433,7 +439,7 @@ class Tracks:
                 )
                 .where(tracks.c.id == track_id)
             ).one()
-            return TrashPlace(row[0], row[1], row[2] or row[1], row[3])
+            return TrashPlace(row[0], row[1], row[2] or row[1], row[3], row[2] is None)
 
     def trashed(
         self, limit: int = 100, cursor: str | None = None, *, person: Person | None = None
@@ -467,7 +473,7 @@ class Tracks:
             for one in show_tracks(conn, viewer, found):
                 values = {name: getattr(one, name) for name in names}
                 trashed_at, trashed_from = times[one.id]
-                values["path"] = trashed_from if viewer.sees_files else None
+                values["path"] = (trashed_from or one.path) if viewer.sees_files else None
                 items.append(TrashedTrack(**values, trashed_at=shown(trashed_at)))
             return Page(
                 items=items,
