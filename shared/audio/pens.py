@@ -1,7 +1,8 @@
 """Change tags in an open file, each format in its own way; everything that is not asked for stays as it is.
 
 A pen has `set(name, values)` for canonical text fields (see shared/audio/fields.py), `get(name)`, `picture(data)` and
-`save()`. An empty list takes the field away.
+`save()`. An empty list takes the field away. `fronts()` are the pictures that `picture` would replace, just as they
+stand in the file; `put_fronts` has them stand there again.
 """
 
 from __future__ import annotations
@@ -28,10 +29,15 @@ DESCRIBED = {
 _RECORDING = "http://musicbrainz.org"       # the owner of ID3's UFID that is a recording's MBID
 
 
+Front = tuple[str, bytes]       # how the format labels a picture, and the picture as the format holds it
+
+
 class Pen(Protocol):
     def get(self, name: str) -> list[str]: ...
     def set(self, name: str, values: list[str]) -> None: ...
     def picture(self, data: bytes | None, mime_type: str) -> None: ...
+    def fronts(self) -> list[Front]: ...
+    def put_fronts(self, fronts: list[Front]) -> None: ...
     def save(self) -> None: ...
 
 
@@ -108,10 +114,22 @@ class Id3Pen:
         return int(id3.Encoding.UTF8 if self._version == 4 else id3.Encoding.UTF16)
 
     def picture(self, data: bytes | None, mime_type: str) -> None:
-        for key in [key for key, frame in self._tags.items() if frame.FrameID == "APIC" and frame.type in (0, 3)]:
+        self.put_fronts([(f"3|{mime_type}|", data)] if data else [])
+
+    def _front_keys(self) -> list[str]:
+        return [key for key, frame in self._tags.items() if frame.FrameID == "APIC" and frame.type in (0, 3)]
+
+    def fronts(self) -> list[Front]:
+        frames = [self._tags[key] for key in self._front_keys()]
+        return [(f"{int(one.type)}|{one.mime}|{one.desc}", bytes(one.data)) for one in frames]
+
+    def put_fronts(self, fronts: list[Front]) -> None:
+        for key in self._front_keys():
             del self._tags[key]
-        if data:
-            self._tags.add(id3.APIC(encoding=0, mime=mime_type, type=3, desc="", data=data))
+        for label, data in fronts:
+            kind, mime_type, described = label.split("|", 2)
+            self._tags.add(id3.APIC(encoding=self._encoding(described), mime=mime_type, type=int(kind), desc=described,
+                                    data=data))
 
     def save(self) -> None:
         # In version 2.3 values are kept apart by NUL as in 2.4: a slash would turn "AC/DC" into two.
@@ -121,8 +139,11 @@ class Id3Pen:
             self._file.save(v2_version=self._version, v23_sep=None)
 
 
+_IN_COMMENTS = ("metadata_block_picture", "coverart", "coverartmime")
+
+
 class CommentPen:
-    """FLAC and Ogg: Vorbis comments."""
+    """FLAC and Ogg: Vorbis comments. In Ogg all pictures stand in them, the front ones and others alike."""
 
     def __init__(self, path: str) -> None:
         file = mutagen.File(path)
@@ -148,17 +169,30 @@ class CommentPen:
     def picture(self, data: bytes | None, mime_type: str) -> None:
         block = Picture()
         block.type, block.mime, block.data = 3, mime_type, data or b""
+        whole = block.write()
+        if not isinstance(self._file, FLAC):
+            whole = base64.b64encode(whole)
+        self.put_fronts([("METADATA_BLOCK_PICTURE", whole)] if data else [])
+
+    def fronts(self) -> list[Front]:
+        if isinstance(self._file, FLAC):
+            return [("METADATA_BLOCK_PICTURE", one.write()) for one in self._file.pictures if one.type in (0, 3)]
+        return [(key.upper(), value.encode("utf-8", "surrogateescape"))
+                for key in _IN_COMMENTS if key in self._file.tags for value in self._file.tags[key]]
+
+    def put_fronts(self, fronts: list[Front]) -> None:
         if isinstance(self._file, FLAC):
             kept = [picture for picture in self._file.pictures if picture.type not in (0, 3)]
             self._file.clear_pictures()
-            for picture in [block, *kept] if data else kept:
+            for picture in [*(Picture(whole) for _, whole in fronts), *kept]:
                 self._file.add_picture(picture)
             return
-        for key in ("metadata_block_picture", "coverart", "coverartmime"):
+        for key in _IN_COMMENTS:
             if key in self._file.tags:
                 del self._file.tags[key]
-        if data:
-            self._file.tags["METADATA_BLOCK_PICTURE"] = [base64.b64encode(block.write()).decode("ascii")]
+        for label in dict.fromkeys(label for label, _ in fronts):
+            self._file.tags[label] = [value.decode("utf-8", "surrogateescape")
+                                      for name, value in fronts if name == label]
 
     def save(self) -> None:
         self._file.save()
@@ -207,10 +241,16 @@ class Mp4Pen:
             tags[key] = values
 
     def picture(self, data: bytes | None, mime_type: str) -> None:
+        kind = MP4Cover.FORMAT_PNG if mime_type == "image/png" else MP4Cover.FORMAT_JPEG
+        self.put_fronts([(str(int(kind)), data)] if data else [])
+
+    def fronts(self) -> list[Front]:
+        return [(str(int(one.imageformat)), bytes(one)) for one in self._file.tags.get("covr", [])]
+
+    def put_fronts(self, fronts: list[Front]) -> None:
         self._file.tags.pop("covr", None)
-        if data:
-            kind = MP4Cover.FORMAT_PNG if mime_type == "image/png" else MP4Cover.FORMAT_JPEG
-            self._file.tags["covr"] = [MP4Cover(data, kind)]
+        if fronts:
+            self._file.tags["covr"] = [MP4Cover(data, int(kind)) for kind, data in fronts]
 
     def save(self) -> None:
         self._file.save()
@@ -243,11 +283,20 @@ class ApePen:
             self._tags[self._NAMES.get(name, name)] = values
 
     def picture(self, data: bytes | None, mime_type: str) -> None:
-        for key in [key for key in self._tags if key.lower() == "cover art (front)"]:
+        suffix = mime_type.rpartition("/")[2].replace("jpeg", "jpg").encode()
+        self.put_fronts([("Cover Art (Front)", b"cover." + suffix + b"\0" + data)] if data else [])
+
+    def _front_keys(self) -> list[str]:
+        return [key for key in self._tags if key.lower() == "cover art (front)"]
+
+    def fronts(self) -> list[Front]:
+        return [(key, bytes(self._tags[key].value)) for key in self._front_keys()]
+
+    def put_fronts(self, fronts: list[Front]) -> None:
+        for key in self._front_keys():
             del self._tags[key]
-        if data:
-            suffix = mime_type.rpartition("/")[2].replace("jpeg", "jpg").encode()
-            self._tags["Cover Art (Front)"] = APEValue(b"cover." + suffix + b"\0" + data, BINARY)
+        for label, whole in fronts:
+            self._tags[label] = APEValue(whole, BINARY)
 
     def save(self) -> None:
         self._tags.save(self._path)
@@ -278,14 +327,19 @@ class AsfPen:
             self._file.tags[self._NAMES.get(name, name)] = values
 
     def picture(self, data: bytes | None, mime_type: str) -> None:
-        kept = [value for value in self._file.tags.get("WM/Picture", []) if value.value[:1] not in (b"\x00", b"\x03")]
-        if data:
-            head = b"\x03" + len(data).to_bytes(4, "little")
-            kept.insert(0, ASFByteArrayAttribute(head + mime_type.encode("utf-16-le") + b"\0\0\0\0" + data))
+        head = b"\x03" + len(data or b"").to_bytes(4, "little")
+        self.put_fronts([("", head + mime_type.encode("utf-16-le") + b"\0\0\0\0" + data)] if data else [])
+
+    def fronts(self) -> list[Front]:
+        return [("", bytes(one.value)) for one in self._file.tags.get("WM/Picture", [])
+                if one.value[:1] in (b"\x00", b"\x03")]
+
+    def put_fronts(self, fronts: list[Front]) -> None:
+        kept = [one for one in self._file.tags.get("WM/Picture", []) if one.value[:1] not in (b"\x00", b"\x03")]
         if "WM/Picture" in self._file.tags:
             del self._file.tags["WM/Picture"]
-        if kept:
-            self._file.tags["WM/Picture"] = kept
+        if every := [*(ASFByteArrayAttribute(whole) for _, whole in fronts), *kept]:
+            self._file.tags["WM/Picture"] = every
 
     def save(self) -> None:
         self._file.save()

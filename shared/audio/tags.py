@@ -39,7 +39,7 @@ from mutagen.wavpack import WavPack
 from shared.audio import blocks, fields, mp4, pens
 from shared.audio.blocks import Cut, Media, Odd, Stream, TooLarge
 from shared.audio.fields import Raw
-from shared.model.errors import BadInput, Conflict, SoundsibleError, UnreadableFile
+from shared.model.errors import BadInput, Conflict, DiskFull, SoundsibleError, UnreadableFile
 from shared.model.track import LOSSLESS, AudioFacts, Lyrics, Reading
 
 LONGEST_MS = 30 * 24 * 3600 * 1000
@@ -509,6 +509,15 @@ def write(path: str, changes: dict[str, Any]) -> Reading:
     unknown = sorted(set(changes) - set(EDITABLE))
     if unknown:
         raise BadInput(f"These fields cannot be written: {', '.join(unknown)}.")
+    return rewrite(path, lambda partial, before: _edit(partial, before, changes))
+
+
+def rewrite(path: str, edit: Callable[[str, Reading], None], *,
+            prove: Callable[[str, str], None] | None = None) -> Reading:
+    """Have `edit(copy, reading)` change the tags of a copy that then takes the file's place; what it now says.
+
+    `prove(path, copy)` may refuse the copy by raising. See `write` for the rest. What `edit` raises is translated.
+    """
     path = os.path.realpath(path)       # a link stays one; what it names is replaced
     before = read(path)
     folder = os.path.dirname(path)
@@ -517,12 +526,14 @@ def write(path: str, changes: dict[str, Any]) -> Reading:
         _remove_leftovers(folder)
         was = os.stat(path)
         _copy(path, partial)
-        _edit(partial, before, changes)
+        edit(partial, before)
         after = read(partial)
         if after.facts.format != before.facts.format or after.audio_md5 != before.audio_md5 or abs(
                 after.facts.duration_ms - before.facts.duration_ms) > 500:
             raise UnreadableFile("The edited copy does not hold the same music; the file stays as it was.",
                                  reason="damaged")
+        if prove is not None:
+            prove(path, partial)
         shutil.copystat(path, partial)
         os.utime(partial)
         with contextlib.suppress(OSError, AttributeError):      # only root may give files away
@@ -537,6 +548,8 @@ def write(path: str, changes: dict[str, Any]) -> Reading:
     except SoundsibleError:
         raise
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull("There is no room to write this file's tags; it is as it was.") from error
         raise blame_system(error) from error
     except Exception as error:
         raise blame(error, 1 << 30, b"") from error

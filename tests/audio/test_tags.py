@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from mutagen import id3
 
 from shared.audio import tags
-from shared.model.errors import BadInput, Conflict, UnreadableFile
+from shared.model.errors import BadInput, Conflict, DiskFull, UnreadableFile
 from shared.model.track import LOSSLESS, Credit
 from tests.builders import BAD_KINDS, FORMATS, make_audio, make_bad, make_picture
 
@@ -394,7 +394,7 @@ def test_an_edit_that_fails_leaves_the_file_and_no_copy(tmp_path: Path, monkeypa
         with pytest.raises(BadInput):
             tags.write(str(path), wrong)
     monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
-    with pytest.raises(UnreadableFile):
+    with pytest.raises(DiskFull):
         tags.write(str(path), {"title": "y"})
     assert path.read_bytes() == content
     assert os.listdir(tmp_path) == [path.name]
