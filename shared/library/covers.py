@@ -114,7 +114,7 @@ class Covers:
         if artwork is None:
             raise NotFound("There is no picture of this.")
         size = nearest(size)
-        picture = _picture(artwork)
+        picture = picture_name(artwork.kind, artwork.root, artwork.path, artwork.version)
         path = f"{self._folder}/{picture[:2]}/{picture}/{size}.webp"
         if self._lru.use(path) is None:
             self._ensure(artwork, picture, size, path)
@@ -294,9 +294,9 @@ def draw(kind: str, path: str, size: int, folder: str) -> dict[str, Any]:
     return {"bytes": done["bytes"], "color": done["color"]}
 
 
-def _picture(artwork: Artwork) -> str:
-    """A name for this picture in this version that no other picture ever has."""
-    words = "\0".join((artwork.kind, artwork.root, artwork.path, artwork.version))
+def picture_name(kind: str, root: str, path: str, version: str) -> str:
+    """A name for this picture in this version that no other picture ever has: of its folder in the cache."""
+    words = "\0".join((kind, root, path, version))
     return hashlib.blake2b(words.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
