@@ -23,7 +23,7 @@ class PictureRow:
     """A picture as it lies in a music folder. `root` and `path` are as the file system wants them."""
 
     id: int
-    kind: str  # sidecar: `path` is the picture; embedded: `path` is the audio file that holds it
+    kind: str  # sidecar, outdone: `path` is the picture; embedded: `path` is the audio file that holds it
     root: str
     path: str
     version: str
@@ -80,6 +80,16 @@ class Artworks:
         with self._database.transaction(durable=False) as conn:
             driver_cursor(conn).executemany(
                 "UPDATE artwork SET width = ?, height = ? WHERE id = ? AND version = ?", rows
+            )
+
+    def outdo(self, ids: Sequence[int], outdone: bool = True) -> None:
+        """These pictures lie in folders and are outdone by what is embedded in the files there: they are shown where
+        nothing is embedded (until somebody changes them), or count again. What shows them is settled with its files.
+        """
+        kinds = ("outdone", "sidecar") if outdone else ("sidecar", "outdone")
+        with self._database.transaction() as conn:
+            driver_cursor(conn).executemany(
+                "UPDATE artwork SET kind = ? WHERE id = ? AND kind = ?", [(kinds[0], one, kinds[1]) for one in ids]
             )
 
     def kept(self) -> set[str]:

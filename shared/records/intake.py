@@ -398,7 +398,7 @@ class Intake:
         before: dict[str, tuple[int, str, int, int]] = {}
         for marks, part in chunks({one.folder for one in pictures}):
             for row in cursor.execute(
-                "SELECT folder, id, path, size_bytes, mtime_ns FROM artwork WHERE kind = 'sidecar' "
+                "SELECT folder, id, path, size_bytes, mtime_ns FROM artwork WHERE kind <> 'embedded' "
                 f"AND root_id = ? AND folder IN ({marks})",
                 (self._root_id, *part),
             ):

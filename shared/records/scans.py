@@ -209,7 +209,7 @@ class Scans:
             return {
                 folder: (path, size, mtime)
                 for folder, path, size, mtime in driver_cursor(conn).execute(
-                    "SELECT folder, path, size_bytes, mtime_ns FROM artwork WHERE root_id = ? AND kind = 'sidecar'",
+                    "SELECT folder, path, size_bytes, mtime_ns FROM artwork WHERE root_id = ? AND kind <> 'embedded'",
                     (root_id,),
                 )
             }

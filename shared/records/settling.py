@@ -530,7 +530,7 @@ class Settling:
 
     def _artwork_of(self, tracks: dict[int, list[tuple[Any, ...]]]) -> dict[int, int]:
         """Each album's picture: one lying in the folder of its first disc (or above it, or of its other discs), else
-        the one embedded in its first track that has any."""
+        the one embedded in its first track that has any; a lying one that is outdone by what is embedded comes last."""
         folders: dict[int, list[tuple[int, str]]] = {}
         for album_id, rows in tracks.items():
             ordered: dict[tuple[int, str], None] = {}
@@ -544,13 +544,14 @@ class Settling:
             folders[album_id] = own[:1] + above[:1] + own[1:]
         wanted = {folder for them in folders.values() for _, folder in them}
         lying: dict[tuple[int, str], int] = {}
+        outdone: dict[tuple[int, str], int] = {}
         for marks, part in chunks(wanted):
-            for artwork_id, root_id, folder in self._cursor.execute(
-                "SELECT id, root_id, folder FROM artwork WHERE kind = 'sidecar' AND root_id IN "
+            for artwork_id, root_id, folder, kind in self._cursor.execute(
+                "SELECT id, root_id, folder, kind FROM artwork WHERE kind <> 'embedded' AND root_id IN "
                 f"(SELECT id FROM roots) AND folder IN ({marks})",
                 part,
             ):
-                lying[(root_id, folder)] = artwork_id
+                (lying if kind == "sidecar" else outdone)[(root_id, folder)] = artwork_id
         chosen: dict[int, int] = {}
         embedded: dict[int, tuple[int, str, int, int]] = {}
         for album_id, rows in tracks.items():
@@ -563,6 +564,11 @@ class Settling:
                     if row[9]:
                         embedded[album_id] = (row[7], row[8], row[10], row[11])
                         break
+                else:
+                    for place in folders[album_id]:
+                        if place in outdone:
+                            chosen[album_id] = outdone[place]
+                            break
         if embedded:
             chosen.update(self.embedded_artwork(embedded))
         return chosen
