@@ -408,6 +408,8 @@ class _Proxied(BaseHTTPRequestHandler):
                 if self.proxy.closing.wait(fault.delay_s):
                     raise _Cut
                 status, body, headers = fault.answer or (*error_answer(fault.error or "", skew_s=fault.skew_s), {})
+                if fault.error == "PermanentRedirect":
+                    headers = {"x-amz-bucket-region": "eu-central-1", **headers}
                 self._say(status, {"Content-Type": "application/xml", "Date": formatdate(
                     time.time() + fault.skew_s, usegmt=True), **headers, **fault.headers,
                     "Content-Length": str(len(body))}, seen)
