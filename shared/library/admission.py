@@ -17,8 +17,6 @@ import hashlib
 import json
 import logging
 import os
-import secrets
-import shutil
 import stat
 import threading
 import unicodedata
@@ -30,6 +28,12 @@ from typing import Any, Protocol
 
 from shared.library import moves
 from shared.library.naming import MOST_BYTES, Template
+from shared.library.placing import NO_LINKS as _NO_LINKS
+from shared.library.placing import copy_between as _copy_between
+from shared.library.placing import put as _put
+from shared.library.placing import put_over as _put_over
+from shared.library.placing import sync_at as _sync_at
+from shared.library.placing import sync_folder as _sync_folder
 from shared.library.walk import found_file
 from shared.model.download import QUALITIES, Failure, Options, Wanted
 from shared.model.errors import DiskFull, NotFound, StorageOffline, UnreadableFile
@@ -58,8 +62,6 @@ _ASKED = {"lossless": _WHOLE, "320": 280.0, "192": 170.0, "128": 110.0, "smalles
 _BETTER = 1.15                              # less than that is no reason to replace anything
 _SUFFIXES = {"mp3": ".mp3", "flac": ".flac", "vorbis": ".ogg", "opus": ".opus", "aac": ".m4a", "alac": ".m4a",
              "wav": ".wav", "aiff": ".aiff", "wavpack": ".wv", "ape": ".ape", "wma": ".wma"}
-_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL,
-                       errno.EXDEV, errno.EACCES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -472,50 +474,6 @@ def _make_staging(root: str, *, make: bool = True) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), STAGING)
 
 
-def _put(staged: str, root: str, target: str) -> None:
-    """`staged` under a second name that was free until now, or moved to it. Raises FileExistsError."""
-    with moves.spot(root, target, make=True) as (folder, name):
-        try:
-            os.link(staged, name, dst_dir_fd=folder, follow_symlinks=False)
-        except FileExistsError:
-            if not _same_file(staged, folder, name):
-                raise
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            # No hard links here. The name is claimed, which fails where somebody was quicker, and then filled.
-            os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=folder))
-            _move(staged, folder, name)
-        _allow_reading(folder, name)
-        _sync_at(folder, name)
-    parent = target.rpartition("/")[0]
-    while parent:       # folders that were made for it
-        with moves.spot(root, parent) as (folder, name):
-            _sync_at(folder, name)
-        parent = parent.rpartition("/")[0]
-
-
-def _put_over(staged: str, root: str, target: str) -> None:
-    """`staged` in the place of the file that lies there, at one blow; it keeps its staged name where it can."""
-    with moves.spot(root, target) as (folder, name):
-        aside = f".soundsible-{secrets.token_hex(8)}{os.path.splitext(name)[1][:16]}"
-        spot = aside if folder is not None else os.path.join(os.path.dirname(name), aside)
-        try:
-            os.link(staged, spot, dst_dir_fd=folder, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            _copy(staged, folder, spot)
-        try:
-            _allow_reading(folder, spot)
-            os.replace(spot, name, src_dir_fd=folder, dst_dir_fd=folder)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(spot, dir_fd=folder)
-            raise
-        _sync_at(folder, name)
-
-
 def _keep_replaced(root: str, old: str, uid: str) -> None:
     """The file at `old` lies in the trash folder as well; as a second name where links are to be had, else a copy."""
     name = old.rpartition("/")[2]
@@ -590,77 +548,9 @@ def _same_name(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
-def _same_file(staged: str, folder: int | None, name: str) -> bool:
-    return os.path.samestat(os.lstat(staged), os.stat(name, dir_fd=folder, follow_symlinks=False))
-
-
-def _move(staged: str, folder: int | None, name: str) -> None:
-    """Onto a name that is claimed; to another disk by a copy that takes its place when it is whole."""
-    try:
-        os.replace(staged, name, dst_dir_fd=folder)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        aside = f".soundsible-{secrets.token_hex(8)}{os.path.splitext(name)[1][:16]}"
-        spot = aside if folder is not None else os.path.join(os.path.dirname(name), aside)
-        _copy(staged, folder, spot)
-        os.replace(spot, name, src_dir_fd=folder, dst_dir_fd=folder)
-
-
-def _copy(source: str, folder: int | None, name: str) -> None:
-    _copy_between(None, source, folder, name)
-
-
-def _copy_between(here: int | None, source: str, there: int | None, target: str) -> None:
-    try:
-        with open(os.open(source, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0), dir_fd=here), "rb") as old, open(
-                os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=there), "wb") as new:
-            shutil.copyfileobj(old, new, 1 << 20)
-            new.flush()
-            os.fsync(new.fileno())
-    except FileExistsError:
-        raise
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(target, dir_fd=there)
-        raise
-
-
-def _allow_reading(folder: int | None, name: str) -> None:
-    """Workers write for the station's user alone; in a music folder a file may be read by whoever may read its folder.
-    """
-    with contextlib.suppress(OSError, NotImplementedError):
-        mode = os.stat(".", dir_fd=folder).st_mode if folder is not None else os.stat(os.path.dirname(name)).st_mode
-        os.chmod(name, mode & 0o666 | 0o600, dir_fd=folder)
-
-
 def _sync(path: Path) -> None:
     with open(path, "rb") as file:
         os.fsync(file.fileno())
-
-
-def _sync_at(folder: int | None, name: str) -> None:
-    """What has just come to be called `name` is called so after a power cut, too."""
-    if folder is None:
-        _sync_folder(Path(name).parent)
-        return
-    with contextlib.suppress(PermissionError):      # a folder that may be gone through, but not listed
-        # Opened for passing through alone, it cannot be synced itself.
-        handle = os.open(".", os.O_RDONLY | getattr(os, "O_DIRECTORY", 0), dir_fd=folder)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return      # cannot open folders; NTFS orders the rename itself
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # ---- words -------------------------------------------------------------------------------------------------------
