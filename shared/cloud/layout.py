@@ -13,16 +13,14 @@ certain recording is in it.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 from datetime import UTC, datetime
 
 from shared.model.cloud import Provider
 from shared.model.track import EXTENSIONS
+from shared.storage.sealing import Sealer
 
 MUSIC, COVERS, CATALOGUE, BACKUPS, TRASH = "music/", "covers/", "catalogue/", "backups/", "trash/"
-SEALED = ".sealed"
 
 _SUFFIX = {
     "mp3": ".mp3", "flac": ".flac", "vorbis": ".ogg", "opus": ".opus", "aac": ".m4a", "alac": ".m4a", "wav": ".wav",
@@ -46,14 +44,14 @@ def music_key(provider: Provider, source_sha256: str, *, suffix: str, compressio
     """The whole key of a copy of the file with this hash. `suffix`: of the file itself; not used when compressed."""
     name = f"{source_sha256}{compressed_suffix(compression) if compression else suffix}"
     if provider.seal_key is not None:
-        name = _hidden(provider.seal_key, name)
+        name = Sealer(provider.seal_key).name(name)
     return f"{provider.prefix}{MUSIC}{name[:2]}/{name}"
 
 
 def cover_key(provider: Provider, sha256: str) -> str:
     """The whole key of the picture with this hash."""
     name = f"{sha256}.jpg"
-    return f"{provider.prefix}{COVERS}{name if provider.seal_key is None else _hidden(provider.seal_key, name)}"
+    return f"{provider.prefix}{COVERS}{name if provider.seal_key is None else Sealer(provider.seal_key).name(name)}"
 
 
 def segment_key(provider: Provider, at: float, chance: str) -> str:
@@ -65,6 +63,3 @@ def relative(provider: Provider, key: str) -> str:
     """A whole key without the provider's prefix."""
     return key.removeprefix(provider.prefix)
 
-
-def _hidden(seal_key: bytes, name: str) -> str:
-    return hmac.digest(seal_key, name.encode(), hashlib.sha256).hex() + SEALED

@@ -90,14 +90,22 @@ class Plan:
 def current(case: Case) -> Copy | None:
     """The copy that makes another needless: of the file as it is now (or as it was last known, when it is not here),
     bit for bit or made smaller as asked."""
-    for one in case.copies:
-        if one.exact or one.compression == case.compression:
-            known = case.looked or Looked(case.file.size_bytes, case.file.mtime_ns)
-            if (one.source_size_bytes, one.source_mtime_ns) == (known.size_bytes, known.mtime_ns):
-                return one
-            if known.sha256 is not None and one.source_sha256 == known.sha256:
-                return one
-    return None
+    return next((one for one in case.copies if serves(one, case.compression) and not stale(one, case)), None)
+
+
+def serves(copy: Copy, compression: str) -> bool:
+    """Whether a copy is what was asked for, or better."""
+    return copy.exact or copy.compression == compression
+
+
+def stale(copy: Copy, case: Case) -> bool:
+    """Whether it was made of other bytes than the file has now, as far as that can be said without reading it."""
+    known = case.looked or Looked(case.file.size_bytes, case.file.mtime_ns)
+    return not untouched(copy, known) and not (known.sha256 is not None and copy.source_sha256 == known.sha256)
+
+
+def untouched(copy: Copy, known: Looked) -> bool:
+    return (copy.source_size_bytes, copy.source_mtime_ns) == (known.size_bytes, known.mtime_ns)
 
 
 def suspects(cases: Iterable[Case], *, provider: Provider, stored: Callable[[Bytes], Bytes],
@@ -108,7 +116,7 @@ def suspects(cases: Iterable[Case], *, provider: Provider, stored: Callable[[Byt
     there       every key below music/ with its size; None: nobody could say
     """
     going = [one for one in cases if one.trouble is None and one.looked and current(one) is None]
-    sizes = {size for key, size in (there or {}).items()}
+    sizes = set((there or {}).values())
     smaller = bool(there) and (provider.seal_key is not None or any(_made_smaller(key) for key in there or ()))
     seen: dict[tuple[Bytes, str], int] = {}
     for one in going:
@@ -146,12 +154,13 @@ def decide(cases: Iterable[Case], *, provider: Provider, compress: str = "", sto
 def _one(case: Case, provider: Provider, stored: Callable[[Bytes], Bytes], there: Mapping[str, Bytes],
          taken: set[str], unread: Collection[str]) -> Item:
     item = Item(action=NEW, file=case.file, facts=case.facts, looked=case.looked, compression=case.compression)
-    if current(case) is not None:
-        return replace(item, action=THERE)
+    if (found := current(case)) is not None:
+        return replace(item, action=THERE if case.looked is None or untouched(found, case.looked) else ADOPT)
     if case.trouble is not None or case.looked is None:
         reason, message = case.trouble or ("unreadable", "Its file could not be looked at.")
         return replace(item, action=CANNOT, reason=reason, message=message)
-    if case.copies and case.file.track_id in unread:
+    changed = any(stale(one, case) for one in case.copies)
+    if changed and case.file.track_id in unread:
         return replace(item, action=CANNOT, reason="not_scanned", message=(
             "Its file is not as the library knows it, and its copy may be the better one. Scan it first; then it is "
             "uploaded again."))
@@ -163,7 +172,7 @@ def _one(case: Case, provider: Provider, stored: Callable[[Bytes], Bytes], there
         if lies or key in taken:
             return replace(item, action=ADOPT)
         taken.add(key)
-    return replace(item, action=CHANGED if case.copies else NEW, bytes=stored(sends))
+    return replace(item, action=CHANGED if changed else NEW, bytes=stored(sends))
 
 
 def about(size_bytes: Bytes, facts: AudioFacts, compression: str) -> Bytes:
