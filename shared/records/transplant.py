@@ -77,6 +77,31 @@ def contents(database: Database) -> Contents:
         )
 
 
+def schema(database: Database) -> str | None:
+    """The schema version of a file that may be any; None when it is no library. Raises SoundsibleError."""
+    with database.read() as conn:
+        cursor = driver_cursor(conn)
+        if not cursor.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+            return None
+        row = cursor.execute("SELECT version_num FROM alembic_version").fetchone()
+        return str(row[0]) if row else None
+
+
+def playable_from(database: Database, providers: Sequence[str]) -> dict[str, int]:
+    """music folder, as text → how many of its tracks have a copy that counts in one of these storages."""
+    marks = ", ".join("?" * len(providers))
+    with database.read() as conn:
+        return {
+            str(path): int(tracks)
+            for path, tracks in driver_cursor(conn).execute(
+                "SELECT r.path, count(*) FROM roots r JOIN files f ON f.root_id = r.id WHERE f.trashed_from IS NULL "
+                "AND EXISTS (SELECT 1 FROM copies c WHERE c.track_id = f.track_id AND c.broken IS NULL AND "
+                f"c.provider IN ({marks})) GROUP BY r.id",
+                tuple(providers),
+            )
+        }
+
+
 def settle_in(database: Database, *, folders: Mapping[str, str], above: int = 0) -> None:
     """Make a library that was brought here one of this machine's.
 
@@ -137,16 +162,16 @@ def retire(path: Path) -> None:
 # ---- pictures ----------------------------------------------------------------------------------------------------
 
 
-def pictured(database: Database) -> list[tuple[str, int, str | None]]:
-    """(public id of an album, or of a track without one; its picture's id; the hash of the copy kept of it), one for
-    each picture that is shown."""
+def pictured(database: Database) -> list[tuple[str, int, str, str | None]]:
+    """(public id of an album, or of a track without one; its picture's id; the music folder it lies in, as text; the
+    hash of the copy kept of it), one for each picture that is shown."""
+    picture = "p.id, r.path, p.kept FROM {} JOIN artwork p ON p.id = {}.artwork_id JOIN roots r ON r.id = p.root_id"
     with database.read() as conn:
         return (
             driver_cursor(conn)
             .execute(
-                "SELECT min(a.uid), p.id, p.kept FROM albums a JOIN artwork p ON p.id = a.artwork_id "
-                "WHERE a.track_count > 0 GROUP BY p.id "
-                "UNION ALL SELECT min(t.uid), p.id, p.kept FROM tracks t JOIN artwork p ON p.id = t.artwork_id "
+                f"SELECT min(a.uid), {picture.format('albums a', 'a')} WHERE a.track_count > 0 GROUP BY p.id "
+                f"UNION ALL SELECT min(t.uid), {picture.format('tracks t', 't')} "
                 "WHERE t.album_id IS NULL AND t.trashed_at IS NULL GROUP BY p.id"
             )
             .fetchall()
