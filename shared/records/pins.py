@@ -98,18 +98,21 @@ class Pins:
                 found.update(row[0] for row in rows)
         return found
 
-    def wanting(self) -> Sequence[str]:
-        """Public ids of pinned tracks that do not lie here and have a copy in a bucket: to be fetched back."""
+    def wanting(self, kind: str | None = None, uid: str | None = None) -> Sequence[str]:
+        """Public ids of pinned tracks (of all pins, or of one) that do not lie here and have an exact copy in a bucket:
+        to be fetched back."""
+        which, values = ("1", ()) if uid is None else ("p.kind = ? AND p.uid = ?", (kind, uid))
         with self._database.read() as conn:
             cursor = driver_cursor(conn)
             if not cursor.execute("SELECT 1 FROM pins LIMIT 1").fetchone():
                 return []
             rows = cursor.execute(
-                f"SELECT DISTINCT t.uid FROM pins p, {_TRACKS} "
+                f"SELECT DISTINCT t.uid FROM pins p, {_TRACKS} AND {which} "
                 "AND f.missing_since IS NOT NULL AND f.trashed_from IS NULL "
                 "AND f.root_id IN (SELECT id FROM roots WHERE forgotten_at IS NULL) AND EXISTS "
                 "(SELECT 1 FROM copies c WHERE c.track_id = t.id AND c.broken IS NULL AND c.compression = '') "
-                "ORDER BY t.uid"
+                "ORDER BY t.uid",
+                values,
             )
             return [row[0] for row in rows]
 
