@@ -117,18 +117,23 @@ class Cached:
             _tell(conn, gone)
             return len(gone)
 
-    def drop_as(self, entry: Entry) -> bool:
-        """Forget this one if its file is still the one that `entry` tells of; whether it was."""
+    def drop_as(self, entries: Iterable[Entry]) -> int:
+        """Forget those whose row still tells of the same file (by its mtime); how many went."""
+        wanted = list(entries)
+        if not wanted:
+            return 0
         with self._database.transaction(durable=False) as conn:
             cursor = driver_cursor(conn)
-            cursor.execute(
-                "DELETE FROM cached WHERE sha256 = ? AND mtime_ns = ? AND size_bytes = ?",
-                (entry.sha256, entry.mtime_ns, entry.size_bytes),
-            )
-            if not cursor.rowcount:
-                return False
-            _tell(conn, [entry.sha256])
-            return True
+            gone = [
+                one.sha256
+                for one in wanted
+                if cursor.execute(
+                    "DELETE FROM cached WHERE sha256 = ? AND mtime_ns = ? AND size_bytes = ?",
+                    (one.sha256, one.mtime_ns, one.size_bytes),
+                ).rowcount
+            ]
+            _tell(conn, gone)
+            return len(gone)
 
     def verified(self, sha256: str, at: float) -> None:
         """It was found right at `at`."""

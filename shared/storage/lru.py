@@ -57,20 +57,27 @@ class Ledger:
     def is_held(self, name: str) -> bool:
         return self._held[name] > 0
 
+    def held(self) -> list[str]:
+        """Names that may not leave, whether they are there or not."""
+        return list(self._held)
+
     def holders(self, name: str) -> int:
         return self._held[name]
 
     # ---- coming and going
 
-    def reserve(self, name: str, size: Bytes) -> list[str] | None:
-        """Promise room for a new entry: the names that had to leave for it, which are no entries any more.
+    def reserve(self, name: str, size: Bytes, *, at_least: Bytes = 0) -> list[str] | None:
+        """Promise room for a new entry: the names that had to leave for it, which are no entries any more. They free
+        `at_least` so many bytes, also when the limit would not ask for it.
 
         None, and nothing has changed, when it cannot be had: too large, or what is in the way is held. Raises
         ValueError for one that is there or promised already.
         """
         if name in self._entries or name in self._promised or size < 0:
             raise ValueError(f"{name} cannot be reserved")
-        leaving = self.evict(self._used + self._reserved + size - self._limit)
+        if size > self._limit:
+            return None
+        leaving = self.evict(max(at_least, self._used + self._reserved + size - self._limit))
         if leaving is not None:
             self._promised[name] = size
             self._reserved += size

@@ -41,8 +41,9 @@ def test_entries_are_kept_used_verified_and_forgotten(cached: Cached) -> None:
 
 def test_an_entry_that_was_replaced_meanwhile_is_not_forgotten(cached: Cached) -> None:
     cached.put([ENTRY])
-    assert not cached.drop_as(replace(ENTRY, mtime_ns=21))
-    assert cached.drop_as(replace(ENTRY, last_used_at=99.0))
+    assert cached.drop_as([replace(ENTRY, mtime_ns=21)]) == 0
+    assert cached.drop_as([replace(ENTRY, last_used_at=99.0), ENTRY]) == 1
+    assert cached.drop_as([]) == 0
     assert cached.all() == []
 
 

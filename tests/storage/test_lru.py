@@ -43,14 +43,14 @@ class Ledgers(RuleBasedStateMachine):
     def may_leave(self) -> int:
         return sum(size for name, (size, _) in self.entries.items() if name not in self.held)
 
-    @rule(name=NAMES, size=SIZES)
-    def reserve(self, name: str, size: int) -> None:
+    @rule(name=NAMES, size=SIZES, at_least=st.one_of(st.just(0), SIZES))
+    def reserve(self, name: str, size: int, at_least: int) -> None:
         if name in self.entries or name in self.promised:
             with pytest.raises(ValueError, match="reserved"):
                 self.ledger.reserve(name, size)
             return
-        needed = self.total() + size - LIMIT
-        leaving = self.ledger.reserve(name, size)
+        needed = max(at_least, self.total() + size - LIMIT)
+        leaving = self.ledger.reserve(name, size, at_least=at_least)
         assert (leaving is None) == (needed > 0 and needed > self.may_leave())
         if leaving is not None:
             self.gone(leaving, needed)
