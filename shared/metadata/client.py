@@ -99,6 +99,14 @@ class Pace:
 
 
 _PACE = Pace()                      # one for the whole process, whoever asks
+_PUBLIC = ("musicbrainz.org", "beta.musicbrainz.org", "test.musicbrainz.org")
+
+
+def pace_of(settings: Settings) -> Pace:
+    """How fast upkeep may ask: everything in the library is asked for, which a mirror of one's own answers as fast as
+    it can; the public MusicBrainz wants a second between two questions."""
+    host = settings.musicbrainz_url.partition("://")[2].partition("/")[0].partition(":")[0].lower()
+    return _PACE if host in _PUBLIC else Pace(0.0)
 
 
 class MusicBrainzClient:
