@@ -123,11 +123,11 @@ class Backup:
         """What `run` would do now; nothing is written, no picture is drawn."""
         where = self.depot(to)
         found = transplant.contents(self._database)
-        name = archive.name_for(found.station, self._clock())
+        there = where.list()
+        name, _ = _free_name(found.station, self._clock(), there)
         files = list(self._kept_files()) if covers else []
         size = self._database_bytes() + sum(path.stat().st_size for _, path in files)
         pictures = transplant.pictured(self._database) if covers and self._covers is not None else []
-        there = where.list()
         return BackupReport(
             dry_run=True, name=name, place=where.title, size_bytes=size,
             covers=len(files) + sum(kept is None for _, _, _, kept in pictures), contents=_shown(found),
@@ -165,7 +165,7 @@ class Backup:
               ) -> BackupReport:
         now = self._clock()
         found = transplant.contents(self._database)
-        name = archive.name_for(found.station, now)
+        name, now = _free_name(found.station, now, where.list())
         part = where.place_for(name, staging)
         warnings: list[str] = []
         try:
@@ -302,6 +302,14 @@ class Backup:
                                              "message": message})
         except SoundsibleError:     # the database is what failed; the error that is raised tells of it
             return
+
+
+def _free_name(station: str, now: float, there: Sequence[Stored]) -> tuple[str, float]:
+    """A name that no backup has, and the moment it tells."""
+    taken = {one.name.removesuffix(".sealed") for one in there}
+    while (name := archive.name_for(station, now)) in taken:
+        now += 1
+    return name, now
 
 
 def _shown(found: transplant.Contents) -> dict[str, Any]:

@@ -302,10 +302,11 @@ class Restore:
             if staged.config is not None:
                 config = config.resolve()
                 if config.exists():
-                    aside.mkdir(parents=True, exist_ok=True, mode=0o700)
-                    shutil.copyfile(config, aside / config.name)
-                    os.chmod(aside / config.name, 0o600)
-                coming = config.with_name(f".{config.name}.restored")
+                    before = data / switch.STAGING / config.name
+                    shutil.copyfile(config, before)
+                    os.chmod(before, 0o600)
+                    pieces.append(Piece(live=aside / config.name, aside=None, staged=before))
+                coming = config.with_name(f".{config.name}.restored")     # the config may lie on another disk
                 _write_json(coming, staged.config)
                 pieces.append(Piece(live=config, aside=None, staged=coming))
             work.tell(Moved("putting it in place"))

@@ -98,8 +98,10 @@ def _walk(data_dir: Path, pieces: Sequence[Piece]) -> None:
             os.rename(one.live, one.aside)
             _sync(one.aside.parent)
         if one.staged is not None:
+            one.live.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.replace(one.staged, one.live)
-        _sync(one.live.parent)
+        if one.live.parent.is_dir():
+            _sync(one.live.parent)
     (data_dir / JOURNAL).unlink()
     _sync(data_dir)
     shutil.rmtree(data_dir / STAGING, ignore_errors=True)
