@@ -156,6 +156,10 @@ class Access:
             self._judge(place, error)
             raise
 
+    def may_hang(self, root: str) -> bool:
+        """Whether `root` lies on something that may stop answering (a network, USB, FUSE), or hangs just now."""
+        return not self._is_direct(self._place(root), DEADLINE_S)
+
     # ---- states ---------------------------------------------------------------------------------------------------
 
     def state(self, root: str) -> State:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from shared.model.errors import StorageOffline, TrackMissing
 from shared.model.source import Source, TrackFile
@@ -18,14 +18,16 @@ class Resolver:
     def __init__(self, *, storages: Sequence[Storage]) -> None:
         self._storages = tuple(storages)
 
-    def resolve(self, file: TrackFile) -> Source:
-        """The first place that has a copy. A place that does not answer is passed over.
+    def resolve(self, file: TrackFile, *, without: Collection[str] = ()) -> Source:
+        """The first place that has a copy. A place that does not answer is passed over, and those named in `without`.
 
         Raises TrackMissing when none has; `details["reason"]` is "not_there" when all places said so, "no_answer"
         when one of them could not say (the track may be back in a moment).
         """
         silent: StorageOffline | None = None
         for storage in self._storages:
+            if storage.name in without:
+                continue
             try:
                 source = storage.locate(file)
             except StorageOffline as error:
