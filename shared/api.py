@@ -53,7 +53,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["station"] = station
     feed = Feed(
         events=station.events, accounts=station.accounts, scanning=station.scanning, changes=station.changes,
-        downloads=lambda person: _downloads_now(station, person),
+        downloads=lambda person: _downloads_now(station, person), errands=station.errands.under_way,
     )
     station.doors.append(("feed", feed.stop))
     register(app, station, feed=feed)

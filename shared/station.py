@@ -39,6 +39,9 @@ from odst.watching import Watching
 from odst.webhook import Webhook
 from shared import outbound
 from shared.audio.pool import WorkerPool
+from shared.cloud.buckets import Buckets
+from shared.cloud.errands import Errands
+from shared.cloud.pins import Pins
 from shared.database import Database
 from shared.events import EventBus, Notice
 from shared.library import outside_covers
@@ -67,14 +70,18 @@ from shared.records.albums import Albums
 from shared.records.artists import Artists
 from shared.records.breakers import BreakerRow
 from shared.records.breakers import Breakers as StoredBreakers
+from shared.records.cached import Cached
 from shared.records.changes import Changes
+from shared.records.copies import Copies
 from shared.records.downloads import Downloads
+from shared.records.errands import Errands as ErrandRecords
 from shared.records.genres import Genres
 from shared.records.listening import Listening
 from shared.records.lookups import StoredLookups
 from shared.records.namesakes import Namesakes
 from shared.records.origins import Origins
 from shared.records.people import People
+from shared.records.pins import Pins as PinRecords
 from shared.records.playlists import Playlists
 from shared.records.scans import Scans
 from shared.records.search import Search
@@ -85,8 +92,15 @@ from shared.security.setup import Setup
 from shared.security.throttle import Throttle
 from shared.settings import Settings
 from shared.storage.access import Access
+from shared.storage.cache import Cache
+from shared.storage.circuits import Circuits
+from shared.storage.cloud import CloudStorage
+from shared.storage.inflow import Inflows
 from shared.storage.local import LocalStorage
+from shared.storage.playing import Playing
+from shared.storage.providers import Providers
 from shared.storage.resolver import Resolver
+from shared.storage.taps import Taps
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +138,8 @@ class Station:
             memory_bytes=settings.worker_memory_bytes, name="craft",
         )
         self.access = Access(closed_folders=[settings.config_dir, settings.data_dir, settings.cache_dir])
-        self.resolver = Resolver(storages=[LocalStorage(access=self.access)])
+        self.local = LocalStorage(access=self.access)
+        self._build_places()
 
         # work
         self.scanning = Scanning(settings=settings, scans=self.scans, events=self.events)
@@ -165,6 +180,36 @@ class Station:
         self.doors: list[tuple[str, Callable[[], object]]] = []    # what is open to the outside, closed first
         self.started_at = 0.0
         self._started: list[tuple[str, Callable[[], object]]] = []
+
+    def _build_places(self) -> None:
+        """Beside the music folders: the cache, the buckets, and the long work between them."""
+        settings = self.settings
+        self.storages = Providers(settings=settings)
+        self.circuits = Circuits()
+        self.buckets = Buckets()
+        self.copies = Copies(database=self.database)
+        self.cache = Cache(
+            records=Cached(database=self.database), folder=settings.cache_dir / "tracks",
+            limit_bytes=settings.track_cache_bytes, workers=self.workers,
+        )
+        self.cloud = CloudStorage(copies=self.copies, providers=self.storages, circuits=self.circuits)
+        self.resolver = Resolver(storages=[self.local, self.cache, self.cloud])
+        self.taps = Taps(
+            providers=self.storages, circuits=self.circuits, url_s=60.0 * settings.cloud_url_minutes)
+        self.inflows = Inflows(
+            cache=self.cache, copies=self.copies, taps=self.taps, spare=self.local.open_same)
+        self.playing = Playing(
+            resolver=self.resolver, access=self.access, local=self.local, cache=self.cache, cloud=self.cloud,
+            inflows=self.inflows, taps=self.taps, redirects=settings.cloud_redirect,
+        )
+        self.pins = Pins(
+            records=PinRecords(database=self.database), copies=self.copies, providers=self.storages,
+            buckets=self.buckets, access=self.access, cache=self.cache,
+        )
+        self.errands = Errands(
+            records=ErrandRecords(database=self.database), providers=self.storages, settings=settings,
+            events=self.events,
+        )
 
     def _build_downloads(self) -> None:
         """ODST: what fetches, what names, what watches over them, and what people command it by."""
@@ -345,6 +390,12 @@ class Station:
         self._started.append(("webhook", self.webhook.stop))
         self.watching.start()
         self._started.append(("watching", self.watching.stop))
+        self.cache.start()
+        self._started.append(("cache", self.cache.stop))
+        self._started.append(("taps", self.taps.stop))
+        self._started.append(("inflows", self.inflows.stop))
+        self.errands.start()
+        self._started.append(("errands", self.errands.stop))
         self.started_at = time.time()
 
     def stop(self, timeout_s: float = 4.0) -> None:

@@ -13,7 +13,6 @@ import hashlib
 import logging
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -62,7 +61,7 @@ class Pins:
     """records     shared.records.pins.Pins
     copies      shared.records.copies.Copies
     providers   storage.providers.Providers
-    buckets     opens a provider's bucket (storage.s3.Bucket); called in the tool's process alone
+    buckets     a provider's bucket (cloud.buckets.Buckets); called in the tool's process alone
     access      storage.access.Access
     cache       storage.cache.Cache: what is in it is not fetched again
     """
@@ -83,8 +82,6 @@ class Pins:
         self._buckets = buckets
         self._access = access
         self._cache = cache
-        self._open: dict[str, Any] = {}
-        self._lock = threading.Lock()
 
     def pin(self, kind: str, uid: str) -> bool:
         """Keep an album (also its later tracks) or a track here; whether it was not pinned yet. Raises NotFound."""
@@ -277,7 +274,7 @@ class Pins:
                 log.info("the cached copy of track %s is not used: %s", copy.track_id, error)
         provider = self._providers.named(copy.provider)
         try:
-            bucket = self._bucket(provider)
+            bucket = self._buckets(provider)
             if copy.sealed:
                 self._bring_sealed(bucket, provider, copy, staged, work)
             else:
@@ -305,12 +302,6 @@ class Pins:
         finally:
             with contextlib.suppress(OSError):
                 part.unlink()
-
-    def _bucket(self, provider: Provider) -> Any:
-        with self._lock:
-            if provider.name not in self._open:
-                self._open[provider.name] = self._buckets(provider)
-            return self._open[provider.name]
 
     def _take_up(self, file: TrackFile, copy: Copy, path: str, mtime_ns: int) -> None:
         """Tell the library where it lies; when another track is known by that name, it goes beside it."""

@@ -24,6 +24,7 @@ _ROOMS = {
     "session": "Logging in, and the own account", "library": "The library", "edit": "Changing the library",
     "listening": "Listening", "playlists": "Playlists", "scan": "Scanning", "stream": "Sound", "covers": "Pictures",
     "users": "Accounts", "downloads": "Downloads", "acquire": "What is offered outside", "watches": "What is watched",
+    "cloud": "The three places",
     "system": "The station itself", "docs": "This description",
 }
 _WHO = {

@@ -12,6 +12,7 @@ from shared.discovery import interfaces
 from shared.feed import Feed
 from shared.routes import (
     acquire,
+    cloud,
     covers,
     downloads,
     edit,
@@ -61,8 +62,8 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
         listening.door(tracks=station.tracks, listening=station.listening, revision=revision),
         playlists.door(playlists=station.playlists, revision=revision),
         scan.door(scanning=station.scanning),
-        stream.door(tracks=station.tracks, resolver=station.resolver, access=station.access,
-                    transcodes=station.transcodes, events=station.events),
+        stream.door(tracks=station.tracks, playing=station.playing, transcodes=station.transcodes,
+                    events=station.events, redirect=station.playing.address),
         covers.door(covers=station.covers),
         downloads.door(
             downloads=station.downloads, records=station.download_records, origins=station.origins,
@@ -72,6 +73,11 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
             search=station.acquire, previews=station.previews, covers=station.outside_covers, events=station.events
         ),
         watches.door(watches=station.watches, watching=station.watching, settings=station.settings),
+        cloud.door(
+            errands=station.errands, pins=station.pins, copies=station.copies, cache=station.cache,
+            providers=station.storages, tracks=station.tracks, local=station.local, settings=station.settings,
+            circuit=station.circuits.state,
+        ),
         users.door(accounts=station.accounts),
         system.door(
             tracks=station.tracks, scanning=station.scanning, folders=folders.known, settings=station.settings,

@@ -245,6 +245,8 @@ class FakeStation:
         self.download_records, self.origins = Anything(), Anything()
         self.acquire, self.previews, self.watches, self.watching = Anything(), Anything(), Anything(), Anything()
         self.outside_covers = Anything()
+        self.errands, self.pins, self.copies, self.cache = Anything(), Anything(), Anything(), Anything()
+        self.storages, self.local, self.circuits = Anything(), Anything(), Anything()
         self.feed = Feed(events=self.events, accounts=self.accounts, scanning=self.scanning, changes=self.changes,
                          downloads=self.downloads.snapshot)
         self.music = music

@@ -9,6 +9,8 @@ from typing import Any
 
 from flask import Flask
 
+from shared.cloud.errands import Errands
+from shared.cloud.pins import Pins
 from shared.database import Database
 from shared.events import EventBus
 from shared.feed import Feed
@@ -18,11 +20,14 @@ from shared.model.units import GIB
 from shared.records.albums import Albums
 from shared.records.artists import Artists
 from shared.records.changes import Changes
+from shared.records.copies import Copies
 from shared.records.downloads import Downloads
+from shared.records.errands import Errands as ErrandRecords
 from shared.records.genres import Genres
 from shared.records.listening import Listening
 from shared.records.origins import Origins
 from shared.records.people import People
+from shared.records.pins import Pins as PinRecords
 from shared.records.playlists import Playlists
 from shared.records.scans import Scans
 from shared.records.search import Search
@@ -35,7 +40,10 @@ from shared.security.setup import Setup
 from shared.security.throttle import Throttle
 from shared.settings import Settings
 from shared.storage.access import Access
+from shared.storage.circuits import Circuits
 from shared.storage.local import LocalStorage
+from shared.storage.playing import Playing
+from shared.storage.providers import Providers
 from shared.storage.resolver import Resolver
 from tests.odst import standins
 from tests.routes.fakes import Anything, FakeScanning
@@ -59,6 +67,29 @@ class Counter(standins.House):
         self.breakers.know("direct", "fetch")
 
 
+class Resting(Errands):
+    """Takes errands; nobody does them."""
+
+    def _wake_locked(self) -> None:
+        pass
+
+
+class NoCache:
+    """Nothing is in it."""
+
+    def __init__(self) -> None:
+        self.cleared = 0
+
+    def locate(self, file: Any) -> None:
+        return None
+
+    def totals(self) -> dict[str, int]:
+        return {"files": 0, "bytes": 0, "limit_bytes": 10 * GIB}
+
+    def clear(self) -> None:
+        self.cleared += 1
+
+
 class House:
     """A station's parts by name: real where they are cheap, fakes for what works in other processes."""
 
@@ -79,6 +110,7 @@ class House:
         self.setup = Setup(people=self.people, accounts=self.accounts)
         self.access = Access()
         self.resolver = Resolver(storages=[LocalStorage(access=self.access)])
+        self.playing = Playing(resolver=self.resolver, access=self.access)
         self.scanning = FakeScanning()
         self.shelf: Any = Anything()
         self.covers: Any = Anything()
@@ -91,6 +123,14 @@ class House:
         self.previews: Any = Anything()
         self.watching: Any = Anything()
         self.outside_covers: Any = Anything()
+        self.local = LocalStorage(access=self.access)
+        self.copies, self.storages = Copies(database=self.database), Providers(settings=self.settings)
+        self.pins: Any = Pins(records=PinRecords(database=self.database), copies=self.copies, providers=self.storages,
+                              buckets=Anything, access=self.access)
+        self.cache: Any = NoCache()
+        self.circuits = Circuits()
+        self.errands = Resting(records=ErrandRecords(database=self.database), providers=self.storages,
+                               settings=self.settings, events=self.events)
         self.feed = Feed(events=self.events, accounts=self.accounts, scanning=self.scanning, changes=self.changes,
                          downloads=self.downloads.snapshot)
         self.tokens: dict[str, str] = {}
