@@ -171,6 +171,19 @@ class Leftovers:
             )
             return [CachedRow(row[0], row[1], row[2], row[3], row[4], bool(row[5])) for row in rows]
 
+    def wanted_content(self, hashes: Iterable[str]) -> set[str]:
+        """Of these hashes, those that some track or some copy has."""
+        with self._database.read() as conn:
+            return {
+                sha256
+                for marks, part in chunks(hashes)
+                for (sha256,) in driver_cursor(conn).execute(
+                    f"SELECT sha256 FROM files WHERE sha256 IN ({marks}) UNION "
+                    f"SELECT sha256 FROM copies WHERE sha256 IN ({marks})",
+                    (*part, *part),
+                )
+            }
+
     def pictures(self) -> Iterator[tuple[str, str, str, str]]:
         """(kind, root, path, version) of every picture the library knows; root and path as text."""
         with self._database.read() as conn:
@@ -231,15 +244,17 @@ class Leftovers:
             row = driver_cursor(conn).execute("SELECT value FROM state WHERE name = 'station_id'").fetchone()
             return str(row[0])
 
-    def trashed_before(self, moment: float) -> list[tuple[str, str, str, str, int]]:
-        """Tracks in the trash since before `moment`: (id, title, root, path there, size_bytes), the oldest first."""
+    def trashed_before(self, moment: float) -> list[tuple[str, str, str, str, int, bool]]:
+        """Tracks in the trash since before `moment`: (id, title, root, path there, size_bytes, whether the row went
+        there alone), the oldest first."""
         with self._database.read() as conn:
             return [
-                (row[0], row[1], row[2], row[3], int(row[4]))
+                (row[0], row[1], row[2], row[3], int(row[4]), bool(row[5]))
                 for row in driver_cursor(conn).execute(
                     "SELECT t.uid, t.title, r.path, f.path, CASE WHEN f.missing_since IS NULL THEN f.size_bytes "
-                    "ELSE 0 END FROM tracks t JOIN files f ON f.track_id = t.id JOIN roots r ON r.id = f.root_id "
-                    "WHERE t.trashed_at IS NOT NULL AND t.trashed_at < ? ORDER BY t.trashed_at, t.id",
+                    "ELSE 0 END, f.trashed_from IS NULL FROM tracks t JOIN files f ON f.track_id = t.id "
+                    "JOIN roots r ON r.id = f.root_id WHERE t.trashed_at IS NOT NULL AND t.trashed_at < ? "
+                    "ORDER BY t.trashed_at, t.id",
                     (moment,),
                 )
             ]
@@ -277,8 +292,9 @@ class Leftovers:
                     remember_removed(cursor, "track", list(found.values()), revision)
             return list(found.values())
 
-    def restore_rows(self, uids: Sequence[str]) -> list[str]:
-        """Take rows that went to the trash alone out of it again, in one transaction; those that came back."""
+    def restore_rows(self, uids: Sequence[str], *, before: float | None = None) -> list[str]:
+        """Take rows that went to the trash alone out of it again, in one transaction; those that came back. With
+        `before` (Unix time) only those that went there earlier."""
         with self._database.transaction() as conn:
             cursor = driver_cursor(conn)
             found: dict[int, str] = {}
@@ -286,8 +302,8 @@ class Leftovers:
                 found.update(
                     cursor.execute(
                         f"SELECT t.id, t.uid FROM tracks t JOIN files f ON f.track_id = t.id WHERE t.uid IN ({marks}) "
-                        "AND t.trashed_at IS NOT NULL AND f.trashed_from IS NULL",
-                        part,
+                        "AND t.trashed_at IS NOT NULL AND f.trashed_from IS NULL AND (? IS NULL OR t.trashed_at < ?)",
+                        (*part, before, before),
                     ).fetchall()
                 )
             take_out_of_trash(conn, list(found))

@@ -428,6 +428,19 @@ class Tracks:
         with self._database.transaction() as conn:
             self._forget(conn, [_trashed_id(conn, uid)])
 
+    def purge_alone(self, uids: Collection[str]) -> int:
+        """Forget for ever those of these tracks in the trash whose rows went there without a file; how many."""
+        wanted = set(uids)
+        with self._database.transaction() as conn:
+            rows = driver_cursor(conn).execute(
+                "SELECT t.uid, t.id FROM tracks t CROSS JOIN files f ON f.track_id = t.id "
+                "WHERE t.trashed_at IS NOT NULL AND f.trashed_from IS NULL"
+            )
+            gone = [track_id for uid, track_id in rows if uid in wanted]
+            if gone:
+                self._forget(conn, gone)
+            return len(gone)
+
     def trash_place(self, uid: str) -> TrashPlace:
         """Where a track in the trash lies. Raises NotFound."""
         with self._database.read() as conn:

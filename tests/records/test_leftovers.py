@@ -199,9 +199,9 @@ def test_the_trash_tells_what_is_old_enough(
     tracks.trash(uids[1], trashed_from="a/02.flac", path=f".soundsible/trash/{uids[1]}/02.flac")
     assert leftovers.trashed_before(time.time() - 60) == []
     found = leftovers.trashed_before(time.time() + 60)
-    assert [(one[0], one[2], one[3], one[4]) for one in found] == [
-        (uids[0], "/music", "a/01.flac", 0),
-        (uids[1], "/music", f".soundsible/trash/{uids[1]}/02.flac", 30_000_000),
+    assert [(one[0], *one[2:]) for one in found] == [
+        (uids[0], "/music", "a/01.flac", 0, True),
+        (uids[1], "/music", f".soundsible/trash/{uids[1]}/02.flac", 30_000_000, False),
     ]
     assert [one.path for one in leftovers.roots()] == ["/music"]
     assert leftovers.devices(music.root.id) == set()

@@ -1,0 +1,173 @@
+"""Objects in buckets that no row tells of, and rows whose object is gone.
+
+Something is only said of a bucket that answered a whole listing. Another library may use the same bucket, and this one
+may have been brought back from an older backup: so an object is spared when the bucket's own catalogue tells that it
+is the copy of a track which this library has never had.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from shared.cloud import catalogue, layout
+from shared.model.cloud import CloudFailure, Provider, StoredObject
+from shared.model.work import Moved, Stopped
+from shared.ports import Work
+from shared.records.leftovers import Leftovers
+from shared.upkeep.leftovers import GoneCopy, LeftObject, LeftUpload, Spared
+
+if TYPE_CHECKING:
+    from shared.storage.s3 import Bucket
+
+log = logging.getLogger(__name__)
+
+DAY_S = 86_400.0
+AT_ONCE = 8             # requests to one bucket
+LOOK_EVERY = 1000       # objects of a listing between two looks at whether to end
+_MUSIC = re.compile(r"music/([0-9a-f]{2})/\1[0-9a-f]{62}(\.[a-z0-9.-]+)?\Z")
+_COVER = re.compile(r"covers/[0-9a-f]{64}\.(jpg|sealed)\Z")
+
+
+class Providers(Protocol):
+    """What of storage.providers.Providers is needed here."""
+
+    def all(self) -> list[Provider]: ...
+    def broken(self) -> list[tuple[str, str]]: ...
+
+
+@dataclass(slots=True)
+class InBuckets:
+    objects: list[LeftObject] = field(default_factory=list)
+    copies: list[GoneCopy] = field(default_factory=list)
+    uploads: list[LeftUpload] = field(default_factory=list)
+    spared: list[Spared] = field(default_factory=list)
+
+
+class Orphans:
+    """buckets    opens a provider's bucket
+    kept       hashes of the covers that pictures refer to
+    """
+
+    def __init__(self, *, records: Leftovers, providers: Providers, buckets: Callable[[Provider], Bucket],
+                 kept: Callable[[], Collection[str]], clock: Callable[[], float]) -> None:
+        self._records = records
+        self._providers = providers
+        self._buckets = buckets
+        self._kept = kept
+        self._clock = clock
+
+    def find(self, *, work: Work) -> InBuckets:
+        """Costs one listing of each bucket (a request for 1,000 objects), its catalogue, and a request for each copy
+        that seems to be gone. Raises Stopped."""
+        found = InBuckets()
+        for name, why in self._providers.broken():
+            found.spared.append(Spared(what=name, why=why))
+        for provider in self._providers.all():
+            try:
+                self._look_at(provider, found, work)
+            except CloudFailure as failure:
+                log.info("%s is left alone: %s", provider.name, failure.message)
+                found.spared.append(Spared(what=provider.name, why=f"It is left alone: {failure.message}"))
+        return found
+
+    def _look_at(self, provider: Provider, found: InBuckets, work: Work) -> None:
+        bucket = self._buckets(provider)
+        # Rows first: what they tell of was there before the listing began.
+        told = self._records.objects(provider.name)
+        listed = self._listed(bucket, provider, work)
+        ours = {key: one for key, one in listed.items() if _is_ours(provider, key)}
+        counting = [key for key, counts in told.items() if counts]
+        if counting and not any(key in listed for key in counting):
+            found.spared.append(Spared(
+                what=provider.name, why=f"It holds none of the {len(counting):,} objects that lay there: perhaps it is "
+                                        "another bucket, or another prefix, than before. Nothing is concluded."))
+            return
+        gone = self._proved_gone(bucket, [key for key in counting if key not in listed], work)
+        found.copies += [GoneCopy(provider=provider.name, key=key) for key in gone]
+        found.uploads += self._uploads(bucket, provider)
+
+        before = self._clock() - DAY_S
+        old = {key: one for key, one in ours.items() if one.modified_at < before and key not in told}
+        if not old:
+            return
+        wanted = self._wanted(bucket, provider, set(told), work)
+        if wanted is None:
+            found.spared.append(Spared(what=provider.name, why="Part of what it tells of its own content cannot be "
+                                                               "read; so none of its objects is taken for left over."))
+            return
+        referred = self._records.referred(provider.name, old)
+        for key, one in sorted(old.items()):
+            if key in referred or key in wanted:
+                continue
+            is_music = layout.relative(provider, key).startswith(layout.MUSIC)
+            found.objects.append(LeftObject(
+                provider=provider.name, key=key, size_bytes=one.size_bytes, etag=one.etag,
+                why="No track refers to it." if is_music else "No picture refers to it."))
+        spared = sum(key in wanted for key in old if layout.relative(provider, key).startswith(layout.MUSIC))
+        if spared:
+            found.spared.append(Spared(
+                what=provider.name, why=f"{spared:,} of its objects are copies of tracks that this library has never "
+                                        "had: another library's, or from before it was brought back."))
+
+    def _listed(self, bucket: Bucket, provider: Provider, work: Work) -> dict[str, StoredObject]:
+        listed: dict[str, StoredObject] = {}
+        for below in (layout.MUSIC, layout.COVERS):
+            for one in bucket.list(provider.prefix + below):
+                listed[one.key] = one
+                if len(listed) % LOOK_EVERY == 0:
+                    work.tell(Moved("listing buckets", len(listed), now=provider.name))
+                    if work.stopped():
+                        raise Stopped
+        return listed
+
+    def _proved_gone(self, bucket: Bucket, keys: list[str], work: Work) -> list[str]:
+        """Those that are not there when they are asked for by name, either."""
+        gone: list[str] = []
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="cleanup") as threads:
+            try:
+                for number, (key, there) in enumerate(zip(keys, threads.map(bucket.head, keys), strict=True)):
+                    if there is None:
+                        gone.append(key)
+                    work.tell(Moved("asking for copies", number + 1, len(keys)))
+                    if work.stopped():
+                        raise Stopped
+            finally:
+                threads.shutdown(cancel_futures=True)
+        return gone
+
+    def _uploads(self, bucket: Bucket, provider: Provider) -> Iterable[LeftUpload]:
+        known = {(one.key, one.upload_id) for one in self._records.uploads() if one.provider == provider.name}
+        before = self._clock() - DAY_S
+        return [
+            LeftUpload(provider=provider.name, key=key, upload_id=upload_id)
+            for key, upload_id, started in bucket.unfinished(provider.prefix)
+            if started < before and (key, upload_id) not in known and _is_ours(provider, key)
+        ]
+
+    def _wanted(self, bucket: Bucket, provider: Provider, told: Collection[str], work: Work) -> set[str] | None:
+        """Keys that are referred to by more than this library's rows: copies of tracks that it never had, and covers.
+        None when the catalogue cannot be read whole."""
+        library = catalogue.read(bucket, provider, work)
+        if library.unreadable:
+            return None
+        strangers = self._records.strangers({one.track.uid for one in library.entries})
+        wanted = {layout.cover_key(provider, sha256) for sha256 in self._kept()}
+        for one in library.entries:
+            if one.track.uid in strangers:
+                wanted.add(one.copy.key)
+            elif one.copy.key not in told:
+                continue
+            if one.cover:
+                wanted.add(layout.cover_key(provider, one.cover))
+        return wanted
+
+
+def _is_ours(provider: Provider, key: str) -> bool:
+    """Whether a key is one that an upload of ours would give."""
+    relative = layout.relative(provider, key)
+    return key.startswith(provider.prefix) and bool(_MUSIC.match(relative) or _COVER.match(relative))
