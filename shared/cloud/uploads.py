@@ -37,7 +37,7 @@ from shared.model.cloud import CloudFailure, Copy, Provider, StoredObject
 from shared.model.errors import BadInput, DiskFull, NotFound, SoundsibleError, StorageOffline, UnreadableFile
 from shared.model.filepath import to_text
 from shared.model.source import TrackFile
-from shared.model.track import AudioFacts
+from shared.model.track import LOSSLESS, AudioFacts
 from shared.model.units import MIB, Bytes, Seconds
 from shared.model.work import Moved, Stopped
 from shared.ports import Work, Workers
@@ -237,14 +237,15 @@ class Uploads:
         return Looked(found.st_size, found.st_mtime_ns, file.sha256 if same else None), None
 
     def _compression(self, facts: AudioFacts, compress: str) -> str:
-        """What this file is made smaller to; "" where that would save nothing."""
+        """What this file is made smaller to; "" where that would only lose: it is lossy and as small already."""
         if not compress:
             return ""
         format, _, kbps = compress.partition(":")
         if not kbps.isdecimal() or format not in _MIME:
             raise BadInput("compress is mp3:320, opus:128 or the like.", field="compress")
         planned = self.keepings.plan(facts, format=format, bitrate_kbps=int(kbps))
-        if not planned.needed or (facts.bitrate_kbps or 1 << 30) <= int(kbps):
+        lossy = facts.format not in LOSSLESS
+        if not planned.needed or (lossy and (facts.bitrate_kbps or 1 << 30) <= int(kbps)):
             return ""
         return compress
 
