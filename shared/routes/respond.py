@@ -6,13 +6,16 @@ under gunicorn is sendfile: no byte of them passes through Python.
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import logging
 import os
 import secrets
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, BinaryIO
+from functools import partial
+from typing import Any
 
 import msgspec
 from flask import Request, Response, request
@@ -154,36 +157,78 @@ class OpenFile:
     """A file open for one answer, with what it was like at that moment.
 
     `on_close` is called once, at the answer's end, with how many bytes were promised; of these the server itself sends
-    as many as the client takes. `raw` is unbuffered: the server asks for its descriptor and sends from where it stands.
+    as many as the client takes. `raw` is unbuffered. Where it has a descriptor, the server sends from that, beginning
+    where it stands. Where it has more than one place to send from (a fetch that is under way, a disk that may be
+    unplugged), the server asks it: `stretch(offset, most)` → (descriptor, bytes that are there) or None (then they are
+    read), and `gone(descriptor, offset)` when sending failed: whether to ask again.
+
+    size_bytes, validators      for a `raw` whose descriptor does not tell them
     """
 
-    def __init__(self, raw: BinaryIO) -> None:
+    def __init__(self, raw: Any, *, size_bytes: int | None = None, validators: Validators | None = None) -> None:
         self._raw = raw
         self.promised_bytes = 0
         self.on_close: Callable[[int], None] | None = None
-        self.fileno = raw.fileno
-        self.read = raw.read
         self.seek = raw.seek
         try:
-            self._facts = os.fstat(raw.fileno())
+            if size_bytes is None or validators is None:
+                facts = os.fstat(raw.fileno())
+                size_bytes = facts.st_size
+                # Strong: size and time of change to the nanosecond.
+                validators = Validators(f'"{facts.st_size:x}-{facts.st_mtime_ns:x}"', facts.st_mtime)
         except BaseException:
             raw.close()
             raise
+        self.size_bytes = size_bytes
+        self.validators = validators
+        if hasattr(raw, "stretch"):
+            self.stretch = partial(_stretch, raw)
+            self.gone = getattr(raw, "gone", _never)
+        self._show_descriptor()
 
-    @property
-    def size_bytes(self) -> int:
-        return self._facts.st_size
+    def prime(self) -> None:
+        """Wait until the first byte at this place is there. Raises what keeps it from coming."""
+        prime = getattr(self._raw, "prime", None)
+        if prime is not None:
+            prime()
+            self._show_descriptor()
 
-    @property
-    def validators(self) -> Validators:
-        """Strong: size and time of change to the nanosecond."""
-        return Validators(f'"{self._facts.st_size:x}-{self._facts.st_mtime_ns:x}"', self._facts.st_mtime)
+    def read(self, size: int = -1) -> bytes:
+        """Raises BrokenPipeError when it cannot go on: a status has been sent, only a broken connection tells it."""
+        try:
+            return self._raw.read(size)  # type: ignore[no-any-return]
+        except SoundsibleError as problem:
+            raise _broken_off(problem) from problem
 
     def close(self) -> None:
         deed, self.on_close = self.on_close, None
         self._raw.close()
         if deed is not None:
             deed(self.promised_bytes)
+
+    def _show_descriptor(self) -> None:
+        """Have a `fileno` only when there is one: servers look whether there is."""
+        try:
+            self._raw.fileno()
+        except (AttributeError, io.UnsupportedOperation):
+            return
+        self.fileno = self._raw.fileno
+
+
+def _stretch(raw: Any, offset: int, most: int) -> tuple[int, int] | None:
+    try:
+        return raw.stretch(offset, most)  # type: ignore[no-any-return]
+    except SoundsibleError as problem:
+        raise _broken_off(problem) from problem
+
+
+def _never(descriptor: int, offset: int) -> bool:
+    return False
+
+
+def _broken_off(problem: SoundsibleError) -> BrokenPipeError:
+    log.warning("a stream broke off: %s", problem.message)
+    return BrokenPipeError(errno.EPIPE, "the stream broke off")
 
 
 def audio(file: OpenFile, mime_type: str, asked: Request, *, cache: str = "private, no-cache") -> Response:
@@ -243,11 +288,21 @@ def _span(file: OpenFile, first: int, length: int, asked: Request, *, status: in
     if asked.method == "HEAD" or not length:
         file.close()
         return Response(b"" if asked.method != "HEAD" else None, status, headers)
-    file.promised_bytes = length
     file.seek(first)
+    _primed(file)
+    file.promised_bytes = length
     wrapper = asked.environ.get("wsgi.file_wrapper")
     body = wrapper(file, CHUNK_BYTES) if wrapper is not None else _Part(file, length)
     return Response(body, status, headers, direct_passthrough=True)
+
+
+def _primed(file: OpenFile) -> None:
+    """What keeps the bytes from coming is known before a status is sent."""
+    try:
+        file.prime()
+    except BaseException:
+        file.close()
+        raise
 
 
 class _Part:
@@ -260,8 +315,11 @@ class _Part:
 
     def __iter__(self) -> Iterator[bytes]:
         while self._left:
-            yield _read(self._file, min(self._left, CHUNK_BYTES))
-            self._left -= min(self._left, CHUNK_BYTES)
+            data = self._file.read(min(self._left, CHUNK_BYTES))
+            if not data:
+                raise _ended_early()
+            self._left -= len(data)
+            yield data
 
 
 class _Pieces:
@@ -291,9 +349,13 @@ def _read(file: OpenFile, length: int) -> bytes:
     while len(data) < length:
         more = file.read(length - len(data))
         if not more:
-            raise BrokenPipeError("the file ended early")
+            raise _ended_early()
         data += more
     return data
+
+
+def _ended_early() -> BrokenPipeError:
+    return BrokenPipeError(errno.EPIPE, "the file ended early")
 
 
 def _multipart(file: OpenFile, spans: Sequence[ranges.Span], mime_type: str,
@@ -306,6 +368,8 @@ def _multipart(file: OpenFile, spans: Sequence[ranges.Span], mime_type: str,
                 f"Content-Range: bytes {first}-{last}/{file.size_bytes}\r\n\r\n").encode("latin-1")
         pieces += [head, (first, last)]
         length += len(head) + last - first + 1
+    file.seek(spans[0][0])
+    _primed(file)
     file.promised_bytes = sum(last - first + 1 for first, last in spans)
     tail = f"\r\n--{boundary}--\r\n".encode("latin-1")
     pieces.append(tail)

@@ -16,18 +16,18 @@ from flask import Response, request
 
 from shared.events import EventBus, SessionsEnded, StreamEnded, StreamStarted
 from shared.library.transcodes import MIME_TYPES
+from shared.model.cloud import CloudFailure
 from shared.model.errors import BadInput, SoundsibleError, StorageOffline, TrackMissing
-from shared.model.filepath import to_path
 from shared.model.person import Person
-from shared.model.source import CachedFile, LocalFile, Source, TrackFile
-from shared.ports import FileAccess
+from shared.model.source import CloudFile, SignedUrl, Source, TrackFile
+from shared.routes.conditional import Validators, precondition
 from shared.routes.operation import Door, Query
 from shared.routes.respond import OpenFile, audio
+from shared.storage.playing import Playing, Sound, place_of
 
 if TYPE_CHECKING:
     from shared.library.transcodes import Transcodes
     from shared.records.tracks import Tracks
-    from shared.storage.resolver import Resolver
 
 log = logging.getLogger(__name__)
 
@@ -43,42 +43,77 @@ class Wish(Query):
     start: Annotated[int, msgspec.Meta(ge=0, le=2**40)] | None = None
 
 
-def door(*, tracks: Tracks, resolver: Resolver, access: FileAccess, transcodes: Transcodes, events: EventBus) -> Door:
+def door(
+    *, tracks: Tracks, playing: Playing, transcodes: Transcodes, events: EventBus,
+    redirect: Callable[[CloudFile], SignedUrl | None] = lambda _: None,
+) -> Door:
+    """redirect: the signed address players are sent to, where that is wanted and can be had."""
     door = Door("stream")
     listeners = Listeners()
     events.subscribe(SessionsEnded, lambda event: listeners.hang_up(event.token_ids))
 
     @door.get("/stream/<id>", allows="logged_in", query=Wish, answers={200: AUDIO, 206: AUDIO},
-              errors=(304, 404, 412, 416, 503))
+              errors=(302, 304, 404, 412, 416, 503))
     def stream(person: Person, id: str, query: Wish) -> Response:
         """The sound of a track.
 
-        The file bit for bit, with ranges as in RFC 9110 (HEAD ignores them). With `format` it is transcoded; a
-        transcode has ranges once it is finished. A track whose file cannot be had now: 404 track_missing.
+        The file bit for bit, with ranges as in RFC 9110 (HEAD ignores them), wherever it lies: on the station, in its
+        cache, or in the cloud, from where it comes through the station (or, when the station is set so, 302 to a signed
+        address). With `format` it is transcoded; a transcode has ranges once it is finished. A track whose file cannot
+        be had now: 404 track_missing.
         """
         if query.format is None and (query.bitrate is not None or query.start is not None):
             name = "start" if query.bitrate is None else "bitrate"
             raise BadInput(f"{name} needs a format: opus, mp3 or aac.", field=name)
-        track = tracks.file_of(id)
-        try:
-            source = resolver.resolve(track)
-            if query.format is not None:
-                return transcoded(person, track, source, query.format, query)
-            raw = opened(track, source)
-        except (StorageOffline, OSError) as silent:
-            raise TrackMissing(
-                "The folder this track lies in does not answer right now, and there is no other copy of it. Check its "
-                "disk or network share." if isinstance(silent, StorageOffline) else
-                "The file of this track cannot be read. Check that it is there and may be read.", id=id,
-            ) from silent
-        return audio(heard(person, id, raw), source.mime_type, request)
+        return from_somewhere(person, tracks.file_of(id), query)
 
-    def opened(track: TrackFile, source: Source) -> Any:
-        if isinstance(source, LocalFile):
-            return access.open(to_path(track.root), to_path(track.path))
-        if isinstance(source, CachedFile):
-            return open(source.path, "rb", buffering=0)
-        raise TrackMissing("The file of this track is only in the cloud, which cannot be streamed yet.")
+    def from_somewhere(person: Person, track: TrackFile, query: Wish) -> Response:
+        """From the first place that gives it. Raises TrackMissing."""
+        without: frozenset[str] = frozenset()
+        failed: frozenset[str] = frozenset()
+        silent: StorageOffline | OSError | None = None
+        other: CloudFile | None = None
+        while True:
+            try:
+                source = other or playing.find(track, without=without)
+            except TrackMissing as missing:
+                if silent is None:
+                    raise
+                raise unreadable(track, silent) from missing
+            try:
+                if query.format is not None:
+                    return transcoded(person, track, source, query.format, query)
+                return sent(person, track, source)
+            except (StorageOffline, OSError) as problem:
+                silent = silent or problem
+                without |= {place_of(source)}
+            except CloudFailure as problem:
+                failed |= {getattr(source, "sha256", "")}
+                other = playing.other(track, failed)
+                if other is None:
+                    raise out_of_reach(track, problem, person) from problem
+
+    def sent(person: Person, track: TrackFile, source: Source) -> Response:
+        if isinstance(source, CloudFile):
+            elsewhere = redirected(track, source)
+            if elsewhere is not None:
+                return elsewhere
+        sound = playing.open(track, source)
+        return audio(heard(person, track.track_id, opened(sound)), source.mime_type, request)
+
+    def redirected(track: TrackFile, source: CloudFile) -> Response | None:
+        """302 to where the client can get it itself; None: not wanted, or there is something to say here.
+
+        The address is signed for GET alone, so HEAD is answered by the station.
+        """
+        if request.method != "GET":
+            return None
+        if precondition(request.method, request.headers, validators_of(track, source.sha256)) is not None:
+            return None
+        url = redirect(source)
+        if url is None:
+            return None
+        return Response(status=302, headers={"Location": url.url, "Cache-Control": "no-store"})
 
     def begun(person: Person, id: str) -> Callable[[int], None]:
         """Tell that somebody listens (background work steps aside). Returns the deed of its end."""
@@ -91,8 +126,7 @@ def door(*, tracks: Tracks, resolver: Resolver, access: FileAccess, transcodes: 
 
         return ended
 
-    def heard(person: Person, id: str, raw: BinaryIO) -> OpenFile:
-        file = OpenFile(raw)
+    def heard(person: Person, id: str, file: OpenFile) -> OpenFile:
         if request.method == "GET":
             file.on_close = begun(person, id)
         return file
@@ -104,20 +138,51 @@ def door(*, tracks: Tracks, resolver: Resolver, access: FileAccess, transcodes: 
         mime_type = MIME_TYPES[format]
         if request.method == "HEAD":    # not worth starting a transcode
             return Response(None, 200, {"Content-Type": mime_type, "Cache-Control": "private, no-cache"})
-        if not isinstance(source, LocalFile | CachedFile):
-            raise TrackMissing("The file of this track is only in the cloud, which cannot be streamed yet.")
+        if isinstance(source, CloudFile):
+            raise TrackMissing("The file of this track is only in the cloud, which cannot be transcoded yet.")
         made = transcodes.open(track, source, format, query.bitrate or DEFAULT_KBPS, start_ms)
         raw = unless_swept(made.finished)
         if made.finished is not None and raw is None:
             made = transcodes.open(track, source, format, query.bitrate or DEFAULT_KBPS, start_ms)
             raw = unless_swept(made.finished)
         if raw is not None:
-            return audio(heard(person, track.track_id, raw), made.mime_type, request)
+            return audio(heard(person, track.track_id, OpenFile(raw)), made.mime_type, request)
         body = _Growing(made.chunks(), on_close=begun(person, track.track_id))
         return Response(body, 200, {"Content-Type": made.mime_type, "Accept-Ranges": "none",
                                     "Cache-Control": "no-store"}, direct_passthrough=True)
 
     return door
+
+
+def opened(sound: Sound) -> OpenFile:
+    if sound.size_bytes is None or sound.sha256 is None:
+        return OpenFile(sound.raw)
+    return OpenFile(sound.raw, size_bytes=sound.size_bytes,
+                    validators=Validators(etag_of(sound.sha256), sound.modified))
+
+
+def etag_of(sha256: str) -> str:
+    """The same for the same bytes, wherever they come from: a player goes on when they come from elsewhere."""
+    return f'"{sha256[:32]}"'
+
+
+def validators_of(track: TrackFile, sha256: str) -> Validators:
+    return Validators(etag_of(sha256), track.mtime_ns / 1e9 if sha256 == track.sha256 else None)
+
+
+def unreadable(track: TrackFile, problem: StorageOffline | OSError) -> TrackMissing:
+    return TrackMissing(
+        "The folder this track lies in does not answer right now, and there is no other copy of it. Check its disk or "
+        "network share." if isinstance(problem, StorageOffline) else
+        "The file of this track cannot be read. Check that it is there and may be read.", id=track.track_id,
+    )
+
+
+def out_of_reach(track: TrackFile, problem: CloudFailure, person: Person) -> TrackMissing:
+    """What a provider said is for who may see files; it names accounts and buckets."""
+    said = f" {problem.message}" if person.sees_files else ""
+    return TrackMissing(f"This track lies in the cloud alone and cannot be had from there right now.{said}",
+                        id=track.track_id, reason=problem.reason)
 
 
 def unless_swept(path: Path | None) -> BinaryIO | None:

@@ -190,26 +190,52 @@ class _FileTurns(_Turns):
 
     def __iter__(self) -> Iterator[bytes]:
         self._write(b"")    # the head
-        source, target, left = self._answer.body.fileno(), self._wire.fileno(), self._answer.promised or 0
-        offset = os.lseek(source, 0, os.SEEK_CUR)
+        body, target, left = self._answer.body, self._wire.fileno(), self._answer.promised or 0
+        offset = os.lseek(body.fileno(), 0, os.SEEK_CUR)
+        sending = _Sending(body, target)
         while left:
             wanted = min(left, SEND_BYTES)
-            sent = self._hands.do(_send, target, source, offset, wanted)
+            sent, full = self._hands.do(sending.some, offset, wanted)
             offset, left = offset + sent, left - sent
-            if sent < wanted:
+            if full:
                 eventlet.hubs.trampoline(target, write=True, timeout=SOCKET_TIMEOUT_S, timeout_exc=TimeoutError)
         yield from ()
 
 
-def _send(target: int, source: int, offset: int, count: int) -> int:
-    """In a real thread: as many bytes as the connection takes without waiting for its client."""
-    try:
-        sent = os.sendfile(target, source, offset, count)
-    except BlockingIOError:
-        return 0
-    if not sent:
-        raise _ended_early()
-    return sent
+class _Sending:
+    """A file on its way to one client, which may come from several places (routes.respond.OpenFile)."""
+
+    def __init__(self, body: Any, target: int) -> None:
+        self._body = body
+        self._target = target
+        self._read = (0, b"")       # what was read and not sent yet, with its offset
+
+    def some(self, offset: int, count: int) -> tuple[int, bool]:
+        """In a real thread: (bytes that the connection took without waiting for its client, whether it is full)."""
+        stretch = getattr(self._body, "stretch", None)
+        source, ready = (self._body.fileno(), count) if stretch is None else stretch(offset, count) or (None, 0)
+        wanted = min(count, ready)
+        try:
+            if source is None:
+                at, data = self._read
+                if at != offset or not data:
+                    data = self._body.read_at(offset, min(count, CHUNK_BYTES))
+                wanted = len(data)
+                self._read = (offset, data)     # kept, in case it is not taken
+                sent = os.write(self._target, data)
+                self._read = (offset + sent, data[sent:])
+            else:
+                sent = os.sendfile(self._target, source, offset, wanted)
+            if not sent:
+                raise _ended_early()
+        except BlockingIOError:
+            return 0, True
+        except OSError:
+            gone = getattr(self._body, "gone", None)
+            if source is None or gone is None or not gone(source, offset):
+                raise
+            return 0, False
+        return sent, sent < wanted
 
 
 def _whole(chunks: Iterable[bytes], promised: int | None) -> Iterator[bytes]:

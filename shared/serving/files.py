@@ -22,6 +22,14 @@ class ChunkedFile:
         self._file = file
         self.close = getattr(file, "close", lambda: None)
         self.fileno: Callable[[], int] | None = getattr(file, "fileno", None)
+        # Where its bytes are now, and whether they can be had elsewhere: see routes.respond.OpenFile.
+        self.stretch: Callable[[int, int], tuple[int, int] | None] | None = getattr(file, "stretch", None)
+        self.gone: Callable[[int, int], bool] | None = getattr(file, "gone", None)
+
+    def read_at(self, offset: int, most: int) -> bytes:
+        """At most `most` bytes from `offset` on."""
+        self._file.seek(offset)
+        return self._file.read(most)  # type: ignore[no-any-return]
 
     def read(self) -> bytes:
         return self._file.read(CHUNK_BYTES)  # type: ignore[no-any-return]

@@ -75,6 +75,7 @@ BODY_BYTES_PER_S = 8192
 PATIENCE_S = 1800.0
 STALLED_S = 60.0            # this long without a byte, a stream gives its place to a new one if none is free
 # Who is refused while it still sends must have sent it all before it listens; what comes is dropped meanwhile.
+READ_BYTES = 64 * 1024      # of what cannot be sent by the kernel, at once: each stream may hold so much
 LINGER_S = 2.0              # without a byte
 LINGER_AT_MOST_S = 20.0
 LINGER_BYTES = 16 * 1024 * 1024
@@ -143,15 +144,30 @@ class ClientSocket(socket.socket):
         return len(data)
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
-        """From the file to the network inside the kernel, as fast as the client takes it."""
+        """From the file to the network inside the kernel, as fast as the client takes it.
+
+        Where a file has several places to send from, it says before each piece where its bytes are (`stretch`, which
+        may wait for them), and after a failure whether to ask again (`gone`); see routes.respond.OpenFile.
+        """
         source, target = file.fileno(), self.fileno()
+        stretch, gone = getattr(file, "stretch", None), getattr(file, "gone", None)
         left = os.fstat(source).st_size - offset if count is None else count
-        total = 0
+        total, ready_bytes = 0, left
         ready: select.poll | None = None
         try:
             while left > 0:
+                if stretch is not None:
+                    piece = stretch(offset, left)
+                    if piece is None:
+                        sent = self._send_read(file, offset, left)
+                        offset, left, total = offset + sent, left - sent, total + sent
+                        continue
+                    source, ready_bytes = piece
                 try:
-                    sent = os.sendfile(target, source, offset, left)
+                    sent = os.sendfile(target, source, offset, min(left, ready_bytes))
+                    if not sent:
+                        # The file has shrunk; its promised length cannot be kept, so the connection must end.
+                        raise OSError(errno.EIO, "the file ended early")
                 except BlockingIOError:
                     if ready is None:
                         ready = select.poll()
@@ -159,14 +175,24 @@ class ClientSocket(socket.socket):
                     if not ready.poll(PATIENCE_S * 1000):
                         raise TimeoutError("the client takes nothing") from None
                     continue
-                if not sent:
-                    # The file has shrunk; its promised length cannot be kept, so the connection must end.
-                    raise OSError(errno.EIO, "the file ended early")
+                except OSError:
+                    if gone is None or not gone(source, offset):
+                        raise
+                    continue
                 offset, left, total = offset + sent, left - sent, total + sent
                 self.progress_at = time.monotonic()
         except OSError as error:
             raise self._gone(error) from None
         return total
+
+    def _send_read(self, file: Any, offset: int, left: int) -> int:
+        """A piece that lies in no file."""
+        file.seek(offset)
+        data = file.read(min(left, READ_BYTES))
+        if not data:
+            raise OSError(errno.EIO, "the file ended early")
+        self.sendall(data)
+        return len(data)
 
     @staticmethod
     def _gone(error: OSError) -> BrokenPipeError:

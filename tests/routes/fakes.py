@@ -32,6 +32,7 @@ from shared.model.track import (
 from shared.settings import Settings
 from shared.storage.access import Access
 from shared.storage.local import LocalStorage
+from shared.storage.playing import Playing
 from shared.storage.resolver import Resolver
 
 ANN = Person(user_id=1, id="u-ann", username="ann", role="owner", token_id=1)
@@ -241,6 +242,7 @@ class FakeStation:
         self.accounts, self.setup, self.scanning = FakeAccounts(), FakeSetup(), FakeScanning()
         self.access = Access()
         self.resolver = Resolver(storages=[LocalStorage(access=self.access)])
+        self.playing = Playing(resolver=self.resolver, access=self.access)
         self.downloads: Any = FakeDownloads()
         self.download_records, self.origins = Anything(), Anything()
         self.acquire, self.previews, self.watches, self.watching = Anything(), Anything(), Anything(), Anything()
