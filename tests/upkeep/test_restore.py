@@ -363,7 +363,8 @@ def test_kill_9_anywhere_in_a_restore_leaves_the_old_library_or_the_new_one_whol
     shutil.copytree(tmp_path / "home", tmp_path / "pristine")
     done = subprocess.run(
         [sys.executable, "-c", KILLED.format(root=str(ROOT)), *(str(tmp_path / one) for one in (
-            "home", "pristine", "backups")), str(random.randint(1, 3))], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+            "home", "pristine", "backups")), str(random.randint(1, 3))],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     *kills, end = [json.loads(line) for line in done.stdout.splitlines()]
     assert end == {"ended": 0} and len(kills) > 8
