@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from shared.cloud.parts import Lanes, Patience
 from shared.model.cloud import CloudFailure, Provider
 from shared.model.errors import NotFound, Unprocessable
 from shared.model.units import MIB, Bytes
@@ -27,6 +28,7 @@ FOLDER = "backups/"             # of a bucket, below the provider's prefix
 PART_BYTES: Bytes = 16 * MIB    # all alike but the last, as R2 wants them
 PARTS_AT_ONCE = 3
 STALE_S = 86_400.0              # an upload in parts that nobody has finished for so long was cut off
+CONTENT = "application/gzip"
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 Buckets = Callable[[Provider], "Bucket"]
@@ -189,8 +191,9 @@ class BucketDepot:
             return target
         if self._provider.seal_key is None:
             raise Unprocessable(
-                f"{stored.name} is encrypted, and the key is not known here. Add the storage again with its recovery "
-                f"key: python3 run.py tool storage remove {self._provider.name}, then storage add … --recovery-key KEY."
+                f"{stored.name} is encrypted, and its key is not known here. Enter the recovery key that was shown "
+                f"when the storage was added: python3 run.py tool storage secret {self._provider.name} "
+                "--recovery-key KEY"
             )
         from shared.storage.sealing import Sealer
 
@@ -220,24 +223,30 @@ class BucketDepot:
         """All of `file`; the provider has it, whole, when this returns. A kill leaves parts that do not count."""
         key, digest = bucket.key(FOLDER + name), hashlib.sha256()
         work.tell(Moved("uploading", 0, 1, 0, size, name))
+        patience = Patience(stopped=work.stopped, sleep=lambda seconds: _rest(seconds, work),
+                            lanes=Lanes(PARTS_AT_ONCE))
         if size <= PART_BYTES:
             body = file.read()
             digest.update(body)
             md5 = hashlib.md5(body, usedforsecurity=False)
-            bucket.put(key, body, metadata=metadata, content_type="application/gzip", md5=md5.digest())
+            patience(lambda: bucket.put(key, body, metadata=metadata, content_type=CONTENT, md5=md5.digest()))
             etag = md5.hexdigest()
         else:
-            etag = self._send_parts(bucket, key, file, size, metadata, digest, work)
-        self._verify(bucket, key, size, etag, digest.hexdigest())
+            etag = self._send_parts(bucket, key, file, size, metadata, digest, work, patience)
+        patience(lambda: self._verify(bucket, key, size, etag, digest.hexdigest()))
         work.tell(Moved("uploading", 1, 1, size, size, name))
         return size
 
     def _send_parts(self, bucket: Bucket, key: str, file: _Readable, size: Bytes, metadata: dict[str, str],
-                    digest: Any, work: Work) -> str:
-        upload_id = bucket.begin_parts(key, metadata=metadata, content_type="application/gzip")
+                    digest: Any, work: Work, patience: Patience) -> str:
+        upload_id = patience(lambda: bucket.begin_parts(key, metadata=metadata, content_type=CONTENT))
         try:
             parts: list[tuple[int, str]] = []
             sums: list[bytes] = []
+
+            def send(number: int, body: bytes) -> tuple[int, str]:
+                return number, patience(lambda: bucket.put_part(key, upload_id, number, body))
+
             pending: set[Future[tuple[int, str]]] = set()
             with ThreadPoolExecutor(PARTS_AT_ONCE, thread_name_prefix="backup") as threads:
                 try:
@@ -246,8 +255,7 @@ class BucketDepot:
                         number += 1
                         digest.update(body)
                         sums.append(hashlib.md5(body, usedforsecurity=False).digest())
-                        pending.add(threads.submit(
-                            lambda at, piece: (at, bucket.put_part(key, upload_id, at, piece)), number, body))
+                        pending.add(threads.submit(send, number, body))
                         while len(pending) >= PARTS_AT_ONCE:
                             done, pending = wait(pending, return_when=FIRST_COMPLETED)
                             parts += [one.result() for one in done]
@@ -257,7 +265,7 @@ class BucketDepot:
                     parts += [one.result() for one in pending]
                 finally:
                     threads.shutdown(cancel_futures=True)
-            bucket.finish_parts(key, upload_id, sorted(parts))
+            patience(lambda: bucket.finish_parts(key, upload_id, sorted(parts)))
         except BaseException:
             with contextlib.suppress(CloudFailure):
                 bucket.abort_parts(key, upload_id)
@@ -280,6 +288,12 @@ class BucketDepot:
         bucket.delete([key])
         raise CloudFailure(f"{self._provider.name} does not hold what was sent to it; the backup was removed there. "
                            "Try again.", reason="corrupted", provider=self._provider.name)
+
+
+def _rest(seconds: float, work: Work) -> None:
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0 and not work.stopped():
+        time.sleep(min(left, 0.2))
 
 
 def _whole_part(file: _Readable) -> bytes:

@@ -516,14 +516,9 @@ def _row_opens(vault: Vault, row: Mapping[str, Any]) -> bool:
 
 
 def _storage_command(row: Mapping[str, Any]) -> str:
-    """How a storage is entered again, as far as its row tells it."""
-    words: list[str] = ["storage", "add", str(row.get("kind") or "other")]
-    for option in ("name", "endpoint", "region", "bucket", "prefix", "key_id"):
-        if row.get(option):
-            words += [f"--{option.replace('_', '-')}", str(row[option])]
-    if row.get("seal_key"):
-        words += ["--recovery-key", "KEY"]
-    return f"{TOOL} {shlex.join(words)}"
+    """How a storage's secrets are entered again; all else of its row came with the settings."""
+    sealed = " --recovery-key KEY" if row.get("seal_key") else ""
+    return f"{TOOL} storage secret {shlex.quote(str(row.get('name')))}{sealed}"
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

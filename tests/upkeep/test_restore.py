@@ -147,8 +147,7 @@ def test_on_a_new_machine_secrets_are_told_with_their_commands_and_the_station_s
     done = restored(second, backups / report.name)
     assert [(one.name, one.command) for one in done.secrets] == [
         ("acoustid_key", "python3 run.py tool settings set acoustid_key"),
-        ("storage r2", "python3 run.py tool storage add r2 --name r2 --endpoint https://x.example --region auto "
-                       "--bucket b --prefix m/ --key-id K --recovery-key KEY")]
+        ("storage r2", "python3 run.py tool storage secret r2 --recovery-key KEY")]
     config = second.config()
     assert "acoustid_key" not in config and config["theme"] == "kept as it is"
     assert [one["name"] for one in config["storages"]] == ["r2", "b2", "only here"]
