@@ -175,6 +175,16 @@ class Copies:
                 return
             after = tuple(page[-1][10:13])
 
+    def sharing(self, uids: Iterable[str]) -> set[str]:
+        """Those of these tracks whose file is another track's file, too: by a link, or a second name."""
+        twice = (
+            "SELECT t.uid FROM files f JOIN tracks t ON t.id = f.track_id JOIN (SELECT device, inode FROM files "
+            "WHERE inode IS NOT NULL AND missing_since IS NULL GROUP BY device, inode HAVING count(*) > 1) g "
+            "ON g.device IS f.device AND g.inode = f.inode"
+        )
+        with self._database.read() as conn:
+            return {uid for (uid,) in driver_cursor(conn).execute(twice)} & set(uids)
+
     def track_uids(
         self, *, album: str | None = None, artist: str | None = None, paths: Sequence[str] = (),
         everything: bool = False,
@@ -354,8 +364,8 @@ class Copies:
             track_id = _file_of(conn, uid)
             driver_cursor(conn).execute(
                 "UPDATE files SET offloaded_at = ?, missing_since = CASE WHEN ? IS NULL THEN NULL ELSE "
-                "coalesce(missing_since, ?) END WHERE track_id = ?",
-                (at, at, at, track_id),
+                "coalesce(missing_since, ?) END, inode = CASE WHEN ? IS NULL THEN inode END WHERE track_id = ?",
+                (at, at, at, at, track_id),  # the system gives the inode to the next file
             )
             _touch(conn, [track_id])
 
