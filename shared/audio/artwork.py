@@ -153,6 +153,11 @@ def measured(source: bytes) -> tuple[int, int]:
     return width, height
 
 
+def small(source: bytes, size: int) -> Any:
+    """The lightness of a picture on a square grid of `size` pixels (a Pillow image). Raises UnreadableFile."""
+    return _decoded(source, size)[0].convert("L").resize((size, size), Image.Resampling.BOX)
+
+
 def color(source: bytes) -> str:
     """The muted main colour of a picture, #rrggbb. Raises UnreadableFile."""
     return _muted(_decoded(source, 64)[0])

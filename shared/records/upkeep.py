@@ -15,7 +15,8 @@ from shared.model.track import Reading
 from shared.records import revisions
 from shared.records.artworks import PictureRow
 from shared.records.intake import Intake, edited, make_ready
-from shared.records.settling import chunks
+from shared.records.search_index import Indexing
+from shared.records.settling import Names, Settling, chunks
 
 _PAGE = 200
 
@@ -144,6 +145,20 @@ class Upkeep:
                 intake.rewrite(ready)
                 intake.finish()
         return done
+
+    def settle(self, uids: Sequence[str]) -> None:
+        """Have the albums of these tracks choose their picture anew."""
+        with self._database.transaction() as conn:
+            cursor = driver_cursor(conn)
+            ids: list[int] = []
+            for marks, part in chunks(uids):
+                ids += [row[0] for row in cursor.execute(f"SELECT id FROM tracks WHERE uid IN ({marks})", part)]
+            revision, now, indexing = revisions.bump(conn), time.time(), Indexing(cursor)
+            settling = Settling(cursor, revision, now, Names(cursor, revision, now, indexing), indexing)
+            settling.before(ids)
+            settling.after(ids)
+            settling.settle()
+            indexing.write()
 
     def _pages(self, table: str, uids: Sequence[str] | None) -> Iterator[list[int]]:
         """Inner ids, as many at a time as are looked at together."""

@@ -64,7 +64,7 @@ def test_a_picture_in_a_folder_that_is_outdone_comes_after_what_is_embedded(data
     [album] = upkeep.albums()
     assert album.picture is not None
     artworks.outdo([album.picture.id])
-    settle(99)
+    upkeep.settle([one.track_id for one in upkeep.files()])
     assert shown() == ("embedded", "Heroes/1.flac")
     settle(0)
     assert shown() == ("outdone", "Heroes/cover.jpg"), "better than none"
@@ -76,5 +76,5 @@ def test_a_picture_in_a_folder_that_is_outdone_comes_after_what_is_embedded(data
     assert shown() == ("sidecar", "Heroes/cover.jpg"), "somebody put another one there"
     artworks.outdo([album.picture.id])
     artworks.outdo([album.picture.id], False)
-    settle(99)
+    upkeep.settle([one.track_id for one in upkeep.files()])
     assert shown() == ("sidecar", "Heroes/cover.jpg")
