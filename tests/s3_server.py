@@ -238,7 +238,8 @@ class Fault:
     drop: bool = False                  # the connection is cut without an answer; the server is not asked
     swallow: bool = False               # the server is asked, its answer cut off whole: it was done, nobody knows
     delay_s: float = 0.0                # before the answer begins
-    cut_after: int | None = None        # the connection is cut after so many bytes of the answer
+    cut_after: int | None = None        # the connection ends after so many bytes of the answer, which arrive
+    reset: bool = False                 # … and by a reset, which may take bytes with it that are on their way
     cut_request_after: int | None = None  # … of the request's body
     stall_after: int | None = None      # nothing comes any more after so many bytes, until the proxy closes
     bytes_per_s: float | None = None    # no faster than this
@@ -366,6 +367,7 @@ class _Cut(Exception):
 class _Proxied(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    _reset = False
 
     def __init__(self, proxy: FaultProxy, *args: Any) -> None:
         self.proxy = proxy
@@ -388,8 +390,9 @@ class _Proxied(BaseHTTPRequestHandler):
             super().handle_one_request()
         except (_Cut, OSError, ValueError, http.client.HTTPException):
             self.close_connection = True
-            with contextlib.suppress(OSError):      # a reset, not a tidy end
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            if self._reset:
+                with contextlib.suppress(OSError):
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def handle_expect_100(self) -> bool:
         self.send_response_only(100)
@@ -400,6 +403,7 @@ class _Proxied(BaseHTTPRequestHandler):
         seen = Seen(self.command, self.path, {name.lower(): value for name, value in self.headers.items()},
                     time.monotonic())
         fault = self.proxy._met(seen)
+        self._reset = fault.reset
         try:
             if fault.drop:
                 raise _Cut
@@ -594,10 +598,27 @@ class Checked:
         return str(environ.get(plain if plain in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{plain}", ""))
 
 
+def mend_moto() -> None:
+    """A part for an upload that is not known is answered as S3 does, not with a KeyError."""
+    from moto.s3.exceptions import NoSuchUpload
+    from moto.s3.models import S3Backend
+
+    before = S3Backend.upload_part
+
+    def upload_part(self: Any, bucket_name: str, multipart_id: str, *rest: Any, **more: Any) -> Any:
+        if multipart_id not in self.get_bucket(bucket_name).multiparts:
+            raise NoSuchUpload(upload_id=multipart_id)
+        return before(self, bucket_name, multipart_id, *rest, **more)
+
+    S3Backend.upload_part = upload_part  # type: ignore[method-assign]
+
+
 def serve() -> None:
     """moto behind `Checked`, until standard input ends. Says its address on standard output."""
     from gunicorn.app.base import BaseApplication
     from moto.server import DomainDispatcherApplication, create_backend_app
+
+    mend_moto()
 
     class Application(BaseApplication):
         def load_config(self) -> None:

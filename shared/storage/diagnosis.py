@@ -83,10 +83,15 @@ def failure_of(error: BaseException | Answer, provider: Provider, doing: str, *,
     off_s = _clock_off(heard, time.time() if now is None else now)
     reason = _reason(heard, off_s)
     if reason == "not_there" and not heard.code and not head:
-        return CloudFailure(f"{_NO_S3.format(provider.endpoint)} (Tried to {doing}.)",
-                            reason="no_answer", provider=provider.name)
+        return no_s3(provider, doing)
     return CloudFailure(_sentence(_words(reason, heard, provider, doing, off_s)), reason=reason, provider=provider.name,
                         retry_after_s=_retry_after(heard))
+
+
+def no_s3(provider: Provider, doing: str) -> CloudFailure:
+    """Something answered, but not as S3 does."""
+    return CloudFailure(f"{_NO_S3.format(provider.endpoint)} (Tried to {doing}.)", reason="no_answer",
+                        provider=provider.name)
 
 
 # ---- what was answered -------------------------------------------------------------------------------------------
@@ -240,7 +245,7 @@ def _sentence(text: str) -> str:
 def _words(reason: str, heard: _Heard, provider: Provider, doing: str, off_s: float | None) -> str:
     who, enter = called(provider), f"Enter it again: {_TOOL} secret {provider.name}"
     kind = KINDS.get(provider.kind)
-    told = f" It says: {_first_line(heard.message)}" if heard.message else ""
+    told = f" It says: {_first_line(heard.message).rstrip('.')}." if heard.message else ""
     key = f"{provider.key_id[:4]}…{provider.key_id[-4:]}" if len(provider.key_id) > 12 else provider.key_id
     if reason == "wrong_key":
         extra = {"b2": f" Keys of B2 belong to one region: is the bucket's endpoint really {provider.endpoint}?",

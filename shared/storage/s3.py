@@ -33,9 +33,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from shared import __version__
 from shared.model.cloud import CloudFailure, Provider, StoredObject
 from shared.model.errors import DiskFull
-from shared.model.units import GIB, MIB, Bytes, Seconds
+from shared.model.units import GIB, KIB, MIB, Bytes, Seconds
 from shared.model.work import Stopped
-from shared.storage.diagnosis import failure_of
+from shared.storage.diagnosis import failure_of, no_s3
 from shared.storage.signing import Signer
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 CONNECT_S: Seconds = 10.0
-PIECE: Bytes = MIB // 4
+PIECE: Bytes = 64 * KIB
 FETCH_TRIES = 6                 # in a row, without a byte
 COPIED_AT_ONCE: Bytes = 5 * GIB     # S3 copies no more in one request
 DELETED_AT_ONCE = 1000
@@ -108,7 +108,13 @@ class Bucket:
                 return self._peek(key, doing)
             raise failure from error
         self._answered()
-        return _stored(key, found, found["ContentLength"])
+        return _stored(key, self._s3s(found, doing), found["ContentLength"])
+
+    def _s3s(self, found: Any, doing: str) -> Any:
+        """An answer about an object, which has an ETag; a login page, put before everything, has none."""
+        if not found.get("ETag"):
+            raise no_s3(self.provider, doing)
+        return found
 
     def _peek(self, key: str, doing: str) -> StoredObject | None:
         try:
@@ -123,7 +129,7 @@ class Bucket:
                 return StoredObject(key, 0, "", 0.0)
             raise failure_of(error, self.provider, doing) from error
         self._answered()
-        return _stored(key, found, _total(found))
+        return _stored(key, self._s3s(found, doing), _total(found))
 
     def put(self, key: str, body: bytes | Path, *, metadata: dict[str, str] | None = None,
             content_type: str = "application/octet-stream", md5: bytes | None = None) -> StoredObject:
@@ -143,8 +149,8 @@ class Bucket:
                 md5 = md5 or hashlib.md5(body, usedforsecurity=False).digest()
             given = {"Bucket": self.provider.bucket, "Key": key, "ContentLength": size, "ContentType": content_type,
                      "Metadata": metadata or {}, "ContentMD5": base64.b64encode(md5).decode("ascii")}
-            found = self._twice_if_damaged(lambda: self._client().put_object(Body=content, **given), f"write {key}",
-                                           content)
+            found = self._s3s(self._twice_if_damaged(lambda: self._client().put_object(Body=content, **given),
+                                                     f"write {key}", content), f"write {key}")
         return StoredObject(key, size, _etag(found), time.time(), dict(metadata or {}))
 
     def read(self, key: str, first: Bytes = 0, last: Bytes | None = None) -> Iterator[bytes]:
@@ -165,7 +171,10 @@ class Bucket:
             given["Range"] = f"bytes={first}-{'' if last is None else last}"
         if etag:
             given["IfMatch"] = f'"{etag}"'
-        return self._ask(lambda: self._client().get_object(**given), f"read {key}")
+        found = self._ask(lambda: self._client().get_object(**given), f"read {key}")
+        if not found.get("ETag"):
+            found["Body"].close()
+        return self._s3s(found, f"read {key}")
 
     def _pieces(self, body: Any, doing: str) -> Iterator[bytes]:
         try:
@@ -286,7 +295,7 @@ class Bucket:
                                                PartNumber=number, Body=content, ContentMD5=md5,
                                                ContentLength=len(body)),
             f"write part {number} of {key}", content)
-        return _etag(found)
+        return _etag(self._s3s(found, f"write part {number} of {key}"))
 
     def parts_of(self, key: str, upload_id: str) -> list[tuple[int, str, Bytes]]:
         """(number, ETag, size) of the parts that are there. Raises CloudFailure not_there as put_part does."""
@@ -350,6 +359,8 @@ class Bucket:
             page = self._ask(lambda: next(source, None), doing)
             if page is None:
                 return
+            if "IsTruncated" not in page:       # else a login page would be an empty bucket
+                raise no_s3(self.provider, doing)
             for one in page.get("Contents") or ():
                 yield StoredObject(str(one["Key"]), int(one["Size"]), _etag(one), one["LastModified"].timestamp())
 
