@@ -86,6 +86,7 @@ class UploadReport:
     removed: int = 0            # objects that nobody refers to any more and that were taken away
     not_tried: int = 0          # because the provider refused everything
     ended_by: str | None = None     # why, in a sentence
+    ended_reason: str | None = None     # … and in a word of CloudFailure's
     dry_run: bool = False
     about: bool = False         # `bytes` is an estimate
 
@@ -98,6 +99,7 @@ class UploadReport:
         self.removed += other.removed
         self.not_tried += other.not_tried
         self.ended_by = self.ended_by or other.ended_by
+        self.ended_reason = self.ended_reason or other.ended_reason
         self.about = self.about or other.about
 
 
@@ -377,6 +379,7 @@ class _Run:
         self._clear_away()
         self._tell_catalogue(final=True)
         report.ended_by = self.over.message if self.over else None
+        report.ended_reason = self.over.reason if self.over else None
         self._tell()
         if self.work.stopped():
             raise UploadStopped(report)
@@ -718,7 +721,7 @@ class _Run:
                 made = self.uploads.keepings.keep(
                     str(source), str(target), format=format, bitrate_kbps=int(kbps), sha256=sha256,
                     duration_ms=item.facts.duration_ms)
-                self.uploads.workers.run("shared.cloud.smaller:dress_alike", str(source), str(target),
+                self.uploads.workers.run("shared.audio.alike:dress", str(source), str(target),
                                          timeout_s=DRESS_TIMEOUT_S)
                 with open(target, "rb") as plain:
                     size = os.fstat(plain.fileno()).st_size

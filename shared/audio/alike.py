@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import logging
 
+from shared.audio import artwork, tags
+from shared.audio import dress as dressing
 from shared.model.errors import UnreadableFile
 
 log = logging.getLogger(__name__)
 
 
-def dress_alike(source: str, target: str) -> dict[str, str]:
+def dress(source: str, target: str) -> dict[str, str]:
     """Write what `source` says of itself into `target`, so that the copy tells what it is without a database.
 
     A picture or lyrics that cannot be read are left out. Answers {"title", "artist"}. Raises UnreadableFile, DiskFull.
     """
-    from shared.audio import artwork, dress, tags
-
     reading = tags.read(source)
     try:
         cover = artwork.embedded(source)
@@ -23,5 +23,5 @@ def dress_alike(source: str, target: str) -> dict[str, str]:
         log.info("a cover was left out: %s", error.message)
         cover = None
     words = next((one.text for one in reading.lyrics), None)
-    dress.dress(target, reading.metadata, cover=cover, lyrics=words, replaygain=reading.metadata.replaygain)
+    dressing.dress(target, reading.metadata, cover=cover, lyrics=words, replaygain=reading.metadata.replaygain)
     return {"title": reading.metadata.title or "", "artist": reading.metadata.artist or ""}
