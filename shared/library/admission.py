@@ -108,11 +108,10 @@ class Admission:
         """
         self.ready()
         roots = list(self._scans.roots())
-        counts: Mapping[int, int] | None = None
         for root in roots:
             folder = to_path(root.path)
             state = self._state(folder)
-            if state == "empty" and (counts := counts or self._scans.track_counts()).get(root.id):
+            if state == "empty" and self._scans.expects_files(root.id):
                 continue        # perhaps the empty place of an unmounted disk
             if state in ("online", "empty"):
                 with self._failures(folder):
@@ -133,7 +132,8 @@ class Admission:
             raise Failure("no_music_folder", "There is no music folder yet. Add one, and downloads go there.")
 
     def owned(self, wanted: Wanted) -> str | None:
-        """See ports.Intake. A track whose file is gone for good is not owned; one whose disk is away is."""
+        """See ports.Intake. A track whose file is gone for good is not owned; one whose disk is away is, and one
+        that lies in the cloud."""
         held = self._owned(wanted)
         return held.track_id if held is not None else None
 
@@ -142,7 +142,7 @@ class Admission:
         held = self._records.held(track_id)
         if held is None:
             return False
-        return held.missing or _worth(held.format, held.bitrate_kbps) < _ASKED[
+        return (held.missing and not held.copied) or _worth(held.format, held.bitrate_kbps) < _ASKED[
             options.quality if options.quality in QUALITIES else "lossless"]
 
     def admit(self, path: Path, metadata: Metadata, facts: AudioFacts, *, sha256: str, options: Options,
@@ -178,7 +178,7 @@ class Admission:
 
     def _bare(self, root: Any, folder: str) -> bool:
         """Whether a folder that should hold tracks holds nothing: the empty place of an unmounted disk."""
-        return str(self._access.state(folder)) == "empty" and bool(self._scans.track_counts().get(root.id))
+        return str(self._access.state(folder)) == "empty" and bool(self._scans.expects_files(root.id))
 
     # ---- what is there --------------------------------------------------------------------------------------------
 
@@ -204,9 +204,9 @@ class Admission:
         return self._present(alike)
 
     def _present(self, held: list[Any]) -> Any | None:
-        """The best of them; one that is missing only when its folder does not answer."""
+        """The best of them; one that is missing only when its folder does not answer or it lies in the cloud."""
         for one in sorted(held, key=lambda one: -_worth(one.format, one.bitrate_kbps)):
-            if not one.missing or self._state(one.root) != "online":
+            if not one.missing or one.copied or self._state(one.root) != "online":
                 return one
         return None
 
@@ -239,7 +239,7 @@ class Admission:
 
     def _may_replace(self, same: Any, reading: Reading, path: Path, options: Options, replace: str | None,
                      origin: Mapping[str, Any]) -> bool:
-        if same.missing:
+        if same.missing and not same.copied:
             return self._state(same.root) == "online"
         if replace is None and options.duplicates != "upgrade":
             return False

@@ -18,7 +18,7 @@ from shared.library.walk import Folder, found_file
 from shared.model.scan import Found, Known, Picture
 from shared.model.track import Reading
 
-MISSING, TRASHED, LYRICS = 1, 2, 4      # bits of the flags in what is known of a file
+MISSING, TRASHED, LYRICS, OFFLOADED = 1, 2, 4, 8    # bits of the flags in what is known of a file
 
 KnownFile = tuple[int, int, int, int]       # file id, size_bytes, mtime_ns, flags
 Key = tuple[Any, ...]
@@ -48,7 +48,7 @@ class Differences:
 class Comparison:
     """One root's comparison: give it every folder of a walk, then ask what is left over.
 
-    known       path → (file id, size_bytes, mtime_ns, flags of MISSING, TRASHED, LYRICS); it is used up
+    known       path → (file id, size_bytes, mtime_ns, flags of these bits); it is used up
     bad         path → (size_bytes, mtime_ns) of files that could not be read; not read again while they look so
     lyrics      asked once at most: path → "size-mtime_ns" of the .lrc beside it when it was read, of those files
                 whose flags say that there was one

@@ -23,6 +23,7 @@ from typing import Any, Protocol
 
 from shared.library.compare import (
     MISSING,
+    OFFLOADED,
     TRASHED,
     Arrival,
     Comparison,
@@ -283,7 +284,8 @@ class Scan:
         known = survey.comparison.known
         gone = [file_id for file_id in survey.gone() if file_id not in recognised]
         batch.missing += gone
-        still = sum(1 for row in known.values() if row[3] & (MISSING | TRASHED) == MISSING and row[0] not in recognised)
+        still = sum(1 for row in known.values()
+                    if row[3] & (MISSING | TRASHED | OFFLOADED) == MISSING and row[0] not in recognised)
         self._missing[root.id] = len(gone) + still
         if survey.ended:
             batch.cured += survey.cured()

@@ -42,14 +42,16 @@ class Held:
     sample_rate_hz: int | None
     bit_depth: int | None
     duration_ms: int
-    missing: bool
+    missing: bool  # its file is not here
     artist: str
     title: str
+    copied: bool = False  # it lies in the cloud
 
 
 _HELD = (
     "SELECT t.uid, f.root_id, r.path, f.path, f.size_bytes, f.mtime_ns, f.format, f.bitrate_kbps, f.sample_rate_hz, "
-    "f.bit_depth, t.duration_ms, f.missing_since, t.artist, t.title, t.id FROM tracks t "
+    "f.bit_depth, t.duration_ms, f.missing_since, t.artist, t.title, EXISTS (SELECT 1 FROM copies k "
+    "WHERE k.track_id = t.id AND k.broken IS NULL), t.id FROM tracks t "
     "JOIN files f ON f.track_id = t.id JOIN roots r ON r.id = f.root_id WHERE t.trashed_at IS NULL AND "
 )
 
@@ -193,7 +195,9 @@ class Shelving:
             metadata = edited(reading.metadata, json.loads(edits))
             intake.rewrite([(known, make_ready(root_id, found, reading, sha256, metadata))])
             intake.finish()
-            cursor.execute("UPDATE files SET missing_since = NULL WHERE track_id = ?", (track_id,))
+            cursor.execute(
+                "UPDATE files SET missing_since = NULL, offloaded_at = NULL WHERE track_id = ?", (track_id,)
+            )
             self._finish(cursor, root_id, found.path, track_id, origin, lyrics)
 
     def forget_at(self, root_id: int, path: str, *, but: str) -> None:
@@ -234,5 +238,5 @@ def plain_title(text: str) -> str:
 def _held(row: tuple[Any, ...]) -> Held:
     return Held(
         row[0], row[1], to_path(row[2]), row[3], row[4], row[5], row[6], row[7], row[8], row[9], row[10],
-        row[11] is not None, row[12], row[13],
+        row[11] is not None, row[12], row[13], bool(row[14]),
     )  # fmt: skip

@@ -296,10 +296,13 @@ class Intake:
         there = [one for one in moved if one.file_id in tracks]
         self._make_way([(one.file_id, one.found.path) for one in there])
         self._cursor.executemany(
-            "UPDATE files SET root_id = ?, path = ?, size_bytes = ?, mtime_ns = ?, device = ?, inode = ?, "
-            "missing_since = NULL WHERE id = ?",
+            "UPDATE files SET sha256 = CASE WHEN size_bytes = ? AND mtime_ns = ? THEN sha256 END, "
+            "root_id = ?, path = ?, size_bytes = ?, mtime_ns = ?, device = ?, inode = ?, "
+            "missing_since = NULL, offloaded_at = NULL WHERE id = ?",
             [
                 (
+                    one.found.size_bytes,
+                    one.found.mtime_ns,
                     self._root_id,
                     one.found.path,
                     one.found.size_bytes,
@@ -352,8 +355,10 @@ class Intake:
                     f"SELECT track_id FROM files WHERE id IN ({marks}) AND {condition}", part
                 )
             ]
+            offloaded = ", offloaded_at = NULL" if missing_since is None else ""  # it is here again
             self._cursor.execute(
-                f"UPDATE files SET missing_since = ? WHERE id IN ({marks}) AND {condition}", (missing_since, *part)
+                f"UPDATE files SET missing_since = ?{offloaded} WHERE id IN ({marks}) AND {condition}",
+                (missing_since, *part),
             )
             self._touch(ids)
             moved += len(ids)

@@ -294,7 +294,9 @@ class Lists(Generic[Shown]):
             where = self._conditions(conn, person, filters)
             if where is None:
                 return Page(items=[], next_cursor=None, total=0, revision=revision)
-            counted_by = revision if filters.favourite is not None else revisions.library(conn)
+            # What is listened to, and the cache, move without the library.
+            moving = filters.favourite is not None or filters.place is not None
+            counted_by = revision if moving else revisions.library(conn)
             kind = str(self._id.table.name)
             listed = Listed(kind, self._id, tuple(where), person.user_id, scope_of(person, filters), counted_by)
             found, following = page_ids(

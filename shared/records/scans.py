@@ -119,15 +119,31 @@ class Scans:
                 kept = self._counts = (library, {root_id: count for root_id, count in rows})
             return dict(kept[1])
 
+    def expects_files(self, root_id: int) -> bool:
+        """Whether the folder of this root should hold files: it has tracks that were not all taken off this machine on
+        purpose. Some µs."""
+        with self._database.read() as conn:
+            return (
+                driver_cursor(conn)
+                .execute(
+                    "SELECT 1 FROM files f JOIN tracks t ON t.id = f.track_id WHERE f.root_id = ? "
+                    "AND t.trashed_at IS NULL AND f.offloaded_at IS NULL LIMIT 1",
+                    (root_id,),
+                )
+                .fetchone()
+                is not None
+            )
+
     def lost_roots(self) -> list[str]:
-        """Paths of the music folders that have tracks, all of them missing. Some µs unless there is one."""
+        """Paths of the music folders that have tracks, all of them missing, and not all taken off this machine on
+        purpose. Some µs unless there is one."""
         files_of = (
             "SELECT 1 FROM files JOIN tracks ON tracks.id = files.track_id WHERE files.root_id = roots.id "
             "AND tracks.trashed_at IS NULL"
         )
         with self._database.read() as conn:
             rows = driver_cursor(conn).execute(
-                f"SELECT path FROM roots WHERE forgotten_at IS NULL AND EXISTS ({files_of}) "
+                f"SELECT path FROM roots WHERE forgotten_at IS NULL AND EXISTS ({files_of} AND offloaded_at IS NULL) "
                 f"AND NOT EXISTS ({files_of} AND missing_since IS NULL)"
             )
             return [path for (path,) in rows]
@@ -135,7 +151,8 @@ class Scans:
     # ---- what is known
 
     def known(self, root_id: int) -> dict[str, tuple[int, int, int, int]]:
-        """path → (file id, size_bytes, mtime_ns, flags: 1 missing, 2 in the trash, 4 read with lyrics beside it).
+        """path → (file id, size_bytes, mtime_ns, flags: 1 missing, 2 in the trash, 4 read with lyrics beside it, 8
+        taken off this machine on purpose).
 
         One query, for the whole root.
         """
@@ -145,7 +162,7 @@ class Scans:
                 for path, file_id, size, mtime, flags in driver_cursor(conn).execute(
                     "SELECT path, id, size_bytes, mtime_ns, "
                     "(missing_since IS NOT NULL) + 2 * (trashed_from IS NOT NULL) + 4 * (sidecar_lyrics IS NOT NULL) "
-                    "FROM files WHERE +root_id = ?",
+                    "+ 8 * (offloaded_at IS NOT NULL) FROM files WHERE +root_id = ?",
                     (root_id,),
                 )
             }  # the plus: through the table, not its index by path

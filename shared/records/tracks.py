@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, select
+from sqlalchemy import ColumnElement, Connection, bindparam, select, text
 
 from shared.database import Database, driver_cursor
 from shared.model.errors import BadInput, Conflict, NotFound
@@ -19,7 +19,7 @@ from shared.model.person import Person
 from shared.model.scan import Found
 from shared.model.source import TrackFile
 from shared.model.track import AudioFacts, Credit, Filters, Lyrics, Metadata, Page, Reading, ReplayGain, Track
-from shared.records import folding, revisions, search_index
+from shared.records import folding, places, revisions, search_index
 from shared.records.intake import EDITABLE, Intake, edited, make_ready
 from shared.records.moments import shown
 from shared.records.pages import (
@@ -53,6 +53,12 @@ from shared.records.tables import (
 )
 
 EVERYTHING = Filters()
+_PLACES = {  # which files; of local ones those that are not, which are fewer
+    "local": text(places.ABSENT),
+    "cache": text(places.CACHE),
+    "cloud": text(places.CLOUD),
+    "missing": text(places.NOWHERE),
+}
 ARTIST_ROLES = ("artist", "albumartist")  # by which a track is in an artist's list
 
 _VISIBLE = tracks.c.trashed_at.is_(None)
@@ -185,15 +191,10 @@ def conditions(conn: Connection, person: Person, filters: Filters) -> list[Colum
         )
         where.append(tracks.c.id.in_(mine) if filters.favourite else tracks.c.id.not_in(mine))
     if filters.place is not None:
-        missing = select(files.c.track_id).where(files.c.missing_since.is_not(None))
-        if filters.place == "missing":
-            where.append(tracks.c.id.in_(missing))
-        elif filters.place == "local":
-            where.append(tracks.c.id.not_in(missing))
-        elif filters.place in ("cache", "cloud"):
-            return None  # their copies come with the storage room
-        else:
+        if filters.place not in _PLACES:
             raise BadInput("place is local, cache, cloud or missing.", field="place")
+        there = tracks.c.id.in_(select(files.c.track_id).where(_PLACES[filters.place]))
+        where.append(there if filters.place != "local" else ~there)
     if filters.q is not None:
         matching = search_index.matching(driver_cursor(conn), "track_words", filters.q)
         if matching is None:
@@ -287,14 +288,14 @@ class Tracks:
                 count, duration = cursor.execute(
                     "SELECT count(*), coalesce(sum(duration_ms), 0) FROM tracks WHERE trashed_at IS NULL"
                 ).fetchone()
-                size, missing = cursor.execute(
-                    "SELECT coalesce(sum(size_bytes), 0), count(missing_since) FROM files WHERE trashed_from IS NULL"
+                (size,) = cursor.execute(
+                    "SELECT coalesce(sum(size_bytes), 0) FROM files WHERE trashed_from IS NULL"
                 ).fetchone()
-                alone, gone = cursor.execute(  # rows that went to the trash without their files
-                    "SELECT coalesce(sum(f.size_bytes), 0), count(f.missing_since) FROM tracks t CROSS JOIN files f "
+                (alone,) = cursor.execute(  # rows that went to the trash without their files
+                    "SELECT coalesce(sum(f.size_bytes), 0) FROM tracks t CROSS JOIN files f "
                     "ON f.track_id = t.id WHERE t.trashed_at IS NOT NULL AND f.trashed_from IS NULL"
                 ).fetchone()
-                size, missing = size - alone, missing - gone
+                size, missing = size - alone, len(_nowhere(cursor))
                 (albums_,) = cursor.execute("SELECT count(*) FROM albums WHERE track_count > 0").fetchone()
                 (artists_,) = cursor.execute(
                     "SELECT count(*) FROM artists WHERE track_count > 0 OR album_count > 0"
@@ -370,7 +371,9 @@ class Tracks:
             cursor.execute(
                 "UPDATE tracks SET edited = ? WHERE id = ?", (json.dumps(kept, ensure_ascii=False), track_id)
             )
-            cursor.execute("UPDATE files SET missing_since = NULL WHERE track_id = ?", (track_id,))
+            cursor.execute(
+                "UPDATE files SET missing_since = NULL, offloaded_at = NULL WHERE track_id = ?", (track_id,)
+            )
 
     # ---- the trash
 
@@ -414,7 +417,8 @@ class Tracks:
                 (revision, revision, track_id),
             )
             cursor.execute(
-                "UPDATE files SET path = ?, trashed_from = NULL, missing_since = NULL WHERE track_id = ?",
+                "UPDATE files SET path = ?, trashed_from = NULL, missing_since = "
+                "CASE WHEN offloaded_at IS NOT NULL THEN missing_since END WHERE track_id = ?",  # it was in no trash
                 (path, track_id),
             )
             cursor.execute("DELETE FROM removed WHERE kind = 'track' AND uid = ?", (uid,))
@@ -498,28 +502,20 @@ class Tracks:
     # ---- the missing
 
     def missing_ids(self) -> Sequence[str]:
-        """Public ids of tracks whose files were not found at the last scan."""
+        """Public ids of tracks whose files were not found at the last scan, and that no copy is known of."""
         with self._database.read() as conn:
-            return [
-                uid
-                for (uid,) in driver_cursor(conn).execute(
-                    "SELECT t.uid FROM files f JOIN tracks t ON t.id = f.track_id WHERE f.missing_since IS NOT NULL "
-                    "AND t.trashed_at IS NULL ORDER BY t.id"
-                )
-            ]
+            return [uid for uid, _ in _nowhere(driver_cursor(conn))]
 
     def purge_missing(self, uids: Collection[str] | None = None) -> int:
-        """Forget missing tracks (all, or those named that are missing) for ever; how many. No file is touched."""
+        """Forget missing tracks (all, or those named that are missing) for ever; how many. No file is touched; those
+        that lie in the cloud or the cache are not missing."""
         if uids is not None and not uids:
             return 0
         with self._database.transaction() as conn:
-            cursor = driver_cursor(conn)
-            missing = cursor.execute(
-                "SELECT t.uid, t.id FROM files f JOIN tracks t ON t.id = f.track_id WHERE "
-                "f.missing_since IS NOT NULL AND t.trashed_at IS NULL"
-            ).fetchall()
             wanted = None if uids is None else set(uids)
-            gone = [track_id for uid, track_id in missing if wanted is None or uid in wanted]
+            gone = [
+                track_id for uid, track_id in _nowhere(driver_cursor(conn)) if wanted is None or uid in wanted
+            ]
             if gone:
                 self._forget(conn, gone)
             return len(gone)
@@ -541,6 +537,14 @@ class Tracks:
             from shared.records.scans import prune_removed
 
             prune_removed(conn)
+
+
+def _nowhere(cursor: sqlite3.Cursor) -> list[tuple[str, int]]:
+    """(public id, inner id) of visible tracks that are in none of the three places; about 3 µs each absent one."""
+    return cursor.execute(
+        "SELECT t.uid, t.id FROM files JOIN tracks t ON t.id = files.track_id "
+        f"WHERE t.trashed_at IS NULL AND {places.NOWHERE} ORDER BY t.id"
+    ).fetchall()
 
 
 def _letters(cursor: sqlite3.Cursor, table: str, column: str, visible: str) -> Iterator[Letter]:

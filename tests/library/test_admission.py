@@ -30,6 +30,7 @@ from shared.model.person import Person
 from shared.model.scan import ScanReport
 from shared.model.track import AudioFacts, Filters, Metadata, Track
 from shared.records.admission import Shelving
+from shared.records.copies import Copies
 from shared.records.listening import Listening
 from shared.records.origins import Origins
 from shared.records.people import People
@@ -39,6 +40,7 @@ from shared.records.scans import Scans
 from shared.records.tracks import Tracks
 from shared.storage.access import Access
 from tests.builders import make_audio
+from tests.records.songs import copy_of
 
 SONG = {"title": "Rain", "artist": "Ann", "album": "Weather", "album_artist": "Ann", "track_number": 3}
 
@@ -691,3 +693,53 @@ def test_an_admission_says_nothing_of_a_replaced_place_that_is_another_tracks(ho
     assert (better.track_id, better.path) == (worse.track_id, "Ann/Rain.flac")
     assert house.tracks.get(house.ann, other.track_id).place == "missing"
     assert replace(better, note=None) == better
+
+
+# ---- in the cloud ---------------------------------------------------------------------------------------------------
+
+
+def offload(house: House, done: Admitted) -> Copies:
+    """The file is taken off this machine, as for a copy in the cloud."""
+    copies = Copies(database=house.database)
+    copies.put([copy_of(done.track_id)])
+    copies.offloaded(done.track_id, 5.0)
+    (house.music / done.path).unlink()
+    return copies
+
+
+def test_what_lies_in_the_cloud_alone_is_owned_and_not_had_twice(house: House) -> None:
+    done = house.admit(house.staged())
+    copies = offload(house, done)
+    wanted = Wanted(title="Rain", artist="Ann", duration_ms=2000)
+    assert house.admission.owned(wanted) == done.track_id
+    assert not house.admission.worth_replacing(done.track_id, Options())
+    again = house.admit(house.staged(uid="two", tone_hz=880.0))
+    assert (again.track_id, again.duplicate_of) == (done.track_id, done.track_id)
+    assert house.music_files() == []
+    copies.broken("r2", "music/ab/one.flac", "gone")  # now it is nowhere
+    assert house.admission.owned(wanted) is None
+
+
+def test_a_better_file_of_a_track_in_the_cloud_is_put_where_it_is_free(house: House) -> None:
+    done = house.admit(house.staged("a.mp3"))
+    offload(house, done)
+    better = house.admit(house.staged("b.flac", "two"), options=Options(duplicates="upgrade"))
+    assert (better.track_id, better.path) == (done.track_id, "Ann/Weather/03 Rain.flac")
+    assert house.all()[better.path].place == "local"
+    assert house.nothing_to_do()
+
+
+def test_a_folder_whose_music_was_all_offloaded_still_takes_downloads(house: House) -> None:
+    done = house.admit(house.staged())
+    offload(house, done)
+    shutil.rmtree(house.music)
+    house.music.mkdir()
+    house.access.probe(str(house.music))
+    assert house.admission.staging().is_relative_to(house.music)
+
+
+def test_a_scan_does_not_call_missing_what_was_offloaded(house: House) -> None:
+    done = house.admit(house.staged())
+    offload(house, done)
+    assert house.scan().missing == 0
+    assert house.all()[done.path].place == "cloud"

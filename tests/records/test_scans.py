@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from shared.database import Database
 from shared.model.errors import NotFound
 from shared.model.person import Person
-from shared.model.scan import BadFile, ChangedFile, NewFile, Picture
+from shared.model.scan import BadFile, ChangedFile, MovedFile, NewFile, Picture
 from shared.model.track import Credit, Filters, Lyrics
 from shared.records.albums import Albums
 from shared.records.artists import Artists
 from shared.records.changes import Changes
+from shared.records.copies import Copies
 from shared.records.listening import Listening
 from shared.records.scans import Scans
 from shared.records.tracks import Tracks
@@ -491,3 +492,52 @@ def test_whatever_happens_all_counts_are_those_of_counting_anew(
         assert inconsistencies(database) == []
     finally:
         database.close()
+
+
+def test_a_moved_file_keeps_its_hash_only_when_it_is_as_it_was(music: Music) -> None:
+    music.add("a.flac")
+    music.scans.set_sha256({music.one("SELECT id FROM files"): "ab" * 32})
+    music.rename({"a.flac": "b.flac"})
+    assert music.one("SELECT sha256 FROM files") == "ab" * 32
+    file_id = music.one("SELECT id FROM files")
+    music.scans.apply(music.batch(moved=[MovedFile(file_id, music.found("c.flac", mtime=TIME + 1))]))
+    assert music.one("SELECT sha256 FROM files") is None
+
+
+def test_a_changed_file_has_no_hash_any_more(music: Music) -> None:
+    music.add("a.flac")
+    music.scans.set_sha256({music.one("SELECT id FROM files"): "ab" * 32})
+    music.retag({"a.flac": metadata("Other")})
+    assert music.one("SELECT sha256 FROM files") is None
+
+
+def test_an_offloaded_file_that_turns_up_is_here_again(music: Music, owner: Person) -> None:
+    copies = Copies(database=music.database)
+    for number, deed in enumerate((
+        lambda path: music.bring_back(path),
+        lambda path: music.rename({path: f"moved {path}"}),
+        lambda path: music.retag({path: metadata("New")}),
+    )):  # fmt: skip
+        uid = music.add(f"{number}.flac", metadata(f"Song {number}"))
+        copies.offloaded(uid, 5.0)
+        assert music.scans.known(music.root.id)[f"{number}.flac"][3] == 1 + 8
+        deed(f"{number}.flac")
+        assert Tracks(database=music.database).get(owner, uid).place == "local"
+    assert music.rows("SELECT DISTINCT offloaded_at, missing_since FROM files") == [(None, None)]
+
+
+def test_a_folder_whose_music_was_all_offloaded_is_not_lost(music: Music) -> None:
+    one, two = music.album("a", "Low", "David Bowie", 2)
+    copies = Copies(database=music.database)
+    assert music.scans.expects_files(music.root.id)
+    copies.offloaded(one, 5.0)
+    music.lose("a/02.flac")
+    assert (music.scans.lost_roots(), music.scans.expects_files(music.root.id)) == (["/music"], True)
+    copies.offloaded(two, 5.0)
+    assert (music.scans.lost_roots(), music.scans.expects_files(music.root.id)) == ([], False)
+
+
+def test_the_number_of_an_offloaded_file_is_not_remembered(music: Music) -> None:
+    uid = music.add("a.flac")
+    Copies(database=music.database).offloaded(uid, 5.0)
+    assert known_of(music, "a.flac").inode is None

@@ -10,11 +10,13 @@ from shared.model.errors import BadInput, Conflict, NotFound
 from shared.model.person import Person
 from shared.model.track import Credit, Filters, Track
 from shared.records.albums import Albums
+from shared.records.cached import Cached, Entry
+from shared.records.copies import Copies
 from shared.records.listening import Listening
 from shared.records.playlists import Playlists
 from shared.records.search import Search
 from shared.records.tracks import SORTS, Tracks
-from tests.records.songs import Music, inconsistencies, metadata, reading
+from tests.records.songs import TIME, Music, copy_of, inconsistencies, metadata, reading
 
 
 @pytest.fixture
@@ -394,3 +396,63 @@ def test_only_missing_tracks_are_purged_as_missing(music: Music, tracks: Tracks,
     assert tracks.purge_missing() == 1
     assert [track.id for track in tracks.list(owner).items] == [three]
     assert inconsistencies(music.database) == []
+
+
+def test_what_lies_in_the_cloud_or_the_cache_is_not_missing(music: Music, tracks: Tracks, owner: Person) -> None:
+    here, gone, broken, cloud, cached, known = music.album("a", "Low", "David Bowie", 6)
+    copies, cache = Copies(database=music.database), Cached(database=music.database)
+    copies.put([
+        copy_of(here), copy_of(broken, key="b", broken="gone"), copy_of(cloud, sha256="01" * 32),
+        copy_of(cached, sha256="02" * 32),
+    ])  # fmt: skip
+    music.lose(*(f"a/{i:02}.flac" for i in range(2, 7)))
+    with music.database.transaction() as conn:
+        conn.exec_driver_sql("UPDATE files SET sha256 = ? WHERE path = 'a/06.flac'", ("03" * 32,))
+
+    def told() -> tuple[dict[str, list[str]], list[int | None]]:
+        pages = {
+            place: tracks.list(owner, filters=Filters(place=place), sort="album")
+            for place in ("local", "cache", "cloud", "missing")
+        }
+        for place, page in pages.items():
+            assert {one.place for one in page.items} <= {place}
+        return {place: [one.id for one in page.items] for place, page in pages.items()}, [
+            page.total for page in pages.values()
+        ]
+
+    apart = {"local": [here], "cache": [], "cloud": [cloud, cached], "missing": [gone, broken, known]}
+    assert told() == (apart, [1, 0, 2, 3])
+    cache.put([Entry(one * 32, 1, 1, 1.0, 1.0) for one in ("02", "03")])
+    now = {"local": [here], "cache": [cached, known], "cloud": [cloud], "missing": [gone, broken]}
+    assert told() == (now, [1, 2, 1, 2]), "the cache moves without the library: its counts must not"
+    assert tracks.missing_ids() == [gone, broken]
+    copies.broken("r2", "b", "corrupted")
+    assert tracks.stats().missing == 2
+    assert tracks.purge_missing([cloud, cached, known, here]) == 0
+    assert tracks.purge_missing() == 2
+    assert told()[0] == {**now, "missing": []}
+    assert inconsistencies(music.database) == []
+
+
+def test_a_track_in_the_cloud_alone_comes_back_from_the_trash_to_the_cloud(
+    music: Music, tracks: Tracks, owner: Person
+) -> None:
+    (uid,) = music.album("a", "Low", "David Bowie", 1)
+    copies = Copies(database=music.database)
+    copies.put([copy_of(uid)])
+    copies.offloaded(uid, 5.0)
+    tracks.trash(uid, trashed_from="a/01.flac", path="a/01.flac")
+    tracks.restore(uid, path="a/01.flac")
+    assert tracks.get(owner, uid).place == "cloud"
+    assert music.one("SELECT offloaded_at FROM files") == 5.0
+
+
+def test_a_track_whose_tags_were_written_is_here_and_its_hash_is_not_known(
+    music: Music, tracks: Tracks, owner: Person
+) -> None:
+    (uid,) = music.album("a", "Low", "David Bowie", 1)
+    copies = Copies(database=music.database)
+    copies.put([copy_of(uid)])
+    copies.offloaded(uid, 5.0)
+    tracks.apply_reading(uid, music.found("a/01.flac", mtime=TIME + 5), reading(metadata("New")))
+    assert music.rows("SELECT offloaded_at, missing_since, sha256 FROM files") == [(None, None, None)]
