@@ -131,6 +131,14 @@ class CoversUndone:
     cloud: dict[str, Any] | None = None
 
 
+class CoversStopped(Stopped):
+    """Ended early; `report` tells what is done."""
+
+    def __init__(self, report: CoverReport) -> None:
+        super().__init__()
+        self.report = report
+
+
 class Sources(Protocol):
     """What of metadata.sleeves.Sleeves is needed here."""
 
@@ -327,7 +335,7 @@ class BetterCovers:
     def run(self, plan: CoverPlan, *, work: Work) -> CoverReport:
         """Do what `plan` says, in one step that can be undone. What fails is told and does not hold up the rest.
 
-        Raises Conflict when this runs already, Stopped (what is done is done, and can be undone), DiskFull.
+        Raises Conflict when this runs already, CoversStopped (what is done is done, and can be undone), DiskFull.
         """
         report = CoverReport(looked=plan.looked, left=list(plan.left))
         if not plan.albums:
@@ -347,6 +355,8 @@ class BetterCovers:
                     report.tracks += len(written)
                 step.end(f"Better covers for {report.fixed} albums, in {report.tracks} files")
             self._close_cut_off()
+        except Stopped as stopped:
+            raise CoversStopped(report) from stopped
         finally:
             if refreshed:
                 report.cloud = self._refresh(refreshed, work)
@@ -463,6 +473,12 @@ class BetterCovers:
         except SoundsibleError as error:
             work.log("warning", f"The copies in the cloud hold the old covers still: {error.message}")
             return {"tracks": len(stored), "message": error.message}
+
+    @staticmethod
+    def foreseen(plan: CoverPlan) -> CoverReport:
+        """What `run` would report, if nothing fails."""
+        return CoverReport(looked=plan.looked, albums=list(plan.albums), left=list(plan.left), fixed=len(plan.albums),
+                           tracks=sum(len(one.tracks) for one in plan.albums))
 
     # ---- what was cut off -------------------------------------------------------------------------------------------
 
