@@ -11,14 +11,14 @@ import logging
 import os
 import stat
 import threading
-import time
 from bisect import bisect_left
-from collections import OrderedDict, deque
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from shared.library.lru import DiskLru
+from shared.library.making import Making
 from shared.model.errors import NotFound, Overloaded, SoundsibleError, StorageOffline
 from shared.model.filepath import to_path
 from shared.model.units import GIB, MIB, Bytes
@@ -99,8 +99,7 @@ class Covers:
         self._lru = DiskLru(folder=folder, limit_bytes=limit_bytes)
         self._queue = _Queue(at_once=renders_at_once)
         self._lock = threading.Lock()
-        self._renders: dict[str, threading.Event] = {}              # picture → set when its render has ended
-        self._bad: OrderedDict[str, tuple[float, str]] = OrderedDict()  # picture → until when, why
+        self._making = Making(refusals=BAD_LIMIT)
         self._colors: dict[int, str] = {}
         self._telling: threading.Timer | None = None
         self._stopped = False
@@ -134,26 +133,16 @@ class Covers:
 
     def _ensure(self, artwork: Artwork, picture: str, size: int, path: str) -> None:
         """Return when `path` is there. One request renders a picture, the others wait for it."""
-        deadline = time.monotonic() + WAIT_S + RENDER_TIMEOUT_S
-        while True:
-            self._raise_if_bad(picture)
-            with self._lock:
-                under_way = self._renders.get(picture)
-                if under_way is None:
-                    mine = self._renders[picture] = threading.Event()
-            if under_way is None:
-                try:
-                    if self._lru.use(path) is None:  # somebody may have been quicker
-                        self._render(artwork, picture, size)
-                    return
-                finally:
-                    with self._lock:
-                        del self._renders[picture]
-                    mine.set()
-            if not under_way.wait(deadline - time.monotonic()):
-                raise _busy()
-            if self._lru.use(path) is not None:
-                return
+
+        def is_there() -> bool:
+            self._making.raise_if_refused(picture)
+            return self._lru.use(path) is not None
+
+        if not self._making.once(
+            picture, is_there=is_there, make=lambda: self._render(artwork, picture, size),
+            patience_s=WAIT_S + RENDER_TIMEOUT_S,
+        ):
+            raise _busy()
 
     def _render(self, artwork: Artwork, picture: str, size: int) -> None:
         root, path = to_path(artwork.root), to_path(artwork.path)
@@ -164,7 +153,7 @@ class Covers:
             kept = self._kept.path(artwork.kept) if self._kept is not None and artwork.kept else None
             if kept is None:
                 log.info("no cover from %s/%s: %s", root, path, error)
-                raise self._remember_bad(picture, SILENT_HOLDS_S, "Its picture cannot be reached now.") from error
+                raise self._making.refuse(picture, SILENT_HOLDS_S, "Its picture cannot be reached now.") from error
             kind, whole = "kept", str(kept)     # of this very version: the row says so
         self._queue.enter()
         try:
@@ -176,10 +165,10 @@ class Covers:
             raise
         except (OSError, MemoryError) as error:
             log.warning("no cover from %s/%s: %s", root, path, error)
-            raise self._remember_bad(picture, SILENT_HOLDS_S, "Its picture cannot be made now.") from error
+            raise self._making.refuse(picture, SILENT_HOLDS_S, "Its picture cannot be made now.") from error
         except SoundsibleError as error:
             log.warning("no cover from %s/%s: %s", root, path, error.message)
-            raise self._remember_bad(picture, BAD_HOLDS_S, "Its picture cannot be shown.") from error
+            raise self._making.refuse(picture, BAD_HOLDS_S, "Its picture cannot be shown.") from error
         finally:
             self._queue.leave()
         self._lru.added(done["bytes"])
@@ -193,22 +182,6 @@ class Covers:
             raise NotFound("it is no regular file")
         if kind != "embedded" and found.st_size > PICTURE_LIMIT:
             raise NotFound(f"it is larger than {PICTURE_LIMIT // MIB} MiB")
-
-    # ---- what cannot be shown -------------------------------------------------------------------------------------
-
-    def _remember_bad(self, picture: str, holds_s: float, message: str) -> NotFound:
-        with self._lock:
-            self._bad[picture] = (time.monotonic() + holds_s, message)
-            while len(self._bad) > BAD_LIMIT:
-                self._bad.popitem(last=False)
-        return NotFound(message)
-
-    def _raise_if_bad(self, picture: str) -> None:
-        known = self._bad.get(picture)
-        if known is not None:
-            if time.monotonic() < known[0]:
-                raise NotFound(known[1])
-            self._bad.pop(picture, None)
 
     # ---- colours --------------------------------------------------------------------------------------------------
 

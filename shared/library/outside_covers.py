@@ -10,15 +10,15 @@ import hashlib
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from shared.library.covers import MIME_TYPE, CoverFile, nearest
 from shared.library.lru import DiskLru
+from shared.library.making import Making
 from shared.model.download import Failure
-from shared.model.errors import NotFound, Overloaded, SoundsibleError
+from shared.model.errors import Overloaded, SoundsibleError
 from shared.model.units import MIB, Bytes, Seconds
 from shared.outbound import Outbound, Session, failure_of_status
 from shared.ports import Workers
@@ -47,11 +47,8 @@ class OutsideCovers:
         self._workers = workers
         self._folder = str(folder)
         self._lru = DiskLru(folder=folder, limit_bytes=limit_bytes)
-        self._clock = clock
         self._places = threading.Semaphore(FETCHES_AT_ONCE)
-        self._lock = threading.Lock()
-        self._under_way: dict[str, threading.Event] = {}            # path → set when it has been made, or not
-        self._bad: OrderedDict[str, tuple[float, str]] = OrderedDict()  # picture → until when, why
+        self._making = Making(refusals=BAD_LIMIT, clock=clock)
 
     def get(self, url: str, size: int) -> CoverFile:
         """The picture behind `url`, about `size` pixels wide. Costs a stat, or a request and a drawing.
@@ -70,26 +67,15 @@ class OutsideCovers:
 
     def _ensure(self, url: str, picture: str, size: int, path: str) -> None:
         """Return when `path` is there. One request makes it, the others wait for that."""
-        until = self._clock() + WAIT_S
-        while True:
-            self._raise_if_bad(picture)
-            with self._lock:
-                others = self._under_way.get(path)
-                if others is None:
-                    mine = self._under_way[path] = threading.Event()
-            if others is None:
-                try:
-                    if self._lru.use(path) is None:     # somebody may have been quicker
-                        self._make(url, picture, size)
-                    return
-                finally:
-                    with self._lock:
-                        del self._under_way[path]
-                    mine.set()
-            if not others.wait(max(0.0, until - self._clock())):
-                raise _busy()
-            if self._lru.use(path) is not None:
-                return
+
+        def is_there() -> bool:
+            self._making.raise_if_refused(picture)
+            return self._lru.use(path) is not None
+
+        if not self._making.once(
+            path, is_there=is_there, make=lambda: self._make(url, picture, size), patience_s=WAIT_S
+        ):
+            raise _busy()
 
     def _make(self, url: str, picture: str, size: int) -> None:
         if not self._places.acquire(timeout=WAIT_S):
@@ -105,27 +91,14 @@ class OutsideCovers:
         except Failure as failure:
             log.info("no picture from outside: %s", failure.message)
             holds_s = SILENT_HOLDS_S if failure.retryable else BAD_HOLDS_S
-            raise self._remember_bad(picture, holds_s, "This picture cannot be had.") from failure
+            raise self._making.refuse(picture, holds_s, "This picture cannot be had.") from failure
         except (SoundsibleError, OSError, MemoryError) as error:
             log.info("a picture from outside cannot be shown: %s", error)
-            raise self._remember_bad(picture, BAD_HOLDS_S, "This picture cannot be shown.") from error
+            raise self._making.refuse(picture, BAD_HOLDS_S, "This picture cannot be shown.") from error
         finally:
             self._places.release()
         self._lru.added(done["bytes"])
 
-    def _remember_bad(self, picture: str, holds_s: Seconds, message: str) -> NotFound:
-        with self._lock:
-            self._bad[picture] = (self._clock() + holds_s, message)
-            while len(self._bad) > BAD_LIMIT:
-                self._bad.popitem(last=False)
-        return NotFound(message)
-
-    def _raise_if_bad(self, picture: str) -> None:
-        known = self._bad.get(picture)
-        if known is not None:
-            if self._clock() < known[0]:
-                raise NotFound(known[1])
-            self._bad.pop(picture, None)
 
 
 def over(outbound: Outbound) -> Callable[[str], bytes]:
