@@ -360,6 +360,8 @@ def judge(code: int, answer: bytes, last_words: Sequence[str]) -> Outcome:
         name: value[:MOST_LISTED] if isinstance(value, list) else value for name, value in said.items()}
     if code == 0:
         return Outcome(True, report, None)
+    if isinstance((said or {}).get("ended_by"), str):
+        return Outcome(False, report, said["ended_by"][:1000], said.get("ended_reason") in _RETRYABLE)  # type: ignore
     failed = (said or {}).get("failed")
     if isinstance(failed, list) and failed:
         first = failed[0] if isinstance(failed[0], dict) else {}

@@ -55,6 +55,7 @@ class OffloadReport:
     kept: list[Refused] = field(default_factory=list)       # they stay, and should: pinned, reached through a link …
     failed: list[Refused] = field(default_factory=list)
     ended_by: str | None = None     # why the upload ended early, in a sentence
+    ended_reason: str | None = None     # … and in a word of CloudFailure's
     dry_run: bool = False
 
 
@@ -353,7 +354,7 @@ def _identity(found: os.stat_result) -> Identity:
 def _count(report: OffloadReport, uploaded: UploadReport) -> None:
     report.uploaded, report.uploaded_bytes = uploaded.uploaded, uploaded.bytes
     report.failed += uploaded.failed
-    report.ended_by = uploaded.ended_by
+    report.ended_by, report.ended_reason = uploaded.ended_by, uploaded.ended_reason
 
 
 def _tell(report: OffloadReport, file: TrackFile, error: Exception) -> None:

@@ -40,15 +40,33 @@ LOOK_DEADLINE_S = 10.0
 MARGIN: Bytes = 64 * MIB        # room that is left on a disk, whatever is brought back
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotFetched:
+    """One track that did not come back."""
+
+    track_id: str
+    path: str           # relative to its music folder
+    reason: str
+    message: str
+
+
 @dataclass(slots=True)
 class FetchReport:
     """`fetched` and `skipped` (those that are here) are counted; bytes of what came."""
 
     fetched: int = 0
     skipped: int = 0
-    failed: list[dict[str, Any]] = field(default_factory=list)   # track_id, path, reason, message
+    failed: list[NotFetched] = field(default_factory=list)
     bytes: Bytes = 0
     dry_run: bool = False
+
+
+class FetchStopped(Stopped):
+    """It was asked to end; `report` tells what came."""
+
+    def __init__(self, report: FetchReport) -> None:
+        super().__init__()
+        self.report = report
 
 
 class _Refused(Exception):
@@ -111,12 +129,20 @@ class Pins:
 
         provider    fetch from this one alone (by name); else from whichever has it
         dry_run     look whether it could be done; fetch nothing
-        A track that cannot be brought back is in the report with the reason. Raises Stopped.
+        A track that cannot be brought back is in the report with the reason. Raises FetchStopped (a Stopped).
         """
         report = FetchReport(dry_run=dry_run)
+        try:
+            self._fetch_all(list(uids), report, work, provider, dry_run)
+        except Stopped:
+            raise FetchStopped(report) from None
+        return report
+
+    def _fetch_all(self, uids: Sequence[str], report: FetchReport, work: Work, provider: str | None,
+                   dry_run: bool) -> None:
         wanted: list[tuple[TrackFile, list[Copy]]] = []
         work.tell(Moved("looking"))
-        for file in self._copies.sources(list(uids)):
+        for file in self._copies.sources(uids):
             if work.stopped():
                 raise Stopped
             try:
@@ -129,7 +155,7 @@ class Pins:
         self._check_room(report, wanted)
         if dry_run:
             report.fetched, report.bytes = len(wanted), sum(ways[0].size_bytes for _, ways in wanted)
-            return report
+            return
         progress = _Progress(work, len(wanted), sum(ways[0].size_bytes for _, ways in wanted))
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fetch") as threads:
             coming = [(file, threads.submit(self._fetch, file, ways, work)) for file, ways in wanted]
@@ -146,7 +172,6 @@ class Pins:
             except BaseException:
                 threads.shutdown(wait=True, cancel_futures=True)
                 raise
-        return report
 
     def _is_here(self, file: TrackFile, dry_run: bool) -> bool:
         """Whether the track's file lies where the library knows it. One that is as it was when it was taken away is
@@ -370,8 +395,8 @@ def _fail(report: FetchReport, file: TrackFile, error: Exception) -> None:
         reason = "storage_offline"
     elif isinstance(error, NotFound):
         reason = "no_storage"
-    report.failed.append({
-        "track_id": file.track_id, "path": to_text(file.path), "reason": reason or "failed", "message": message})
+    report.failed.append(NotFetched(
+        track_id=file.track_id, path=to_text(file.path), reason=str(reason or "failed"), message=str(message)))
 
 
 class _Progress:

@@ -50,6 +50,7 @@ log = logging.getLogger(__name__)
 
 SPOOL = "spool"                 # below the cache folder: what was made smaller, or is to be sealed
 SPOOL_KEPT_S: Seconds = 86_400.0
+PARTS_KEPT_S: Seconds = 7 * 86_400.0    # of an upload that was cut off and not taken up again
 SPOOL_ROOM: Bytes = 64 * MIB    # free space that spool files leave
 FEW = 16                        # up to here the bucket is asked for each object instead of for the list of all
 TRIES = 3                       # for a file that changes while it is read, for an object that does not fit
@@ -371,6 +372,8 @@ class _Run:
         self.carrier = self._carrier(senders)
         self._tell()
         try:
+            if todo:
+                self.carrier.forget_old(PARTS_KEPT_S)
             self._all(todo, runners)
         finally:
             self.ending.set()
@@ -668,6 +671,7 @@ class _Run:
                 for one in self.uploads.copies.at(self.provider.name, copy.key))
             or self._same(copy, found, parts.etag_of(body, copy.stored_bytes, found.etag), body)
         ):
+            self.carrier.settle(copy.key)
             return found
         self.work.log("warning", f"{copy.key} in {self.provider.name} does not hold what its name says; it is sent "
                                  "again.")

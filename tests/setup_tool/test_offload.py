@@ -1,0 +1,73 @@
+"""tool offload: what it takes, what it asks, what it says, how it ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shared.model.cloud import Provider
+from tests.builders import make_album
+from tests.s3_server import server
+from tests.setup_tool.conftest import Tool
+
+
+@pytest.fixture
+def music(tool: Tool, tmp_path: Path) -> Path:
+    folder = tmp_path / "music"
+    make_album(folder, artist="A", album="One", count=2)
+    make_album(folder, artist="A", album="Two", count=1)
+    tool("scan", str(folder))
+    return folder
+
+
+@pytest.fixture
+def r2(home: Path, music: Path) -> Provider:
+    return server().add_to(home, name="r2")
+
+
+def files(music: Path) -> int:
+    return len(list(music.rglob("*.flac")))
+
+
+def test_a_dry_run_says_what_the_run_then_does(tool: Tool, music: Path, r2: Provider) -> None:
+    would = tool("offload", str(music / "A" / "One"), "--dry-run", "--json").document
+    assert files(music) == 3 and server().keys(r2) == []
+    said = tool("offload", str(music / "A" / "One"), "--yes", "--json")
+    assert said.code == 0 and files(music) == 1
+    assert would | {"dry_run": False} == said.document
+    assert (said.document["offloaded"], said.document["uploaded"], said.document["failed"]) == (2, 2, [])
+    assert len(list((home_of(music) / "data" / "covers").rglob("*.jpg"))) <= 1
+
+
+def home_of(music: Path) -> Path:
+    return music.parent / "home"
+
+
+def test_it_asks_before_it_removes_anything(tool: Tool, music: Path, r2: Provider, monkeypatch: pytest.MonkeyPatch
+                                            ) -> None:
+    import io
+    import sys
+
+    for answer, left in (("n\n", 3), ("y\n", 0)):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+        said = tool("offload", "--all")
+        assert (said.code, files(music)) == (0 if left == 0 else 1, left)
+        assert "would leave" in said.out and "Remove these files" in said.err
+
+
+def test_it_does_not_take_everything_for_want_of_words(tool: Tool, music: Path, r2: Provider) -> None:
+    assert tool("offload", "--yes").code == 2 and files(music) == 3
+
+
+def test_what_is_wrong_is_said_with_what_to_do(tool: Tool, music: Path) -> None:
+    said = tool("offload", "--all", "--yes", "--json")
+    assert said.code == 1 and "storage add" in said.document["error"]["message"] and files(music) == 3
+    assert tool("offload", "--all", "--provider", "nowhere").code == 1
+
+
+def test_what_stays_is_listed_with_its_reason(tool: Tool, music: Path, r2: Provider) -> None:
+    tool("pin", str(music / "A" / "Two"))
+    said = tool("offload", "--all", "--yes")
+    assert (said.code, files(music)) == (0, 1)
+    assert "2 files left this machine" in said.out and "pinned" in said.out
