@@ -85,16 +85,17 @@ def add(kind: str, name: str | None, endpoint: str | None, account: str | None, 
     provider = replace(provider, secret=secret(context), seal_key=seal_key(
         providers, provider, known if again else None, encrypt=encrypt, recovery_key=recovery_key, context=context))
     check(provider)
-    steps = [] if no_test else tried(provider, context, write=not dry_run)
+    steps = [] if no_test else tried(provider, context, write=not dry_run, known=again)
     failed = [one for one in steps if not one.ok]
+    inhabited = False
     if not failed and not no_test:
         with known_copies(context) as copies:
-            refuse_another_bucket(provider, copies)
+            inhabited = another_library(provider, copies)
     saved = not failed and not dry_run
     if saved:
         providers.add(provider, replace=again)
     told_key = encrypt and saved and provider.seal_key is not None and not recovery_key
-    tell_added(provider, steps, context, saved=saved, dry_run=dry_run, told_key=told_key)
+    tell_added(provider, steps, context, saved=saved, dry_run=dry_run, told_key=told_key, inhabited=inhabited)
     if failed:
         raise click.exceptions.Exit(1)
 
@@ -410,8 +411,8 @@ def refuse_twice(providers: Providers, provider: Provider, row: dict[str, Any]) 
 # ---- trying it out -----------------------------------------------------------------------------------------------
 
 
-def tried(provider: Provider, context: Context, *, write: bool) -> list[Trial]:
-    """Every step of the trial, told as it is done."""
+def tried(provider: Provider, context: Context, *, write: bool, known: bool = True) -> list[Trial]:
+    """Every step of the trial, told as it is done. Not `known`: it is not written down yet."""
     from setup_tool import show
     from shared.storage.s3 import Bucket
 
@@ -420,6 +421,8 @@ def tried(provider: Provider, context: Context, *, write: bool) -> list[Trial]:
     seen: set[str] = set()
     try:
         for step in bucket.trial(write=write):
+            if not known:
+                step = replace(step, message=unnamed(step.message, provider.name))
             steps.append(step)
             if context.json:
                 continue
@@ -435,21 +438,32 @@ def tried(provider: Provider, context: Context, *, write: bool) -> list[Trial]:
     return steps
 
 
-def refuse_another_bucket(provider: Provider, copies: Copies | None) -> None:
-    """A storage of a name that the library knows must hold what the library knows of it. Raises Conflict."""
+def unnamed(message: str, name: str) -> str:
+    """A remedy for what is not written down yet: there is no name to say."""
+    tool = f"{PROGRAM} storage"
+    return (message.replace(f"Enter it again: {tool} secret {name}", "Enter it again.")
+            .replace(f"Take it out ({tool} remove {name}) and add it again with", "Add it with"))
+
+
+def another_library(provider: Provider, copies: Copies | None) -> bool:
+    """Whether a library lies there that this one does not know.
+
+    A storage of a name that the library knows must hold what the library knows of it. Raises Conflict.
+    """
     from itertools import islice
 
     from shared.storage.s3 import Bucket
 
     keys = [key for key, _ in islice(copies.keys(provider.name), LOOKED_UP)] if copies is not None else []
-    if not keys:
-        return
     bucket = Bucket(provider, connections=2, timeout_s=TRIAL_S, attempts=2)
     try:
+        if not keys:
+            return next(bucket.list(bucket.key("catalogue/")), None) is not None
         if not any(bucket.head(one) is not None for one in keys):
             raise Conflict(
                 f"The library knows copies at a storage '{provider.name}', and they are not in this bucket. Give the "
                 f"new one another --name; or, if they are lost, say --no-test and let {PROGRAM} cleanup forget them.")
+        return False
     finally:
         bucket.close()
 
@@ -498,7 +512,7 @@ def listed(steps: list[Trial]) -> list[dict[str, Any]]:
 
 
 def tell_added(provider: Provider, steps: list[Trial], context: Context, *, saved: bool, dry_run: bool,
-               told_key: bool) -> None:
+               told_key: bool, inhabited: bool = False) -> None:
     from setup_tool import show
     from shared.storage.sealing import recovery_key
 
@@ -507,7 +521,7 @@ def tell_added(provider: Provider, steps: list[Trial], context: Context, *, save
         show.document({
             "name": provider.name, "kind": provider.kind, "endpoint": provider.endpoint, "region": provider.region,
             "bucket": provider.bucket, "prefix": provider.prefix, "sealed": provider.seal_key is not None,
-            "saved": saved, "dry_run": dry_run, "steps": listed(steps),
+            "saved": saved, "dry_run": dry_run, "library_there": inhabited, "steps": listed(steps),
             **({"recovery_key": text} if text is not None else {}),
         })
         return
@@ -520,6 +534,11 @@ def tell_added(provider: Provider, steps: list[Trial], context: Context, *, save
         return
     console.print(show.mark("ok"), show.text(
         f"{provider.name} is added. Copy music there: {PROGRAM} upload --provider {provider.name}"))
+    if inhabited:
+        console.print(show.mark("warn"), show.text(
+            f"There is a library at this place already. To bring it back here: {PROGRAM} restore --from "
+            f"{provider.name}. If it is another station's, take this one out again and add it with a --prefix of its "
+            f"own."))
     if provider.kind == "b2":
         console.print(show.mark("note"), show.text(
             "B2 keeps every version of a file. In the bucket's settings, let it keep only the last version, else what "

@@ -16,6 +16,7 @@ from shared.storage.sealing import KEY_BYTES, parse_recovery_key, recovery_key
 from shared.vault import SealedElsewhere, Vault
 
 SECTION = "storages"
+LAYOUT = ("music/", "covers/", "catalogue/", "backups/", "trash/")     # below the prefix
 LOOK_EVERY_S: Seconds = 2.0
 _TOOL = "python3 run.py tool storage"
 _ROW = ("name", "kind", "endpoint", "region", "bucket", "key_id")
@@ -89,7 +90,8 @@ class Providers:
     def add(self, provider: Provider, *, replace: bool = False) -> None:
         """Write it down, its secrets sealed. `replace` puts it in the place of the one of that name.
 
-        Raises BadInput (syntax), Conflict (there is one of that name), OSError (config.json cannot be written).
+        Raises BadInput (syntax), Conflict (there is one of that name, or at that place), OSError (config.json cannot be
+        written).
         """
         check(provider)
         row: dict[str, Any] = {
@@ -100,6 +102,7 @@ class Providers:
         if provider.seal_key is not None:
             row["seal_key"] = {"sealed": self._vault.seal(provider.seal_key.hex())}
         rows = self._read()
+        self._refuse_shared_place(provider, rows)
         at = next((at for at, one in enumerate(rows) if _named(one) == provider.name), None)
         if at is None:
             rows.append(row)
@@ -109,6 +112,18 @@ class Providers:
             raise Conflict(f"There is a storage '{provider.name}' already. Enter its key again: {_TOOL} secret "
                            f"{provider.name}; or give the new one another --name.")
         self._write(rows)
+
+    @staticmethod
+    def _refuse_shared_place(provider: Provider, rows: list[dict[str, Any]]) -> None:
+        """Two names for one place would each take the other's objects for left-overs."""
+        for row in rows:
+            if _named(row) == provider.name or (row.get("endpoint"), row.get("bucket")) != (
+                    provider.endpoint, provider.bucket):
+                continue
+            shorter, longer = sorted((provider.prefix, str(row.get("prefix") or "")), key=len)
+            if longer == shorter or any(longer.startswith(shorter + folder) for folder in LAYOUT):
+                raise Conflict(f"The storage '{_named(row)}' keeps its things at this place already. Give the new one "
+                               f"another bucket, or a folder of its own with --prefix.")
 
     def remove(self, name: str) -> None:
         """Forget it. What lies in the bucket stays there. Raises NotFound, OSError."""

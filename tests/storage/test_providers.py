@@ -64,6 +64,18 @@ def test_a_second_of_the_same_name_is_refused_unless_it_shall_replace_it(provide
     assert [(one.name, one.secret) for one in providers.all()] == [("r2", "another"), ("attic", ATTIC.secret)]
 
 
+@pytest.mark.parametrize(("prefix", "refused"), [("", True), ("music/", True), ("trash/x/", True), ("home/", False),
+                                                 ("musical/", False)])
+def test_two_names_for_one_place_are_refused(prefix: str, refused: bool, providers: Providers) -> None:
+    another = replace(R2, name="another", prefix=prefix)
+    if refused:
+        with pytest.raises(Conflict, match="'r2' keeps its things"):
+            providers.add(another)
+    else:
+        providers.add(another)
+    providers.add(replace(another, bucket="elsewhere"), replace=True)
+
+
 def test_removing_forgets_one(providers: Providers, settings: Settings) -> None:
     providers.remove("R2")
     assert [one.name for one in Providers(settings=settings).all()] == ["attic"]
