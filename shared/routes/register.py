@@ -81,7 +81,7 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
         users.door(accounts=station.accounts),
         system.door(
             tracks=station.tracks, scanning=station.scanning, folders=folders.known, settings=station.settings,
-            circuits=lambda: station.downloads.health()["providers"],
+            circuits=lambda: station.downloads.health()["providers"], cloud=lambda: station.cloud.states(),
             endpoints=lambda: interfaces.endpoints(int(request.environ.get("SERVER_PORT") or station.settings.port)),
         ),
     ]

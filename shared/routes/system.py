@@ -28,15 +28,23 @@ class ProviderState(msgspec.Struct, kw_only=True):
     state: Literal["closed", "half_open", "open"]
 
 
+class CloudState(msgspec.Struct, kw_only=True):
+    """A storage provider. `state` of its circuit: closed: all is well; open: silent, and left alone for a while."""
+
+    name: str
+    state: Literal["closed", "half_open", "open"]
+
+
 class Health(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Without login only `status` and `version`. `storage`: the music folders, for who may see files. `providers`: for
-    who may add music."""
+    """Without login only `status` and `version`. `storage`: the music folders, `cloud`: the storage providers, both for
+    who may see files. `providers`: for who may add music."""
 
     status: Literal["ok"]
     version: str
     library: LibraryStats | None = None
     scan: ScanReport | None = None
     storage: list[Root] | None = None
+    cloud: list[CloudState] | None = None
     providers: list[ProviderState] | None = None
 
 
@@ -60,9 +68,10 @@ class SettingsTable(msgspec.Struct, kw_only=True):
 def door(
     *, tracks: Tracks, scanning: Scanning, folders: Callable[[], list[Root]], endpoints: Callable[[], list[Endpoint]],
     settings: Settings, circuits: Callable[[], Iterable[Mapping[str, Any]]],
+    cloud: Callable[[], list[dict[str, str]]],
 ) -> Door:
     """folders: the music folders as last known, at no cost; endpoints: every address at which the station answers;
-    circuits: the downloader's breakers as they stand."""
+    circuits: the downloader's breakers as they stand; cloud: the storage providers' (nobody is asked)."""
     door = Door("system")
 
     @door.get("/health", allows="open", answers={200: Health})
@@ -73,6 +82,7 @@ def door(
             told["library"] = tracks.stats()
             told["scan"] = shown(scanning.progress(), person)
             told["storage"] = folders() if person.sees_files else []
+            told["cloud"] = cloud() if person.sees_files else []
             told["providers"] = worst(circuits()) if person.adds else []
         return told
 

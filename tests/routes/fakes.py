@@ -249,6 +249,7 @@ class FakeStation:
         self.outside_covers = Anything()
         self.errands, self.pins, self.copies, self.cache = Anything(), Anything(), Anything(), Anything()
         self.storages, self.local, self.circuits = Anything(), Anything(), Anything()
+        self.cloud = SimpleNamespace(states=list)
         self.feed = Feed(events=self.events, accounts=self.accounts, scanning=self.scanning, changes=self.changes,
                          downloads=self.downloads.snapshot)
         self.music = music

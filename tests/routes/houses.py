@@ -41,6 +41,7 @@ from shared.security.throttle import Throttle
 from shared.settings import Settings
 from shared.storage.access import Access
 from shared.storage.circuits import Circuits
+from shared.storage.cloud import CloudStorage
 from shared.storage.local import LocalStorage
 from shared.storage.playing import Playing
 from shared.storage.providers import Providers
@@ -129,6 +130,7 @@ class House:
                               buckets=Anything, access=self.access)
         self.cache: Any = NoCache()
         self.circuits = Circuits()
+        self.cloud = CloudStorage(copies=self.copies, providers=self.storages, circuits=self.circuits)
         self.errands = Resting(records=ErrandRecords(database=self.database), providers=self.storages,
                                settings=self.settings, events=self.events)
         self.feed = Feed(events=self.events, accounts=self.accounts, scanning=self.scanning, changes=self.changes,
