@@ -18,6 +18,7 @@ from shared.events import (
     DownloadLogged,
     DownloadMoved,
     DownloadRemoved,
+    ErrandMoved,
     LibraryChanged,
     Notice,
     ScanMoved,
@@ -25,7 +26,9 @@ from shared.events import (
 )
 from shared.feed import Feed, Told
 from shared.model.download import Download, Options, ShownProgress, Status
+from shared.model.errand import Errand, ShownSelection
 from shared.model.person import Person
+from shared.model.work import Moved
 from tests.routes.fakes import ANN, BEN, EAR, KID, FakeStation
 
 
@@ -262,6 +265,44 @@ def test_nothing_is_kept_or_told_before_somebody_listens(station: FakeStation, f
     ear = Ear(feed)
     station.events.publish(LibraryChanged(9))
     assert [(event, data["revision"]) for event, data in ear.wait_for(1)] == [("library:changed", 9)]
+
+
+# ---- errands -----------------------------------------------------------------------------------------------------
+
+
+def an_errand(id: str = "e1", state: str = "running", done: int = 0) -> Errand:
+    nothing = ShownSelection(provider=None, everything=True, album_ids=[], album_count=0, track_ids=[], track_count=0)
+    return Errand(id=id, kind="upload", state=state, title=None, selection=nothing, progress=Moved(done=done),
+                  report=None, message=None, attempt=0, username=None, not_before=None, created_at="", started_at=None,
+                  finished_at=None)
+
+
+def test_errands_are_told_to_who_sees_files_and_half_a_second_apart(station: FakeStation) -> None:
+    feed, told = station.feed, []
+    feed._herald = threading.current_thread()       # by a clock of the test's own
+    feed.begin()
+    feed.attach(lambda one: told.append(one))
+    for done in range(5):
+        station.events.publish(ErrandMoved(an_errand(done=done)))
+        due = feed._tell_errands(1000.0 + done / 100)
+    station.events.publish(ErrandMoved(an_errand("e2", done=7)))
+    feed._tell_errands(1000.1)
+    assert due == 1000.5 and feed._tell_errands(1000.5) == float("inf")
+    heard = [json.loads(one.object_for(ANN, 1))["errand"] for one in told]
+    assert [(one["id"], one["progress"]["done"]) for one in heard] == [("e1", 0), ("e2", 7), ("e1", 4)]
+    assert all(one.event == "errand:changed" for one in told)
+    assert [one.sees(ANN) and one.sees(BEN) and not one.sees(KID) and not one.sees(EAR) for one in told] == [True] * 3
+    station.events.publish(ErrandMoved(an_errand(state="done")))
+    feed._tell_errands(1000.51)                     # an end waits for nothing
+    assert json.loads(told[-1].object_for(ANN, 1))["errand"]["state"] == "done"
+
+
+def test_errands_under_way_are_in_the_snapshot_of_who_sees_files(station: FakeStation) -> None:
+    feed = Feed(events=station.events, accounts=station.accounts, scanning=station.scanning, changes=station.changes,
+                errands=lambda: [an_errand()])
+    assert [one.id for one in feed.snapshot(BEN)["errands"]] == ["e1"]
+    assert feed.snapshot(KID)["errands"] == feed.snapshot(EAR)["errands"] == []
+    feed.stop()
 
 
 # ---- Server-Sent Events ------------------------------------------------------------------------------------------
