@@ -50,6 +50,8 @@ FETCH_TRIES = 6                 # in a row, without a byte
 COPIED_AT_ONCE: Bytes = 5 * GIB     # S3 copies no more in one request
 DELETED_AT_ONCE = 1000
 TRUST_S: Seconds = 60.0         # a bucket that answered so lately is there
+_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
+            "/etc/ssl/cert.pem")
 _BATCH_REFUSED = frozenset({"NotImplemented", "MethodNotAllowed", "MissingContentMD5", "InvalidRequest",
                             "InvalidArgument", "MalformedXML", "501", "405"})
 
@@ -534,8 +536,10 @@ def _content_md5(request: Any, **_: Any) -> None:
 
 
 def _authorities() -> str | None:
-    """This machine's own certificate authorities (SSL_CERT_FILE counts); None: those that come with the packages."""
-    return ssl.get_default_verify_paths().cafile
+    """This machine's own certificate authorities (SSL_CERT_FILE wins), so that one for a NAS need only be added there;
+    None: those that come with the packages."""
+    found = ssl.get_default_verify_paths().cafile
+    return next((path for path in (found, *_BUNDLES) if path and os.path.isfile(path) and os.path.getsize(path)), None)
 
 
 def _code(error: BaseException) -> str:

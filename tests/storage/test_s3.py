@@ -379,13 +379,15 @@ def test_a_silent_provider_is_left_in_time(provider: Provider) -> None:
         assert caught.value.reason == "no_answer"
 
 
-def test_https_with_a_certificate_nobody_knows_is_refused(provider: Provider, tmp_path: Path) -> None:
+def test_https_with_a_certificate_nobody_knows_is_refused_until_it_is_named(
+        provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import ssl
 
     if subprocess.run(["openssl", "version"], capture_output=True, check=False).returncode:
         pytest.skip("no openssl to make a certificate with")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-keyout", tmp_path / "key", "-out", tmp_path / "crt", "-subj", "/CN=127.0.0.1", "-days", "1"],
+                    "-keyout", tmp_path / "key", "-out", tmp_path / "crt", "-subj", "/CN=nas", "-days", "1",
+                    "-addext", "subjectAltName=IP:127.0.0.1"],
                    capture_output=True, check=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "crt", tmp_path / "key")
@@ -399,10 +401,14 @@ def test_https_with_a_certificate_nobody_knows_is_refused(provider: Provider, tm
                     continue
 
         threading.Thread(target=accept, daemon=True).start()
-        away = Bucket(replace(provider, endpoint=f"https://127.0.0.1:{listening.getsockname()[1]}"), attempts=1)
+        away = replace(provider, endpoint=f"https://127.0.0.1:{listening.getsockname()[1]}")
         with pytest.raises(CloudFailure, match="SSL_CERT_FILE") as caught:
-            away.head("x")
-    assert caught.value.reason == "certificate"
+            Bucket(away, attempts=1).head("x")
+        assert caught.value.reason == "certificate"
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "crt"))
+        with pytest.raises(CloudFailure) as caught:
+            Bucket(away, attempts=1).head("x")
+        assert caught.value.reason == "no_answer"       # TLS stood; there is no S3 behind it
 
 
 # ---- many at once, and this machine's own ways -------------------------------------------------------------------
