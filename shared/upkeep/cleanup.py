@@ -425,12 +425,21 @@ class _Undoing:
                             if one.created_at > info.created_at), default=None)
 
     def all(self) -> None:
-        deeds = {"copies": self._copies, "rows": self._rows, "file": self._file, "object": self._object}
-        for number, entry in enumerate(self._of._journal.entries(self._info.id)):
-            self._work.tell(Moved("bringing back", number, self._info.entries, failed=len(self._undone.left)))
-            if self._work.stopped():
-                raise Stopped
-            deeds[entry.content["do"]](entry.content)
+        deeds = {"copies": self._copies, "rows": self._rows, "file": self._file}
+        objects: list[dict[str, Any]] = []
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="cleanup") as threads:
+            for number, entry in enumerate(self._of._journal.entries(self._info.id)):
+                self._work.tell(Moved("bringing back", number, self._info.entries, failed=len(self._undone.left)))
+                if self._work.stopped():
+                    raise Stopped
+                if entry.content["do"] == "object":
+                    objects.append(entry.content)
+                    if len(objects) >= OBJECTS_AT_ONCE:
+                        self._objects(objects, threads)
+                else:
+                    self._objects(objects, threads)
+                    deeds[entry.content["do"]](entry.content)
+            self._objects(objects, threads)
         self._work.tell(Moved("bringing back", self._info.entries, self._info.entries, failed=len(self._undone.left)))
         for place in ("data", "cache"):
             home = self._of._place(place)
@@ -465,28 +474,35 @@ class _Undoing:
         if "cached" in entry and home is not None and (home / entry["path"]).exists():
             self._records.put_cached(CachedRow(**entry["cached"]))
 
-    def _object(self, entry: dict[str, Any]) -> None:
+    def _objects(self, entries: list[dict[str, Any]], threads: ThreadPoolExecutor) -> None:
+        """All of `entries`, which is emptied: many at once, in whatever order."""
+        for entry, (back, why) in zip(entries, threads.map(self._object, entries), strict=True):
+            self._undone.objects += back
+            if why is not None:
+                self._undone.left.append({"what": entry["key"], "why": why})
+        entries.clear()
+
+    def _object(self, entry: dict[str, Any]) -> tuple[bool, str | None]:
+        """(whether it was brought back, what kept it from being where it was)"""
         provider = self._of._provider(entry["provider"])
         if provider is None:
-            self._undone.left.append({"what": entry["key"], "why": f"There is no storage {entry['provider']} here."})
-            return
+            return False, f"There is no storage {entry['provider']} here."
         bucket = self._of._buckets(provider)
         try:
             copy = bucket.head(entry["to"])
-            if bucket.head(entry["key"]) is None:
+            back = bucket.head(entry["key"]) is None
+            if back:
                 if copy is None:
-                    self._undone.left.append({"what": entry["key"], "why": "It is not in the trash of its bucket."})
-                    return
+                    return False, "It is not in the trash of its bucket."
                 bucket.copy(entry["to"], entry["key"])
                 there = bucket.head(entry["key"])
                 if there is None or there.size_bytes != entry["size_bytes"]:
-                    self._undone.left.append({"what": entry["key"], "why": "It did not come back whole."})
-                    return
-                self._undone.objects += 1
+                    return False, "It did not come back whole."
             if copy is not None:
                 bucket.delete([entry["to"]])
+            return back, None
         except CloudFailure as failure:
-            self._undone.left.append({"what": entry["key"], "why": failure.message})
+            return False, failure.message
 
 
 def _back(here: Path, there: Path) -> bool:
