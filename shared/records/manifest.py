@@ -17,7 +17,8 @@ _TRACKS = """
            (SELECT group_concat(name, char(31)) FROM
                 (SELECT g.name FROM track_genres tg JOIN genres g ON g.id = tg.genre_id
                  WHERE tg.track_id = t.id ORDER BY tg.position)),
-           t.duration_ms, f.format, f.missing_since IS NOT NULL, t.changed_rev
+           t.duration_ms, f.format, CASE WHEN f.missing_since IS NULL THEN NULL WHEN EXISTS (SELECT 1 FROM copies k
+                WHERE k.track_id = t.id AND k.broken IS NULL) THEN 'cloud' ELSE 'missing' END, t.changed_rev
     FROM {source} LEFT JOIN albums a ON a.id = t.album_id
     WHERE t.trashed_at IS NULL {condition}
 """
@@ -97,15 +98,15 @@ def people(connection: sqlite3.Connection) -> Iterator[dict[str, Any]]:
 
 
 def _track(row: tuple[Any, ...]) -> tuple[dict[str, Any], int]:
-    (uid, root, path, title, artist, album, album_artist, number, disc, year, genres, duration, form, missing,
+    (uid, root, path, title, artist, album, album_artist, number, disc, year, genres, duration, form, elsewhere,
      changed) = row
     track = {
         "id": uid, "title": title, "artist": artist, "album": album, "album_artist": album_artist,
         "track_number": number, "disc_number": disc, "year": year, "genres": genres.split("\x1f") if genres else [],
         "duration_ms": duration, "format": form, "folder": root, "path": path,
     }
-    if missing:
-        track["missing"] = True
+    if elsewhere:
+        track[elsewhere] = True     # its file is not there: it lies in the cloud, or is missing
     return track, changed
 
 

@@ -25,10 +25,12 @@ from shared.model.scan import Batch, ChangedFile, Found, NewFile
 from shared.model.track import AudioFacts, Credit, Metadata, Reading
 from shared.records import manifest as records
 from shared.records import revisions, tables
+from shared.records.copies import Copies
 from shared.records.listening import Listening
 from shared.records.people import People
 from shared.records.playlists import Playlists
 from shared.records.scans import Scans
+from tests.records.songs import copy_of
 
 
 class Here:
@@ -209,13 +211,19 @@ def test_edits_that_nobody_has_read_are_never_overwritten(home, library):
     assert read(home)["tracks"][0]["title"] == "Theirs"
 
 
-def test_trashed_tracks_are_not_told_and_missing_ones_say_so(home, library):
+def test_trashed_tracks_are_not_told_and_missing_ones_and_those_in_the_cloud_say_so(home, library):
     with library.database.transaction() as connection:
         connection.execute(tables.tracks.update().where(tables.tracks.c.uid == library.id(1)).values(trashed_at=1.0))
         connection.execute(tables.files.update().where(tables.files.c.track_id == 2).values(missing_since=1.0))
     export(home, library)
-    assert [(one["title"], one.get("missing", False)) for one in read(home)["tracks"]] == [
-        ("Song 2", True), ("Song 3", False)]
+
+    def told():
+        return [(one["title"], one.get("missing", False), one.get("cloud", False)) for one in read(home)["tracks"]]
+
+    assert told() == [("Song 2", True, False), ("Song 3", False, False)]
+    Copies(database=library.database).put([copy_of(library.id(2))])
+    export(home, library)
+    assert told() == [("Song 2", False, True), ("Song 3", False, False)]
 
 
 # ---- what others made of it ---------------------------------------------------------------------------------------

@@ -600,6 +600,14 @@ def test_a_kill_leaves_a_whole_entry_or_nothing(tmp_path: Path, moment: str, kep
     assert whole(tmp_path) == {name(number) for number in kept}
 
 
+@pytest.mark.parametrize("moment", ["drop before", "drop after"])
+def test_a_kill_while_rows_are_dropped_leaves_whole_entries(tmp_path: Path, moment: str) -> None:
+    child = process(tmp_path, moment)
+    out, _ = child.communicate(timeout=60)
+    assert (out, child.returncode) == ("filled\n", -9)
+    assert {name(1), name(2)} <= whole(tmp_path) <= {name(1), name(2), name(3)}
+
+
 def test_kills_at_any_moment_leave_whole_entries(tmp_path: Path) -> None:
     for after_s in (0.02, 0.11, 0.23):
         child = process(tmp_path, "some time")
