@@ -9,12 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable
 from typing import Any
 
-from shared.audio import artwork, fields, tags
+from shared.audio import artwork, fields, stating, tags
 from shared.model.errors import DiskFull, SoundsibleError, UnreadableFile
-from shared.model.track import AudioFacts, Credit, Metadata, ReplayGain
+from shared.model.track import AudioFacts, Metadata, ReplayGain
 
 R128_LUFS = -23.0       # what R128 tags are measured against; ReplayGain 2.0 against -18
 
@@ -74,58 +73,17 @@ def dress(path: str, metadata: Metadata, *, cover: bytes | None = None, lyrics: 
 
 def _written(metadata: Metadata) -> dict[str, list[str]]:
     """Canonical field → values; an empty list takes the field away."""
-    artists = [credit for credit in metadata.credits if credit.role == "artist"]
-    album_artists = [credit for credit in metadata.credits if credit.role == "albumartist"]
-    found: dict[str, list[Any]] = {
-        "TITLE": [metadata.title], "ARTIST": [metadata.artist or _joined(artists)], "ALBUM": [metadata.album],
-        "ALBUMARTIST": [metadata.album_artist or _joined(album_artists)],
-        "ARTISTS": _several(artists), "ALBUMARTISTS": _several(album_artists),
-        "ARTISTSORT": _all_of(credit.sort_name for credit in artists),
-        "ALBUMARTISTSORT": _all_of(credit.sort_name for credit in album_artists),
-        "ARTISTSSORT": [],
-        "MUSICBRAINZ_ARTISTID": _all_of(credit.mbid for credit in artists),
-        "MUSICBRAINZ_ALBUMARTISTID": _all_of(credit.mbid for credit in album_artists),
-        "TRACKNUMBER": [_counted(metadata.track_number, metadata.track_total)], "TRACKTOTAL": [],
-        "DISCNUMBER": [_counted(metadata.disc_number, metadata.disc_total)], "DISCTOTAL": [],
-        "DISCSUBTITLE": [metadata.disc_title],
-        "YEAR": [], "RELEASEDATE": [], "ORIGINALYEAR": [],      # first: some formats keep the date where these stand
-        "DATE": [metadata.date or (f"{metadata.year:04d}" if metadata.year else None)],
-        "ORIGINALDATE": [metadata.original_date],
-        "GENRE": list(metadata.genres), "COMPILATION": ["1"] if metadata.compilation else [],
-        "ISRC": [metadata.isrc], "MUSICBRAINZ_TRACKID": [metadata.recording_mbid],
-        "MUSICBRAINZ_ALBUMID": [metadata.release_mbid], "MUSICBRAINZ_RELEASEGROUPID": [metadata.release_group_mbid],
-        "TITLESORT": [metadata.title_sort], "ALBUMSORT": [metadata.album_sort], "COMMENT": [metadata.comment],
-    }
+    values = stating.values_of(metadata)
+    for one, several in (("artist", "artists"), ("album_artist", "album_artists")):
+        values[one] = values[one] or ", ".join(credit[0] for credit in values[several]) or None
+    found = stating.canonical(values)
+    found["COMMENT"] = [fields.clean(metadata.comment, fields.LONGEST_COMMENT)] if metadata.comment else []
     if metadata.bpm is not None:
         found["BPM"] = [f"{metadata.bpm:g}"]
-    others: dict[str, list[Any]] = {}
     for credit in metadata.credits:
-        if credit.role not in ("artist", "albumartist"):
-            others.setdefault(credit.role.upper(), []).append(credit.name)
-    return {name: [text for value in values if value and (text := fields.clean(
-        str(value), fields.LONGEST_COMMENT if name == "COMMENT" else fields.LONGEST_TEXT))]
-        for name, values in (found | others).items()}
-
-
-def _joined(credits: list[Credit]) -> str | None:
-    return ", ".join(credit.name for credit in credits) or None
-
-
-def _several(credits: list[Credit]) -> list[str]:
-    """One name stands in the single field as it is."""
-    return [credit.name for credit in credits] if len(credits) > 1 else []
-
-
-def _all_of(values: Iterable[str | None]) -> list[str]:
-    """Nobody could tell whose they are when some are missing."""
-    every = list(values)
-    return [value for value in every if value] if all(every) else []
-
-
-def _counted(number: int | None, total: int | None) -> str | None:
-    if not number:
-        return None
-    return f"{number}/{total}" if total else str(number)
+        if credit.role not in ("artist", "albumartist") and (name := fields.clean(credit.name)):
+            found.setdefault(credit.role.upper(), []).append(name)
+    return {name: [value for value in held if value] for name, held in found.items()}
 
 
 def _gains(gain: ReplayGain, facts: AudioFacts) -> dict[str, list[str]]:

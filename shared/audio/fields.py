@@ -251,7 +251,7 @@ def genres_of(values: Iterable[str]) -> tuple[str, ...]:
 def _genre_names(text: str) -> list[str]:
     if text.isalpha():                      # most are one word
         return [_numbered_genre(text)] if len(text) == 2 else [text]
-    if text.isdigit():
+    if text.isdecimal():
         return [_numbered_genre(text)]
     if text[0] == "(":
         numbers, rest = [], text
@@ -280,7 +280,7 @@ def _numbered_genre(text: str) -> str:
         return "Remix"
     if text == "CR":
         return "Cover"
-    if text.isdigit():
+    if text.isdecimal():
         from mutagen._constants import GENRES
 
         return GENRES[int(text)] if len(text) < 4 and int(text) < len(GENRES) else ""

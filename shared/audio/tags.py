@@ -623,7 +623,7 @@ def _edit_number(pen: pens.Pen, what: str, value: Any) -> None:
     if not 0 < number <= fields.HIGHEST_NUMBER:
         raise BadInput(f"A {what} number is between 1 and {fields.HIGHEST_NUMBER}, not {number}.")
     _, slash, total = old[0].partition("/") if old else ("", "", "")
-    pen.set(name, [f"{number}{slash}{total.strip()}" if total.strip().isdigit() else str(number)])
+    pen.set(name, [f"{number}{slash}{total.strip()}" if total.strip().isdecimal() else str(number)])
 
 
 def _edit_year(pen: pens.Pen, before: Reading, value: Any) -> None:

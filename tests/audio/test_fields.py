@@ -202,3 +202,7 @@ def test_whatever_stands_in_the_fields_becomes_metadata(values: dict[str, list[s
     assert len(found.credits) <= fields.MOST_CREDITS
     for text in (found.title, found.artist, found.album, found.album_artist, found.comment):
         assert text is None or text.strip()
+
+
+def test_a_sign_that_looks_like_a_number_is_a_genre_like_any_other() -> None:
+    assert fields.genres_of(["²", "(17)", "٣"])[:2] == ("²", "Rock")
