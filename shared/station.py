@@ -42,6 +42,7 @@ from shared.audio.pool import WorkerPool
 from shared.cloud.buckets import Buckets
 from shared.cloud.errands import Errands
 from shared.cloud.pins import Pins
+from shared.cloud.standing_orders import StandingOrders
 from shared.database import Database
 from shared.events import EventBus, Notice
 from shared.library import outside_covers
@@ -86,6 +87,7 @@ from shared.records.playlists import Playlists
 from shared.records.scans import Scans
 from shared.records.search import Search
 from shared.records.tracks import Tracks
+from shared.records.uncopied import Uncopied
 from shared.records.watches import Watches
 from shared.security.accounts import Accounts
 from shared.security.setup import Setup
@@ -209,6 +211,10 @@ class Station:
         self.errands = Errands(
             records=ErrandRecords(database=self.database), providers=self.storages, settings=settings,
             events=self.events,
+        )
+        self.standing_orders = StandingOrders(
+            errands=self.errands, pins=self.pins, uncopied=Uncopied(database=self.database), providers=self.storages,
+            settings=settings, events=self.events,
         )
 
     def _build_downloads(self) -> None:
@@ -396,6 +402,8 @@ class Station:
         self._started.append(("inflows", self.inflows.stop))
         self.errands.start()
         self._started.append(("errands", self.errands.stop))
+        self.standing_orders.start()
+        self._started.append(("standing orders", self.standing_orders.stop))
         self.started_at = time.time()
 
     def stop(self, timeout_s: float = 4.0) -> None:

@@ -36,7 +36,7 @@ from shared.settings import Settings
 
 log = logging.getLogger(__name__)
 
-STOP_PATIENCE_S = 3.0           # between asking the child to end and killing it
+STOP_PATIENCE_S = 1.5           # between asking the child to end and killing it
 CANCEL_PATIENCE_S = 30.0
 KEEP_EVERY_S = 10.0             # how far it is, written down
 RETRY_AFTER_S = (60.0, 300.0, 1800.0, 7200.0, 21600.0)

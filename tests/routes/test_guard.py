@@ -22,14 +22,20 @@ OPEN = {    # contracts.md: /health, /session, the first set-up
 FOR_EDITORS = {
     ("PATCH", "/api/library/tracks/<id>"), ("DELETE", "/api/library/tracks/<id>"), ("POST", "/api/library/scan"),
     ("GET", "/api/library/trash"), ("POST", "/api/library/trash/<id>/restore"), ("DELETE", "/api/library/trash/<id>"),
-    ("DELETE", "/api/downloads/doubtful/<track_id>"),
+    ("DELETE", "/api/downloads/doubtful/<track_id>"), ("POST", "/api/storage/errands"),
+    ("DELETE", "/api/storage/errands/<id>"), ("PUT", "/api/storage/pins/<kind>/<id>"),
+    ("DELETE", "/api/storage/pins/<kind>/<id>"),
 }
 FOR_OWNERS = {
     ("GET", "/api/users"), ("POST", "/api/users"), ("GET", "/api/users/<id>"), ("PATCH", "/api/users/<id>"),
     ("DELETE", "/api/users/<id>"), ("GET", "/api/settings"), ("POST", "/api/library/roots"),
     ("DELETE", "/api/library/roots"), ("POST", "/api/library/missing/purge"),
+    ("POST", "/api/storage/cache/clear"),
 }
-FOR_WHO_SEES_FILES = {("GET", "/api/library/roots")}
+FOR_WHO_SEES_FILES = {
+    ("GET", "/api/library/roots"), ("GET", "/api/storage"), ("GET", "/api/storage/errands"),
+    ("GET", "/api/storage/errands/<id>"), ("GET", "/api/storage/pins"), ("GET", "/api/storage/places/<track_id>"),
+}
 FOR_THE_OWN_ACCOUNT = {("POST", "/api/me/password")}
 
 
