@@ -15,6 +15,7 @@ import pytest
 
 from shared.database import Database
 from shared.model.cloud import CloudFailure
+from shared.model.errors import DiskFull
 from shared.model.source import CachedFile, TrackFile
 from shared.model.work import Moved
 from shared.records.cached import Cached, Entry
@@ -380,6 +381,29 @@ def test_a_folder_that_cannot_be_written_to_is_nobodys_error(
     monkeypatch.undo()
     assert place.on_disk() == [name(1)]
     assert fill(cache, 2)
+
+
+def test_a_full_database_is_nobodys_error(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = place.open()
+    assert fill(cache, 1)
+    put, used = place.records.put, place.records.used
+
+    def full(*_: object) -> None:
+        raise DiskFull("The station's disk is full.")
+
+    monkeypatch.setattr(place.records, "put", full)
+    monkeypatch.setattr(place.records, "used", full)
+    assert not fill(cache, 2)
+    assert place.on_disk() == [name(1)]
+    cache.hold(name(1)).release()
+    cache.stop()
+    monkeypatch.setattr(place.records, "put", put)
+    monkeypatch.setattr(place.records, "used", used)
+    last_use = place.records.all()[0].last_used_at
+    cache.start()
+    assert fill(cache, 2)
+    cache.stop()
+    assert place.records.all()[0].last_used_at > last_use, "what could not be written was not forgotten"
 
 
 def test_one_process_fills_and_others_read_along(place: Place) -> None:
