@@ -140,7 +140,9 @@ class Upkeep:
                             "UPDATE tracks SET edited = ? WHERE id = ?",
                             (json.dumps(kept, ensure_ascii=False), track_id),
                         )
-                    cursor.execute("UPDATE files SET missing_since = NULL WHERE track_id = ?", (track_id,))
+                    cursor.execute(
+                        "UPDATE files SET missing_since = NULL, offloaded_at = NULL WHERE track_id = ?", (track_id,)
+                    )
                     done.append(uid)
                 intake.rewrite(ready)
                 intake.finish()
