@@ -110,7 +110,7 @@ def _heard_of_client_error(response: Mapping[str, Any]) -> _Heard:
     about = response.get("ResponseMetadata") or {}
     status = int(about.get("HTTPStatusCode") or 0)
     code = str(told.pop("Code", "") or "")
-    if code.isdigit():          # an answer without a body: boto has only the status
+    if code.isdecimal():          # an answer without a body: boto has only the status
         status, code = status or int(code), ""
     more = {str(name): str(value) for name, value in told.items() if name != "Message"}
     return _Heard(status, code, str(told.get("Message") or ""), more,
@@ -151,14 +151,14 @@ def _clock_off(heard: _Heard, now: float) -> float | None:
     if there is None and (stamp := heard.headers.get("date")):
         try:
             there = parsedate_to_datetime(stamp).timestamp()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, IndexError, OverflowError):
             there = None
     return None if there is None else now - there
 
 
 def _retry_after(heard: _Heard) -> float | None:
     said = heard.headers.get("retry-after", "").strip()
-    return min(3600.0, float(said)) if said.isdigit() else None
+    return min(3600.0, float(said)) if said.isdecimal() else None
 
 
 # ---- the way there -----------------------------------------------------------------------------------------------
@@ -291,6 +291,8 @@ def _words(reason: str, heard: _Heard, provider: Provider, doing: str, off_s: fl
     if reason == "corrupted":
         if heard.status == 416 or heard.code == "InvalidRange":
             return f"An object at {who} is shorter than it was when it was put there. (Tried to {doing}.)"
+        if heard.status == 412:
+            return f"An object at {who} is another one than before. (Tried to {doing}.)"
         return f"{who} got other bytes than those that were sent: they were damaged on the way. (Tried to {doing}.)"
     if reason == "slow_down":
         return f"{who} asks to be left in peace for a while ({heard.status or heard.code}). (Tried to {doing}.)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
@@ -10,10 +11,12 @@ from typing import Any
 
 from shared import settings as config
 from shared.model.cloud import KINDS, Provider
-from shared.model.errors import BadInput, Conflict, NotFound
+from shared.model.errors import BadInput, BadSetting, Conflict, NotFound
 from shared.model.units import Seconds
 from shared.storage.sealing import KEY_BYTES, parse_recovery_key, recovery_key
 from shared.vault import SealedElsewhere, Vault
+
+log = logging.getLogger(__name__)
 
 SECTION = "storages"
 LAYOUT = ("music/", "covers/", "catalogue/", "backups/", "trash/")     # below the prefix
@@ -43,7 +46,10 @@ class Providers:
         self._closed: dict[str, str] = {}
 
     def all(self) -> list[Provider]:
-        """Those whose secrets open, in the order in which they were added. Raises BadSetting (config.json)."""
+        """Those whose secrets open, in the order in which they were added.
+
+        Raises BadSetting when config.json cannot be read; not once it could be.
+        """
         self._look()
         return list(self._open.values())
 
@@ -162,7 +168,15 @@ class Providers:
             except OSError:
                 stamp = (0, 0, 0)
             if stamp != self._stamp:
-                self._rows = self._read()
+                try:
+                    rows = self._read()
+                except BadSetting as error:
+                    if self._stamp is None:
+                        raise
+                    log.warning("The storages stay as they were: %s", error.message)   # somebody is editing it
+                    self._stamp, self._looked_at = stamp, now
+                    return
+                self._rows = rows
                 self._open, self._closed = {}, {}
                 for row in self._rows:
                     self._take(row)

@@ -27,6 +27,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -167,12 +168,10 @@ class Bucket:
                                provider=self.provider.name)
         return self._pieces(found["Body"], f"read {key}")
 
-    def _get(self, key: str, first: Bytes, last: Bytes | None, etag: str = "") -> Any:
+    def _get(self, key: str, first: Bytes, last: Bytes | None) -> Any:
         given: dict[str, Any] = {"Bucket": self.provider.bucket, "Key": key}
         if first or last is not None:
             given["Range"] = f"bytes={first}-{'' if last is None else last}"
-        if etag:
-            given["IfMatch"] = f'"{etag}"'
         found = self._ask(lambda: self._client().get_object(**given), f"read {key}")
         if not found.get("ETag"):
             found["Body"].close()
@@ -203,9 +202,13 @@ class Bucket:
                     raise Stopped
                 before = got
                 try:
-                    found = self._get(key, got, None, told.etag if told is not None else "")
+                    found = self._get(key, got, None)
                     if told is None:
                         told = _stored(key, found, _total(found))
+                    elif _etag(found) != told.etag:
+                        found["Body"].close()
+                        raise CloudFailure(f"{key} was replaced by another object while it was read.",
+                                           reason="corrupted", provider=self.provider.name)
                     elif not found.get("ContentRange"):
                         file.seek(0)
                         got = 0
@@ -369,6 +372,21 @@ class Bucket:
     def sign(self, key: str, seconds: Seconds) -> str:
         """An address of the object that anybody can read for so long."""
         return Signer(self.provider).url(key, seconds=seconds).url
+
+    def clock_off(self) -> Seconds | None:
+        """How far this machine's clock is ahead of the provider's; None when it does not say. One small request.
+
+        Raises CloudFailure; its reason is clock where it is too far off to be heard at all.
+        """
+        before = time.time()
+        found = self._ask(lambda: self._client().list_objects_v2(
+            Bucket=self.provider.bucket, Prefix=self.provider.prefix, MaxKeys=1), "look at the clock")
+        said = str(found["ResponseMetadata"].get("HTTPHeaders", {}).get("date") or "")
+        try:
+            there = parsedate_to_datetime(said).timestamp()
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return None
+        return (before + time.time()) / 2 - there - 0.5     # the header counts whole seconds
 
     def trial(self, *, write: bool = True) -> Iterator[Trial]:
         """Try out what the station will need, each step as it is done; nothing is left behind.
@@ -549,7 +567,7 @@ def _code(error: BaseException) -> str:
 
 def _bodiless(error: BaseException) -> bool:
     """HEAD was answered with a status alone."""
-    return _code(error).isdigit()
+    return _code(error).isdecimal()
 
 
 def _etag(found: Any) -> str:
@@ -559,7 +577,7 @@ def _etag(found: Any) -> str:
 def _total(found: Any) -> Bytes:
     """The size of the object of which a range came."""
     ranged = str(found.get("ContentRange") or "").rpartition("/")[2]
-    return int(ranged) if ranged.isdigit() else int(found["ContentLength"])
+    return int(ranged) if ranged.isdecimal() else int(found["ContentLength"])
 
 
 def _stored(key: str, found: Any, size: Bytes) -> StoredObject:

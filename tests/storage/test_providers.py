@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from shared.model.cloud import Provider
-from shared.model.errors import BadInput, Conflict, NotFound
+from shared.model.errors import BadInput, BadSetting, Conflict, NotFound
 from shared.settings import Settings
 from shared.storage.providers import LOOK_EVERY_S, Providers, check, clean_prefix, parse_recovery_key
 from shared.vault import KEY_FILE, SealedElsewhere, Vault
@@ -106,6 +106,26 @@ def test_what_another_process_writes_is_seen_soon_and_the_file_is_not_looked_at_
     assert reader.all() == []
     now[0] += LOOK_EVERY_S
     assert reader.all() == [R2]
+
+
+def test_a_config_json_that_is_being_edited_takes_no_storage_away(providers: Providers, settings: Settings) -> None:
+    now = [0.0]
+    reader = Providers(settings=settings, clock=lambda: now[0])
+    assert len(reader.all()) == 2
+    whole = settings.config_path.read_text("utf-8")
+    settings.config_path.write_text(whole[:100])
+    now[0] += LOOK_EVERY_S
+    assert len(reader.all()) == 2
+    settings.config_path.write_text(whole.replace('"attic"', '"cellar"'))
+    now[0] += LOOK_EVERY_S
+    assert [one.name for one in reader.all()] == ["r2", "cellar"]
+
+
+def test_a_config_json_that_could_never_be_read_is_told_of(settings: Settings) -> None:
+    settings.config_dir.mkdir(parents=True)
+    settings.config_path.write_text("{")
+    with pytest.raises(BadSetting, match="cannot be read"):
+        Providers(settings=settings).all()
 
 
 # ---- another machine ---------------------------------------------------------------------------------------------

@@ -219,7 +219,7 @@ def test_a_fetch_is_not_made_of_two_objects(bucket: Bucket, shaky: Bucket, proxy
     proxy.fault(r"^GET .*/changing", cut_after=300_000, times=1)
     with pytest.raises(CloudFailure) as caught:
         shaky.fetch(shaky.key("changing"), tmp_path / "a", work=Change())
-    assert caught.value.reason == "corrupted"
+    assert (caught.value.reason, "replaced" in caught.value.message) == ("corrupted", True)
 
 
 def test_a_fetch_gives_up_after_some_tries_without_a_byte(bucket: Bucket, shaky: Bucket, proxy: FaultProxy,
@@ -435,6 +435,18 @@ def test_nothing_of_this_machines_aws_settings_or_proxies_has_a_say(provider: Pr
         "HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9",
         "AWS_REQUEST_CHECKSUM_CALCULATION": "when_supported"})
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("skew", [0, 400, -400])
+def test_how_far_the_clock_is_off_is_known_before_it_is_too_far(skew: int, shaky: Bucket, proxy: FaultProxy) -> None:
+    proxy.fault("", skew_s=skew)
+    off = shaky.clock_off()
+    assert off is not None and abs(off + skew) < 5
+    proxy.heal()
+    proxy.fault("", error="RequestTimeTooSkewed", skew_s=7200)
+    with pytest.raises(CloudFailure) as caught:
+        shaky.clock_off()
+    assert caught.value.reason == "clock"
 
 
 # ---- the trial ---------------------------------------------------------------------------------------------------
