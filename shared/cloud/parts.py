@@ -11,6 +11,7 @@ import io
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, wait
 from contextlib import contextmanager, suppress
@@ -224,6 +225,7 @@ class Bucket(Protocol):
     def parts_of(self, key: str, upload_id: str) -> list[tuple[int, str, int]]: ...
     def finish_parts(self, key: str, upload_id: str, parts: list[tuple[int, str]]) -> StoredObject: ...
     def abort_parts(self, key: str, upload_id: str) -> None: ...
+    def unfinished(self, prefix: str = "") -> list[tuple[str, str, float]]: ...
     def read(self, key: str, first: int = 0, last: int | None = None) -> Iterator[bytes]: ...
 
 
@@ -328,6 +330,17 @@ class Carrier:
         whole = hashlib.md5(b"".join(digests[number] for number in sorted(digests)), usedforsecurity=False)
         return f"{whole.hexdigest()}-{len(digests)}"
 
+    def settle(self, key: str) -> None:
+        """The object is whole: what was begun for it before and never ended goes."""
+        if (known := self._records.get(self._provider, key)) is not None:
+            self._give_up(key, known.upload_id)
+
+    def forget_old(self, age_s: Seconds) -> None:
+        """Give up what nobody went on with for so long: its file was changed or is gone."""
+        for one in self._records.all(self._provider):
+            if time.time() - one.updated_at > age_s:
+                self._give_up(one.key, one.upload_id)
+
     # ---- inside
 
     def _take_up(self, key: str, size: Bytes, metadata: dict[str, str], content_type: str, sha256: str,
@@ -344,11 +357,23 @@ class Carrier:
         if known is not None:
             self._give_up(key, known.upload_id)
         part_bytes = part_bytes_of(size)
-        upload_id = self.asked(
-            lambda: self._bucket.begin_parts(key, metadata=metadata, content_type=content_type))
+        upload_id, arrived = self._begun_before(key) or (self.asked(
+            lambda: self._bucket.begin_parts(key, metadata=metadata, content_type=content_type)), [])
         self._records.begin(Pending(provider=self._provider, key=key, upload_id=upload_id, sha256=sha256,
                                     part_bytes=part_bytes, spool=spool))
-        return upload_id, part_bytes, {}, {}
+        return upload_id, part_bytes, {one.number: one for one in arrived}, {}
+
+    def _begun_before(self, key: str) -> tuple[str, list[Part]] | None:
+        """An upload of this object that was begun by who died before writing it down, or whose database is lost.
+
+        Its parts count where their checksums are those of the bytes here; the others are sent over them.
+        """
+        try:
+            begun = [upload_id for at, upload_id, _ in self.asked(lambda: self._bucket.unfinished(key)) if at == key]
+            return (begun[-1], self._parts(key, begun[-1])) if begun else None
+        except (CloudFailure, _NoUpload) as error:
+            log.info("uploads begun before cannot be asked for: %s", error)
+            return None
 
     def _parts(self, key: str, upload_id: str) -> list[Part]:
         try:

@@ -66,6 +66,8 @@ class Plan:
     compress: str = ""
     items: tuple[Item, ...] = field(default=(), repr=False)
     about: bool = False         # its bytes are an estimate
+    #: every key below music/ when it was made; None: not known. What is not among them need not be looked for again.
+    there: Mapping[str, Bytes] | None = field(default=None, repr=False)
 
     def those(self, *actions: str) -> list[Item]:
         return [one for one in self.items if one.action in actions]
@@ -148,7 +150,7 @@ def decide(cases: Iterable[Case], *, provider: Provider, compress: str = "", sto
     for case in cases:
         items.append(_one(case, provider, stored, there or {}, taken, unread))
     about = any(one.compression for one in items if one.sends)
-    return Plan(provider=provider.name, compress=compress, items=tuple(items), about=about)
+    return Plan(provider=provider.name, compress=compress, items=tuple(items), about=about, there=there)
 
 
 def _one(case: Case, provider: Provider, stored: Callable[[Bytes], Bytes], there: Mapping[str, Bytes],

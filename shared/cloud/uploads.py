@@ -22,7 +22,7 @@ import shutil
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -147,14 +147,16 @@ class Uploads:
             one.looked.size_bytes, one.looked.mtime_ns) != (one.file.size_bytes, one.file.mtime_ns)}
         stored = sealer_size(provider)
         going = [one for one in cases if one.trouble is None and one.looked and current(one) is None]
-        there: dict[str, Bytes] | None = {}
+        there: dict[str, Bytes] | None = None
         if len(going) > FEW:
             there = self._listed(provider)
         hashed = ({one.file.track_id for one in going if one.looked and one.looked.sha256 is None}
                   if len(going) <= FEW else suspects(cases, provider=provider, stored=stored, there=there))
         cases = self._hashed(cases, hashed, work)
         if 0 < len(going) <= FEW:
-            there = self._headed(provider, [one for one in cases if one.looked and one.looked.sha256])
+            found = self._headed(provider, [one for one in cases if one.looked and one.looked.sha256])
+            plan = decide(cases, provider=provider, compress=compress, stored=stored, there=found, unread=unread)
+            return replace(plan, there=None)
         return decide(cases, provider=provider, compress=compress, stored=stored, there=there, unread=unread)
 
     def foreseen(self, plan: Plan) -> UploadReport:
@@ -356,6 +358,7 @@ class _Run:
         self._done = self._total = 0
         self._now = ""
         self._gone: list[Copy] = []
+        self.there: Mapping[str, Bytes] | None = None
         self.carrier: Carrier
 
     # ---- from outside
@@ -364,6 +367,7 @@ class _Run:
         report = self.report
         report.skipped = len(plan.those(THERE))
         report.failed = [_refused(one.file, one.reason, one.message) for one in plan.those(CANNOT)]
+        self.there = plan.there
         todo = [one for one in plan.items if one.sends or one.action == ADOPT]
         self._total, self._bytes_total = len(todo), plan.bytes
         _sweep(self.spool, {one.spool for one in self.uploads.records.all() if one.spool})
@@ -663,7 +667,7 @@ class _Run:
         with self._lock:
             if (known := self._lies.get(copy.key)) is not None:
                 return known
-        found: StoredObject | None = self.carrier.asked(lambda: self.bucket.head(copy.key))
+        found = self._looked_for(copy.key)
         if found is None:
             return None
         if found.size_bytes == copy.stored_bytes and (
@@ -676,6 +680,14 @@ class _Run:
         self.work.log("warning", f"{copy.key} in {self.provider.name} does not hold what its name says; it is sent "
                                  "again.")
         return None
+
+    def _looked_for(self, key: str) -> StoredObject | None:
+        """Ask for it, unless the list of all that lies there did not have it: should it have come meanwhile, sending
+        the same again does no harm."""
+        if self.there is not None and key not in self.there:
+            return None
+        found: StoredObject | None = self.carrier.asked(lambda: self.bucket.head(key))
+        return found
 
     def _proved(self, copy: Copy, etag: str, body: Any) -> StoredObject | None:
         found: StoredObject | None = self.carrier.asked(lambda: self.bucket.head(copy.key))
@@ -736,7 +748,7 @@ class _Run:
     def _adopted(self, copy: Copy, spool: Path) -> Copy | None:
         """A copy made smaller that lies there already, as whoever put it there says: its bytes were checked by the
         provider when they came, and making it anew might give others."""
-        found: StoredObject | None = self.carrier.asked(lambda: self.bucket.head(copy.key))
+        found = self._looked_for(copy.key)
         if found is None:
             return None
         now = time.time()

@@ -140,6 +140,20 @@ def test_an_upload_the_provider_forgot_begins_anew(cloud: CloudHouse) -> None:
     assert server().body(cloud.provider, cloud.copies.of(uid)[0].key) == path.read_bytes()
 
 
+def test_an_upload_whose_row_was_lost_is_found_at_the_provider(cloud: CloudHouse) -> None:
+    path = cloud.noise("long.flac", 40 * MIB)
+    (uid,) = cloud.take_up(path)
+    with pytest.raises(UploadStopped):
+        cloud.upload(workers=1, work=Followed(end_at=lambda moved: moved.bytes_done >= 16 * MIB))
+    (pending,) = cloud.records.all()
+    cloud.records.end(pending.provider, pending.key)
+    with FaultProxy(server().url) as proxy:
+        cloud.provider = replace(cloud.provider, endpoint=proxy.url)
+        assert cloud.upload().uploaded == 1
+        assert proxy.count("partNumber=") == 5 - len(pending.parts)
+    assert server().body(cloud.provider, cloud.copies.of(uid)[0].key) == path.read_bytes()
+
+
 def test_sealed_objects_tell_the_provider_nothing_and_open_again(sealed: CloudHouse, tmp_path: Path) -> None:
     small = make_audio(sealed.music, "small.flac", tags={"title": "Small"})
     large = sealed.noise("large.flac", 20 * MIB)

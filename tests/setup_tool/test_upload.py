@@ -72,7 +72,8 @@ def test_files_folders_albums_and_tracks_can_be_named(
     assert tool("upload", "--track", others[0], "--json").document["uploaded"] == 1
     with sqlite3.connect(home / "data" / "library.db") as database:
         albums = [uid for (uid,) in database.execute("SELECT uid FROM albums ORDER BY title")]
-    assert tool("upload", "--album", albums[0], "--json").document["uploaded"] == 3
+    last = tool("upload", "--album", albums[0], "--json").document     # a track of it has gone by itself
+    assert (last["uploaded"], last["skipped"]) == (2, 1)
 
 
 def test_what_is_not_in_the_library_is_refused(tool: Tool, music: Path, r2: Provider, tmp_path: Path) -> None:
