@@ -225,7 +225,7 @@ class Copies:
         return sorted(found, key=lambda uid: found[uid])
 
     def totals(self) -> Totals:
-        """How much lies where. Costs some hundred ms at 100,000 tracks with copies."""
+        """How much lies where. Costs about 1 s at 100,000 tracks with a copy each, half of them offloaded."""
         with self._database.read() as conn:
             cursor = driver_cursor(conn)
             providers: dict[str, ProviderTotals] = {

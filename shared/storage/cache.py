@@ -56,13 +56,15 @@ class Lease:
     """While it is held, an entry does not leave the cache; nor for a while after."""
 
     def __init__(self, release: Callable[[], None]) -> None:
-        self._release: Callable[[], None] | None = release
+        self._to_release = [release]
 
     def release(self) -> None:
         """May be called twice, from any thread."""
-        release, self._release = self._release, None
-        if release is not None:
-            release()
+        try:
+            release = self._to_release.pop()    # one thread gets it
+        except IndexError:
+            return
+        release()
 
     def __enter__(self) -> Lease:
         return self
