@@ -155,13 +155,19 @@ class Cleanup:
         """The newest clean-up that can be undone."""
         return self._journal.last(COMMAND)
 
+    def step(self, uid: str) -> StepInfo:
+        """One clean-up. Raises NotFound."""
+        info = self._journal.get(uid)
+        if info.command != COMMAND:
+            raise NotFound("That is no step of a clean-up.")
+        return info
+
     def undo(self, uid: str, *, work: Work) -> Undone:
         """Bring back what a clean-up moved, cut off or not. Looks whether each deed has happened.
 
         Raises NotFound, Conflict, Stopped (then it can be undone further).
         """
-        if self._journal.get(uid).command != COMMAND:
-            raise NotFound("That is no step of a clean-up.")
+        self.step(uid)
         undone = Undone(step=uid)
         info = self._journal.undoing(uid)
         try:
