@@ -5,6 +5,7 @@ Imported by worker processes only. Pictures travel as files, not through the pip
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
@@ -17,7 +18,7 @@ import numpy as np
 from shared.audio import artwork, embedding
 from shared.library import kept_covers
 from shared.library.reading import lyrics_beside
-from shared.model.errors import NotFound, SoundsibleError, UnreadableFile
+from shared.model.errors import DiskFull, NotFound, SoundsibleError, UnreadableFile
 from shared.model.track import Reading
 from shared.storage.bounds import read_beside
 
@@ -170,6 +171,10 @@ def _keep(data: bytes, folder: str) -> str:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull("There is no room to keep the old pictures. Nothing was changed.") from error
+        raise
     finally:
         with suppress(OSError):
             os.unlink(part)

@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 from shared.metadata.sleeves import SOURCES, Offered, Sought
 from shared.model.download import Failure
-from shared.model.errors import Conflict, DiskFull, NotFound, SoundsibleError, StorageOffline, UnreadableFile
+from shared.model.errors import Conflict, DiskFull, NotFound, StorageOffline, UnreadableFile
 from shared.model.filepath import to_text
 from shared.model.units import Bytes
 from shared.model.work import Moved, Stopped
@@ -32,6 +32,7 @@ from shared.ports import Work, Workers
 from shared.records.artworks import Artworks
 from shared.records.settling import picture_version
 from shared.records.upkeep import AlbumRow, Upkeep
+from shared.upkeep.afterwards import Refreshing, close_cut_off, renew_copies
 from shared.upkeep.journal import Journal
 from shared.upkeep.reach import WHY, Here, Reach
 
@@ -143,12 +144,6 @@ class Sources(Protocol):
     """What of metadata.sleeves.Sleeves is needed here."""
 
     def of(self, source: str, album: Sought) -> Iterator[Offered]: ...
-
-
-class Refreshing(Protocol):
-    """What of cloud.uploads.Uploads is needed here."""
-
-    def refresh(self, uids: Sequence[str], work: Work) -> Any: ...
 
 
 class BetterCovers:
@@ -354,12 +349,12 @@ class BetterCovers:
                     refreshed += written
                     report.tracks += len(written)
                 step.end(f"Better covers for {report.fixed} albums, in {report.tracks} files")
-            self._close_cut_off()
+            close_cut_off(self._journal, COMMAND)
         except Stopped as stopped:
             raise CoversStopped(report) from stopped
         finally:
             if refreshed:
-                report.cloud = self._refresh(refreshed, work)
+                report.cloud = renew_copies(self._uploads, self._records, refreshed, work)
         work.tell(Moved("writing covers", report.tracks, total, failed=len(report.failed)))
         return report
 
@@ -429,9 +424,7 @@ class BetterCovers:
                                             timeout_s=WRITE_TIMEOUT_S)
                 now = self._reach.here(here.file)
                 return (here.file.track_id, now.found, reading) if isinstance(now, Here) else now
-            except DiskFull:
-                raise
-            except (UnreadableFile, Conflict, StorageOffline) as error:
+            except (UnreadableFile, Conflict, DiskFull, StorageOffline) as error:
                 return error
 
         done = []
@@ -459,26 +452,6 @@ class BetterCovers:
         paths = {file.track_id: to_text(file.path) for file in album.files}
         report.failed += [Unwritten(track_id=uid, path=paths.get(uid, ""), reason=reason, message=message)
                           for uid in tracks]
-
-    def _refresh(self, uids: Sequence[str], work: Work) -> dict[str, Any] | None:
-        """Make the copies in the cloud anew of those that have one."""
-        stored = [file.track_id for file in self._records.files(uids) if file.in_cloud]
-        if self._uploads is None or not stored:
-            return None
-        try:
-            made = self._uploads.refresh(stored, work)
-            return {"tracks": len(stored), "report": made}
-        except Stopped:
-            return {"tracks": len(stored), "message": "Ended before all copies in the cloud were made anew."}
-        except SoundsibleError as error:
-            work.log("warning", f"The copies in the cloud hold the old covers still: {error.message}")
-            return {"tracks": len(stored), "message": error.message}
-
-    @staticmethod
-    def foreseen(plan: CoverPlan) -> CoverReport:
-        """What `run` would report, if nothing fails."""
-        return CoverReport(looked=plan.looked, albums=list(plan.albums), left=list(plan.left), fixed=len(plan.albums),
-                           tracks=sum(len(one.tracks) for one in plan.albums))
 
     # ---- what was cut off -------------------------------------------------------------------------------------------
 
@@ -512,13 +485,6 @@ class BetterCovers:
             source="cut_off", better=Size(entry["width"], entry["height"]), bytes=entry["bytes"], sha256=sha256,
             tracks=rest)
 
-    def _close_cut_off(self) -> None:
-        """A run has gone on where others were cut off: they can be undone, but nobody need wonder about them."""
-        for step in self._journal.cut_off(COMMAND):
-            if step.state == "open":
-                self._journal.undoing(step.id)
-                self._journal.leave(step.id)
-
     # ---- undoing ----------------------------------------------------------------------------------------------------
 
     def undo(self, step_id: str | None = None, *, work: Work) -> CoversUndone:
@@ -549,7 +515,7 @@ class BetterCovers:
             with suppress(OSError):
                 shutil.rmtree(self._trash / step.id)
         if refreshed:
-            report.cloud = self._refresh(refreshed, work)
+            report.cloud = renew_copies(self._uploads, self._records, refreshed, work)
         return report
 
     def _undo_album(self, entry: dict[str, Any], step_id: str, report: CoversUndone) -> list[str]:
@@ -567,7 +533,7 @@ class BetterCovers:
                 said, reading = self._workers.run(
                     "shared.library.cover_deeds:put_back", here.path, here.real, old["fronts"],
                     str(self._trash / step_id), entry["picture"], timeout_s=WRITE_TIMEOUT_S)
-            except (UnreadableFile, Conflict, NotFound) as error:
+            except (UnreadableFile, Conflict, DiskFull, NotFound) as error:
                 report.failed.append(Unwritten(track_id=uid, path=old["path"], reason=_reason(error),
                                                message=error.message))
                 continue
