@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 from fractions import Fraction
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 from av.audio.frame import AudioFrame
@@ -52,7 +52,7 @@ class _Growing:
         os.close(self._handle)
 
 
-def transcode(path: str, target: str, *, format: str, bitrate_kbps: Kbps = 128,
+def transcode(path: str | BinaryIO, target: str, *, format: str, bitrate_kbps: Kbps = 128,
               start_ms: Milliseconds = 0) -> dict[str, Any]:
     """Write the music at `path`, from `start_ms` on, to the file `target`, which grows as it is written.
 

@@ -10,7 +10,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 from av.audio.frame import AudioFrame
@@ -106,15 +106,16 @@ def _without(frame: AudioFrame, samples: int) -> AudioFrame:
 
 
 @contextlib.contextmanager
-def opened(path: str) -> Iterator[Sound]:
-    """The first audio stream of the file at `path`. Raises UnreadableFile."""
+def opened(path: str | BinaryIO) -> Iterator[Sound]:
+    """The first audio stream of the file at `path`, or of an open one, which is closed then. Raises UnreadableFile."""
     try:
-        file = open(path, "rb")  # noqa: SIM115 (closed below; only the opening itself is translated)
+        file = open(path, "rb") if isinstance(path, str) else path  # noqa: SIM115 (only opening it is translated)
     except OSError as error:
         raise blame_system(error) from error
     with file:
-        if os.fstat(file.fileno()).st_size == 0:
+        if not file.seek(0, os.SEEK_END):
             raise UnreadableFile("The file is empty.", reason="empty")
+        file.seek(0)
         try:
             # A file object, not a name: FFmpeg reads some names as addresses.
             container = av.open(file, "r", metadata_errors="ignore", options={

@@ -12,13 +12,16 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from shared.library.lending import Lending, Loan, borrowed
 from shared.library.lru import DiskLru
+from shared.model.cloud import CloudFailure
 from shared.model.errors import BadInput, Overloaded, SoundsibleError, UnreadableFile
-from shared.model.source import CachedFile, LocalFile, TrackFile
+from shared.model.source import CloudFile, Source, TrackFile
 from shared.model.units import GIB, KIB, Bytes, Kbps, Milliseconds
 from shared.ports import Workers
 
@@ -67,19 +70,28 @@ class Transcodes:
         self._stopped = threading.Event()
 
     def open(
-        self, track_file: TrackFile, path: str | LocalFile | CachedFile, format: str, bitrate_kbps: Kbps,
-        start_ms: Milliseconds = 0,
+        self, track_file: TrackFile, path: str | Source, format: str, bitrate_kbps: Kbps, start_ms: Milliseconds = 0,
+        *, lend: Callable[[], Any] | None = None,
     ) -> Transcode:
         """A transcode of `track_file`, whose bytes are at `path` (a Source tells their size and time as of now).
 
+        lend    opens what lies in the cloud, like an unbuffered file with `size_bytes`: it is lent to the worker
         Returns when its first bytes are there. Raises Overloaded (as many as allowed are running and heard),
-        UnreadableFile (it cannot be decoded), BadInput (an unknown format).
+        UnreadableFile (it cannot be decoded), BadInput (an unknown format), CloudFailure.
         """
         if format not in SUFFIXES:
             raise BadInput(f"{format} is no format to transcode to; there are {', '.join(SUFFIXES)}.", field="format")
+        where: str | Callable[[], Any]
+        if isinstance(path, CloudFile):
+            if lend is None:
+                raise ValueError("what lies in the cloud has to be lent")
+            where = lend
+        else:
+            where = path if isinstance(path, str) else path.path
         facts = track_file if isinstance(path, str) else path
-        where = path if isinstance(path, str) else path.path
-        words = (track_file.track_id, facts.size_bytes, facts.mtime_ns, format, bitrate_kbps, start_ms)
+        known = getattr(facts, "sha256", None)      # the same bytes are the same wherever they are
+        state = known or (facts.size_bytes, getattr(facts, "mtime_ns", 0))
+        words = (track_file.track_id, state, format, bitrate_kbps, start_ms)
         key = hashlib.blake2b(repr(words).encode(), digest_size=12).hexdigest()
         final = self._folder / key[:2] / f"{key}{SUFFIXES[format]}"
         while True:
@@ -115,7 +127,7 @@ class Transcodes:
     # ---- inside ---------------------------------------------------------------------------------------------------
 
     def _begin(
-        self, key: str, final: Path, path: str, file: TrackFile, format: str, bitrate_kbps: Kbps,
+        self, key: str, final: Path, path: str | Callable[[], Any], file: TrackFile, format: str, bitrate_kbps: Kbps,
         start_ms: Milliseconds,
     ) -> _Job:
         """Start a transcode; the lock is held."""
@@ -145,15 +157,21 @@ class Transcodes:
             self._warden.start()
         return job
 
-    def _run(self, key: str, job: _Job, final: Path, path: str, *, timeout_s: float, **wish: Any) -> None:
+    def _run(self, key: str, job: _Job, final: Path, path: str | Callable[[], Any], *, timeout_s: float,
+             **wish: Any) -> None:
         """Wait for the worker, in a thread of this transcode's own."""
+        lending: Lending | None = None
+        where = path if isinstance(path, str) else "a copy in the cloud"
         try:
             if job.unwanted:
                 raise _ended()
             final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)     # a clean-up may have removed it just now
             job.part.touch(0o600)
+            if not isinstance(path, str):
+                lending = Lending(path())
             self._workers.run(
-                "shared.library.transcodes:convert_while_wanted", path, str(job.part), timeout_s=timeout_s, **wish
+                "shared.library.transcodes:convert_while_wanted", path if lending is None else lending.loan,
+                str(job.part), timeout_s=timeout_s, **wish
             )
             if job.unwanted:
                 raise _ended()
@@ -163,15 +181,18 @@ class Transcodes:
             os.replace(job.part, final)
             self._lru.added(size)
         except SoundsibleError as error:
+            problem = lending.failure if lending is not None and lending.failure is not None else error
             if not job.unwanted:
-                log.warning("track file %s could not be transcoded: %s", path, error.message)
-            job.error = _ended() if job.unwanted else error
+                log.warning("track file %s could not be transcoded: %s", where, problem.message)
+            job.error = _ended() if job.unwanted else problem
         except Exception as error:  # the edge of a thread: listeners must hear of it
             if not job.unwanted:
-                log.exception("track file %s could not be transcoded", path)
-            job.error = _ended() if job.unwanted else UnreadableFile(
-                f"It could not be transcoded ({error}).", reason="unknown")
+                log.exception("track file %s could not be transcoded", where)
+            job.error = _ended() if job.unwanted else (lending.failure if lending is not None else None) or (
+                UnreadableFile(f"It could not be transcoded ({error}).", reason="unknown"))
         finally:
+            if lending is not None:
+                lending.close()
             job.part.unlink(missing_ok=True)
             with self._lock:
                 if self._jobs.get(key) is job:
@@ -252,6 +273,8 @@ class _Job:
             return _ended()
         if isinstance(error, UnreadableFile):   # each listener gets one of their own: a traceback is not shared
             return UnreadableFile(error.message, reason=error.details["reason"])
+        if isinstance(error, CloudFailure):
+            return CloudFailure(error.message, reason=error.reason, provider=error.provider)
         return error
 
 
@@ -305,9 +328,10 @@ class Unwanted(Exception):
 
 
 def convert_while_wanted(
-    path: str, part: str, *, format: str, bitrate_kbps: Kbps, start_ms: Milliseconds
+    path: str | Loan, part: str, *, format: str, bitrate_kbps: Kbps, start_ms: Milliseconds
 ) -> dict[str, Any] | None:
-    """In a worker: transcode into the file `part` until done, or until that file is taken away."""
+    """In a worker: transcode into the file `part` until done, or until that file is taken away. What lies in no file
+    is a loan."""
     from shared.audio import convert  # FFmpeg: never in the serving process
 
     done, me = threading.Event(), ctypes.c_ulong(threading.get_ident())
@@ -326,7 +350,8 @@ def convert_while_wanted(
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()
     try:
-        return convert.transcode(path, part, format=format, bitrate_kbps=bitrate_kbps, start_ms=start_ms)
+        source = path if isinstance(path, str) else borrowed(path)
+        return convert.transcode(source, part, format=format, bitrate_kbps=bitrate_kbps, start_ms=start_ms)
     except Unwanted:
         return None
     finally:

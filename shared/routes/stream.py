@@ -26,7 +26,7 @@ from shared.routes.respond import OpenFile, audio
 from shared.storage.playing import Playing, Sound, place_of
 
 if TYPE_CHECKING:
-    from shared.library.transcodes import Transcodes
+    from shared.library.transcodes import Transcode, Transcodes
     from shared.records.tracks import Tracks
 
 log = logging.getLogger(__name__)
@@ -138,12 +138,15 @@ def door(
         mime_type = MIME_TYPES[format]
         if request.method == "HEAD":    # not worth starting a transcode
             return Response(None, 200, {"Content-Type": mime_type, "Cache-Control": "private, no-cache"})
-        if isinstance(source, CloudFile):
-            raise TrackMissing("The file of this track is only in the cloud, which cannot be transcoded yet.")
-        made = transcodes.open(track, source, format, query.bitrate or DEFAULT_KBPS, start_ms)
+
+        def make() -> Transcode:
+            return transcodes.open(track, source, format, query.bitrate or DEFAULT_KBPS, start_ms,
+                                   lend=lambda: playing.open(track, source).raw)
+
+        made = make()
         raw = unless_swept(made.finished)
         if made.finished is not None and raw is None:
-            made = transcodes.open(track, source, format, query.bitrate or DEFAULT_KBPS, start_ms)
+            made = make()
             raw = unless_swept(made.finished)
         if raw is not None:
             return audio(heard(person, track.track_id, OpenFile(raw)), made.mime_type, request)

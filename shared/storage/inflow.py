@@ -46,12 +46,13 @@ NEAR_BYTES: Bytes = 256 * KIB   # so far ahead of a runner it is waited for
 NEAR_S: Seconds = 0.4           # … or what it brings in so long
 HEDGE_S: Seconds = 3.0          # a runner that brings nothing for so long gets a rival at another copy
 WAIT_S: Seconds = 30.0          # nothing for so long, and the listener is told
+SHORT_BYTES: Bytes = MIB        # is there in a moment
 LINGER_S: Seconds = 10.0        # after the last listener: they may be about to come back elsewhere in the track
 FINISH_S: Seconds = 180.0       # … or nearly all is there: it is completed, within this
 SMALL_REST_BYTES: Bytes = 8 * MIB
 KEPT_S: Seconds = 300.0         # what was not completed stays so long
 KEPT = 4                        # … and so many of them
-FORGIVEN_S: Seconds = 2.0       # after a failure, who asks again is tried again
+FORGIVEN_S: Seconds = 0.25      # after a failure, who asks again is tried again
 POLITE_S: Seconds = 0.05        # what nobody listens to waits so long after each piece while somebody else is waiting
 STOP_S: Seconds = 1.0
 _CHUNK: Bytes = 64 * KIB
@@ -324,10 +325,11 @@ class Inflows:
         return False
 
     def _stop_unneeded(self, inflow: _Inflow) -> None:
-        """Where a listener waits for one runner, the others of that content do not take bandwidth from it."""
+        """Where a listener waits for one runner, the others of that content do not take bandwidth from it; but a look
+        at the end of a file, which players take before they begin, costs nobody the connection."""
         active = [one for one in inflow.runners if not one.stopped]
         needed = [one for one in active if self._needed(inflow, one)]
-        if needed:
+        if sum(one.until - one.at for one in needed) > SHORT_BYTES:
             for one in active:
                 if one not in needed:
                     one.stop()

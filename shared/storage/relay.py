@@ -62,6 +62,7 @@ class Relay:
 
     def stretch(self, offset: Bytes, most: Bytes) -> tuple[int, Bytes] | None:
         """(descriptor, how many bytes from `offset` on can be sent from it); None: they must be `read`."""
+        self._at = offset
         while True:
             try:
                 ask = getattr(self._now, "stretch", None)
@@ -75,6 +76,7 @@ class Relay:
 
     def gone(self, descriptor: int, offset: Bytes) -> bool:
         """Whether sending from `descriptor` failed through its own fault, and another place goes on at `offset`."""
+        self._at = offset
         try:
             if _byte_at(descriptor, offset):
                 return False
@@ -85,7 +87,6 @@ class Relay:
             self._replace(error)
         except (SoundsibleError, OSError):
             return False
-        self.seek(offset)
         return True
 
     def read(self, size: int = -1) -> bytes:

@@ -31,7 +31,7 @@ class FakeTranscodes:
         self.asked: list[Any] = []
         self.closed = 0
 
-    def open(self, track: Any, source: Any, format: str, bitrate: int, start_ms: int) -> Any:
+    def open(self, track: Any, source: Any, format: str, bitrate: int, start_ms: int, *, lend: Any = None) -> Any:
         self.asked.append((source.path, format, bitrate, start_ms))
         if isinstance(self.chunks, Exception):
             raise self.chunks
