@@ -264,7 +264,7 @@ def test_at_a_kill_every_track_has_its_file_or_a_whole_copy(tmp_path: Path) -> N
         "house.offload.run(house.every(), work=Told())\nprint('over', flush=True)\n")
     over, kills = False, 0
     # The first kills come while it uploads, the later ones while it removes.
-    for after in ("uploading 3", "uploading 9", "making room 1", "making room 3", "making room 2", "over"):
+    for after in ("uploading 9", "making room 1", "making room 3", "over"):
         child = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE,
                                  text=True)
         assert child.stdout is not None
@@ -289,7 +289,7 @@ def test_at_a_kill_every_track_has_its_file_or_a_whole_copy(tmp_path: Path) -> N
                     assert found.copies.of(file.track_id)[0].sha256 == content[file.path]
         finally:
             found.close()
-    assert over and kills >= 3
+    assert over and kills == 3
     assert not any(one.exists() for one in paths)
 
 
