@@ -289,7 +289,9 @@ class Settings:
         shown = {PREFIX + row.name.upper(): _as_text(value, _between(row.metadata["parse"])) for row in rows()
                  if not row.metadata["secret"] and (value := plain(getattr(self, row.name))) not in (None, "", [])}
         usual = {name: os.environ[name] for name in _HOMES if name in os.environ}
-        return {**child_environment(), **usual, **shown}
+        environment = {**child_environment(), **usual, **shown}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)    # it runs what this process runs
+        return environment
 
     def table(self) -> list[dict[str, Any]]:
         """All settings for people: name, env, value (secrets hidden), default, unit, help."""

@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 STOP_PATIENCE_S = 1.5           # between asking the child to end and killing it
 CANCEL_PATIENCE_S = 30.0
+SILENCE_S = 3600.0              # a child that says nothing for so long hangs
 KEEP_EVERY_S = 10.0             # how far it is, written down
 RETRY_AFTER_S = (60.0, 300.0, 1800.0, 7200.0, 21600.0)
 LONGEST_REPORT = 16 * 1024 * 1024
@@ -100,7 +101,7 @@ class Errands:
         self._thread: threading.Thread | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._now: Errand | None = None     # the one that runs, with its progress
-        self._kept_at = 0.0
+        self._kept_at = self._heard_at = 0.0
 
     def start(self) -> None:
         """What the last run left undone is begun again."""
@@ -228,6 +229,7 @@ class Errands:
         errand = self._records.get(task.id)
         with self._changed:
             self._now, self._kept_at = errand, time.monotonic()
+            self._heard_at = self._kept_at
         self._tell(errand)
         log.info("errand %s (%s) begins", task.id, task.kind)
         try:
@@ -276,7 +278,7 @@ class Errands:
             try:
                 if self._stopping or self._records.get(task.id).state == "cancelled":
                     _ask(child)     # it was said before there was a child to hear it
-                code = child.wait()
+                code = self._wait(child)
             finally:
                 with self._changed:
                     self._child = None
@@ -289,9 +291,20 @@ class Errands:
             answer.seek(0)
             return judge(code, answer.read(LONGEST_REPORT + 1), list(last_words))
 
+    def _wait(self, child: subprocess.Popen[bytes]) -> int:
+        """Its exit code. One that hangs (on a disk that is gone, say) is killed."""
+        while True:
+            try:
+                return child.wait(10.0)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() - self._heard_at > SILENCE_S:
+                    log.warning("an errand's process says nothing any more; it is killed")
+                    _kill(child)
+
     def _listen(self, lines: IO[bytes], last_words: deque[str]) -> None:
         with contextlib.suppress(OSError, ValueError):
             for line in lines:
+                self._heard_at = time.monotonic()
                 text = line.decode("utf-8", "replace").rstrip()
                 said = _object(text)
                 if said is not None and isinstance(said.get("progress"), dict):

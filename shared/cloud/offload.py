@@ -24,7 +24,7 @@ from shared.cloud.uploads import Refused, UploadReport, Uploads, UploadStopped
 from shared.library import moves
 from shared.library.placing import sync_at
 from shared.model.cloud import CloudFailure, Copy, Provider
-from shared.model.errors import NotFound, SoundsibleError, StorageOffline, Unprocessable
+from shared.model.errors import SoundsibleError, StorageOffline, Unprocessable
 from shared.model.filepath import to_path, to_text
 from shared.model.source import TrackFile
 from shared.model.units import Bytes
@@ -163,6 +163,7 @@ class Offload:
         """(those with an exact copy of the file as it is known, those without). With `report` the latter are told of,
         unless their upload failed, which was told already."""
         known = self._copies.of_tracks(one.track_id for one in files)
+        told = set() if report is None else {one.track_id for one in report.failed}
         ready, lacking = [], []
         for file in files:
             copies = known.get(file.track_id, [])
@@ -170,7 +171,7 @@ class Offload:
                 ready.append(file)
                 continue
             lacking.append(file)
-            if report is not None and file.track_id not in {one.track_id for one in report.failed}:
+            if report is not None and file.track_id not in told:
                 if any(not one.exact for one in copies):
                     _tell(report, file, _Stays("compressed_only", "Only a smaller copy of it is in the cloud."))
                 elif report.ended_by is not None:
@@ -183,7 +184,8 @@ class Offload:
         return [
             one for one in copies
             if one.exact and (provider is None or one.provider == provider.name)
-            and (one.source_size_bytes, one.source_mtime_ns) == (file.size_bytes, file.mtime_ns)
+            and ((one.source_size_bytes, one.source_mtime_ns) == (file.size_bytes, file.mtime_ns)
+                 or (file.sha256 is not None and one.source_sha256 == file.sha256))
         ]
 
     # ---- copies for those without -----------------------------------------------------------------------------------
@@ -276,7 +278,7 @@ class Offload:
         for copy in self._fitting(file, self._copies.of(file.track_id), provider):
             try:
                 found = self._buckets(self._providers.named(copy.provider)).head(copy.key)
-            except (CloudFailure, NotFound) as error:
+            except SoundsibleError as error:
                 trouble = error
                 continue
             if found is None:

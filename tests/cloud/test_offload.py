@@ -144,6 +144,25 @@ def test_a_file_that_takes_its_place_at_the_last_moment_stays(house: House, albu
     assert path.read_bytes() == b"edited" and not house.missing()
 
 
+def test_a_file_that_was_only_touched_is_not_sent_again(house: House, album: list[str]) -> None:
+    house.upload()
+    path = house.music / house.files()[0]
+    os.utime(path, ns=(1, 1_800_000_000_000_000_000))
+    house.take_up(path)
+    done = house.run(album)
+    assert (done.offloaded, done.uploaded_bytes, done.failed, done.kept) == (3, 0, [], [])
+
+
+def test_a_storage_that_is_gone_takes_no_file_along(house: House, album: list[str]) -> None:
+    house.upload()
+    files = house.files()
+    house.provider = replace(house.provider, bucket="there-is-no-such-bucket")
+    done = house.run(album)
+    assert (done.offloaded, house.files()) == (0, files)
+    assert {one.reason for one in done.failed} == {"no_bucket"}
+    assert all(house.copies.of(uid) for uid in album)       # the bucket may come back
+
+
 def test_what_is_pinned_stays(house: House, album: list[str]) -> None:
     house.upload()
     house.pins.pin("track", album[1])
