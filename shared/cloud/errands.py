@@ -180,7 +180,9 @@ class Errands:
             return errand
         self._tell(errand)
         with self._changed:
-            child = self._child if self._now is not None and self._now.id == id else None
+            child = None
+            if self._now is not None and self._now.id == id:
+                self._now, child = replace(errand, progress=self._now.progress), self._child
         if child is not None:
             _ask(child)
             timer = threading.Timer(CANCEL_PATIENCE_S, _kill_late, (child,))
@@ -207,8 +209,12 @@ class Errands:
         self._changed.notify_all()
 
     def _run(self) -> None:
+        unsettled = False
         while not self._stopping:
             try:
+                if unsettled:       # how the last one ended could not be written down
+                    self._records.recover()
+                    unsettled = False
                 task = self._records.take(self._clock())
                 if task is not None:
                     self._do(task)
@@ -216,10 +222,10 @@ class Errands:
                 due = self._records.next_at()
             except SoundsibleError as error:
                 log.warning("the next errand cannot be begun now: %s", error.message)
-                due = self._clock() + 10.0
+                due, unsettled = self._clock() + 10.0, True
             except Exception:  # the edge of a worker
                 log.exception("an errand could not be followed")
-                due = self._clock() + 60.0
+                due, unsettled = self._clock() + 60.0, True
             with self._changed:
                 if not self._stirred and not self._stopping:
                     self._changed.wait(3600.0 if due is None else min(3600.0, max(0.05, due - self._clock())))
@@ -320,6 +326,8 @@ class Errands:
             if self._now is None:
                 return
             self._now = errand = replace(self._now, progress=progress)
+            if errand.state != "running":
+                return      # cancelled: what its child still says is for its end
             keep = time.monotonic() - self._kept_at >= KEEP_EVERY_S
             if keep:
                 self._kept_at = time.monotonic()

@@ -43,7 +43,12 @@ elif provider == "some":
 elif provider == "killed":
     os.kill(os.getpid(), signal.SIGKILL)
 elif provider == "long":
-    signal.signal(signal.SIGTERM, lambda *_: (home / "asked").touch() or sys.exit(1))
+    def end(*_: object) -> None:
+        (home / "asked").touch()
+        say({"progress": {"phase": "ending", "done": 2}})
+        sys.exit(1)
+
+    signal.signal(signal.SIGTERM, end)
     until = time.monotonic() + 60
     while time.monotonic() < until:
         time.sleep(0.02)

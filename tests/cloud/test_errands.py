@@ -146,7 +146,9 @@ def test_a_running_errand_that_is_cancelled_is_asked_to_end_and_stays_cancelled(
         house.came.wait_for(lambda: sum(one.state == "cancelled" for one in house.heard) == 2, 10)
     assert (house.settings.home / "asked").exists()     # type: ignore[operator]
     after = house.errands.get(long.id)
-    assert (after.state, after.message) == ("cancelled", None) and after.progress is not None
+    assert (after.state, after.message, after.progress) == ("cancelled", None, Moved("ending", 2))
+    states = [one.state for one in house.heard]
+    assert states[states.index("cancelled"):] == ["cancelled"] * 2      # it does not seem to run again
     assert house.errands.cancel(long.id) == after       # once more changes nothing
 
 
@@ -243,6 +245,29 @@ def _lives(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
     except OSError:
         return False
+
+
+def test_an_end_that_cannot_be_written_down_is_made_up_for(house: House, monkeypatch: Any) -> None:
+    from shared.model.errors import DiskFull
+
+    ends = house.records.end
+    failing = [True]
+
+    def full(*args: Any, **named: Any) -> Errand:
+        if failing:
+            failing.pop()
+            raise DiskFull("No room.")
+        return ends(*args, **named)
+
+    monkeypatch.setattr(house.records, "end", full)
+    made = house.submit("fine")
+    with house.came:
+        assert house.came.wait_for(lambda: not failing, 10)
+    house.now += 11
+    other = house.submit("fine", "fetch")       # stirs
+    house.wait(lambda one: one.id == other.id and one.state == "done")
+    house.wait(lambda one: one.id == made.id and one.state == "done")
+    assert len(house.began()) == 3
 
 
 def test_what_cannot_be_done_is_refused_before_it_is_written_down(house: House) -> None:
