@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from shared.database import Database, driver_cursor
 from shared.model.errors import Conflict, Unprocessable
 from shared.records import revisions
 
+_PATIENCE_S = 5.0  # for a process that is just ending
 _FORGOTTEN_REVISIONS = 1000  # between the old library and the new one: no player's memory reaches into it
 
 
@@ -139,26 +141,33 @@ def adopt_station(database: Database, station: str) -> None:
         driver_cursor(conn).execute("UPDATE state SET value = ? WHERE name = 'station_id'", (station,))
 
 
-def retire(path: Path) -> None:
+def retire(path: Path, *, patience_s: float = _PATIENCE_S) -> None:
     """Bring the log into the file at `path` and make it one that stands alone, so that it can be moved.
 
-    A file that is damaged, or none of SQLite's, is left as it is. Raises Conflict when another program has it open.
+    A file that is damaged, or none of SQLite's, is left as it is. Raises Conflict when another program has it open,
+    also after `patience_s`.
     """
     if not path.exists():
         return
-    driver = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=2.0)
-    try:
-        # Only the last one who has the file open can leave the write-ahead log behind.
-        driver.execute("PRAGMA journal_mode = DELETE").fetchone()
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error) or "busy" in str(error):
-            raise Conflict(
-                f"{path} is in use by another program (a tool command, a scan). Try again when it is done."
-            ) from error
-    except sqlite3.DatabaseError:
-        return
-    finally:
-        driver.close()
+    until = time.monotonic() + patience_s
+    while True:
+        driver = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=1.0)
+        try:
+            # Only the last one who has the file open can leave the write-ahead log behind.
+            driver.execute("PRAGMA journal_mode = DELETE").fetchone()
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) and "busy" not in str(error):
+                raise
+            if time.monotonic() > until:
+                raise Conflict(
+                    f"{path} is in use by another program (a tool command, a scan). Try again when it is done."
+                ) from error
+        except sqlite3.DatabaseError:
+            return
+        finally:
+            driver.close()
+        time.sleep(0.1)
 
 
 # ---- pictures ----------------------------------------------------------------------------------------------------

@@ -119,11 +119,13 @@ class Staged:
 
 
 class Restore:
-    """Used by the tool. `kept` and `workers` keep the covers of a backup; without them those are left out."""
+    """Used by the tool. `kept` and `workers` keep the covers of a backup; without them those are left out. `later`
+    takes up what came to the storages after a backup was made (see rebuild.Later); without it that is left out."""
 
     def __init__(
         self, *, settings: Settings, providers: Storages, buckets: Buckets, access: Folders,
-        kept: Kept | None = None, workers: Workers | None = None, clock: Callable[[], float] = time.time,
+        kept: Kept | None = None, workers: Workers | None = None,
+        later: Callable[[Database, Path, Work], list[str]] | None = None, clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._providers = providers
@@ -131,6 +133,7 @@ class Restore:
         self._access = access
         self._kept = kept
         self._workers = workers
+        self._later = later
         self._clock = clock
         self._lock: ScanLock | None = None
 
@@ -142,12 +145,14 @@ class Restore:
         return where.title, where.list()
 
     def rehearse(
-        self, source: str, *, folders: Mapping[str, str] | None = None, keep_settings: bool = False, work: Work
+        self, source: str, *, folders: Mapping[str, str] | None = None, keep_settings: bool = False,
+        backup_only: bool = False, work: Work,
     ) -> Staged:
         """Make everything ready, and tell what would happen. Then `apply` or `discard`.
 
         source      a backup's file, a folder of them (the newest), a storage's name, or NAME:BACKUP
         folders     music folders by another path: old → new
+        backup_only leave what came to the storages after the backup was made
 
         Raises NotFound, Unprocessable (damaged, too new, wrong folder), DiskFull, CloudFailure, Conflict when another
         restore goes on, Stopped: then all is as it was.
@@ -169,7 +174,8 @@ class Restore:
             config = None if keep_settings else _config_in(unpacked / archive.CONFIG)
             staged = Staged(unpacked / archive.DATABASE, unpacked / "covers", config, dict(folders or {}))
             before = _schema(staged.database)
-            rehearsed = self.look(staged, source=where.title, name=stored.name, work=work)
+            later = None if backup_only else self._later
+            rehearsed = self.look(staged, source=where.title, name=stored.name, work=work, later=later)
             staged.rehearsal = replace(
                 rehearsed, made_at=manifest.made_at, program=manifest.program,
                 upgraded_from=before if before != rehearsed.contents.schema else None,
@@ -206,7 +212,10 @@ class Restore:
             self._lock.release()
             self._lock = None
 
-    def look(self, staged: Staged, *, source: str, name: str, work: Work) -> Rehearsal:
+    def look(
+        self, staged: Staged, *, source: str, name: str, work: Work,
+        later: Callable[[Database, Path, Work], list[str]] | None = None,
+    ) -> Rehearsal:
         """Check what is staged, bring it to this version, and hold it against what is here. Raises Unprocessable."""
         work.tell(Moved("checking the library"))
         library = Database(staged.database)
@@ -214,6 +223,7 @@ class Restore:
             library.prepare()
             if complaints := soundness.integrity(library):
                 raise Unprocessable(f"The library in {name} is damaged ({complaints[0]}). Take another backup.")
+            said = later(library, (staged.covers or staged.database.parent) / "kept", work) if later is not None else []
             coming = transplant.contents(library)
             for old in staged.folders:
                 if to_text(old) not in {one.path for one in coming.folders}:
@@ -242,7 +252,7 @@ class Restore:
             source=source, name=name, made_at=None, program=None, contents=coming, present=present,
             present_trouble=trouble, same_station=present is not None and present.station == coming.station,
             upgraded_from=None, covers=0, secrets=again, folders=folders, settings="none",
-            remarks=self._remarks(merged), set_aside=str(aside) if aside else None, running=self.running(),
+            remarks=[*said, *self._remarks(merged)], set_aside=str(aside) if aside else None, running=self.running(),
         )
 
     def running(self) -> str | None:

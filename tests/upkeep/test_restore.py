@@ -20,7 +20,7 @@ from shared.library.presence import Presence
 from shared.model.errors import Conflict, NotFound, Unprocessable
 from shared.model.person import Person
 from shared.model.work import Stopped
-from shared.records import tables
+from shared.records import tables, transplant
 from shared.records.migrations import steps
 from shared.records.playlists import Playlists
 from shared.settings import load, save_section
@@ -229,8 +229,10 @@ def test_not_while_a_station_runs_on_this_home(filled: Home, backups: Path) -> N
     assert filled.titles() == before
 
 
-def test_not_while_another_program_has_the_library_open(filled: Home, backups: Path) -> None:
+def test_not_while_another_program_has_the_library_open(
+        filled: Home, backups: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spoil(filled)
+    monkeypatch.setattr(transplant.retire, "__kwdefaults__", {"patience_s": 0.2})
     with filled.library() as database, database.read() as conn:
         conn.exec_driver_sql("SELECT 1 FROM tracks").fetchall()
         with pytest.raises(Conflict, match="in use"):
