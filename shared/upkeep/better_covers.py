@@ -49,6 +49,8 @@ LOOKED_AT_ONCE = 16
 AT_ONCE = 2             # workers that write
 LOOK_TIMEOUT_S, JUDGE_TIMEOUT_S, WRITE_TIMEOUT_S = 60.0, 60.0, 180.0
 
+UNCERTAIN = ("timed_out", "reader_crashed")     # a file may have been written all the same
+
 #: Why an album is left as it is, for people.
 LEFT = WHY | {
     "nothing_found": "Nobody has a cover of it.",
@@ -399,18 +401,22 @@ class BetterCovers:
             "width": better.better.width, "height": better.better.height, "bytes": better.bytes, "outdone": outdone,
             "tracks": taken,
         })
+        failed = len(report.failed)
         readings = self._embed([one for one in files if one.file.track_id in taken], str(picture), album, report)
         written = [uid for uid, _, _ in readings]
         if not written and not holding and better.tracks:
-            step.did_not(number)
+            if not any(one.reason in UNCERTAIN for one in report.failed[failed:]):
+                step.did_not(number)
             return []
-        if outdone is not None and len(written) == len(taken):      # else the folder's may still be the better one
+        all_of_it = len(written) + holding == len(better.tracks)
+        if outdone is not None and all_of_it:       # else the folder's may still be the better one
             self._artworks.outdo([outdone])
         if readings:
             self._records.take_over(readings)
         else:
             self._records.settle([file.track_id for file in album.files])
-        self._note_size(album, better)
+        if all_of_it:
+            self._note_size(album, better)
         step.did(number)
         report.albums.append(better)
         report.fixed += 1
@@ -452,6 +458,12 @@ class BetterCovers:
         paths = {file.track_id: to_text(file.path) for file in album.files}
         report.failed += [Unwritten(track_id=uid, path=paths.get(uid, ""), reason=reason, message=message)
                           for uid in tracks]
+
+    @staticmethod
+    def foreseen(plan: CoverPlan) -> CoverReport:
+        """What `run` would report, if nothing fails."""
+        return CoverReport(looked=plan.looked, albums=list(plan.albums), left=list(plan.left), fixed=len(plan.albums),
+                           tracks=sum(len(one.tracks) for one in plan.albums))
 
     # ---- what was cut off -------------------------------------------------------------------------------------------
 
