@@ -5,24 +5,30 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import os
+import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, redirect, request
 from werkzeug.security import safe_join
 
-from shared.model.errors import NotFound
+from shared.model.cloud import Provider
+from shared.model.errors import NotFound, SoundsibleError
 from shared.routes.conditional import Validators, precondition
 from shared.routes.respond import gzip, wants_gzip
+from shared.storage.signing import Signer
 
+_MEDIA = "media-src 'self' blob:"
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
+    f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; {_MEDIA}; "
     "connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?")     # what a policy can name
 FEATURES = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
 KEPT_FILE_BYTES = 512 * 1024        # larger files are read each time
 KEPT_BYTES = 8 * 1024 * 1024        # of all files together
@@ -85,16 +91,33 @@ class Files:
         return kept
 
 
-def blueprint(*, folder: Path) -> Blueprint:
-    """folder: the project's web/."""
+def sounding_from(providers: Iterable[Provider]) -> str:
+    """The page's policy, which lets sound come from the own addresses of these storages, too, and nothing else.
+
+    What is sealed only the station can open: nobody is sent there.
+    """
+    places = {urlsplit(Signer(one).url("-", seconds=1).url)._replace(path="", query="").geturl().lower()
+              for one in providers if one.seal_key is None}
+    named = sorted(one for one in places if _ORIGIN.fullmatch(one))
+    return POLICY.replace(_MEDIA, " ".join([_MEDIA, *named]))
+
+
+def blueprint(*, folder: Path, storages: Callable[[], Iterable[Provider]] = tuple) -> Blueprint:
+    """folder: the project's web/; storages: those to whose own addresses players are sent for the sound."""
     player = Blueprint("player", "shared.routes.player")
     pages, files = Files(folder), Files(folder / "static")
+
+    def policy() -> str:
+        try:
+            return sounding_from(storages())
+        except SoundsibleError:     # config.json cannot be read now: the player opens all the same
+            return POLICY
 
     def send(name: str, place: Files = pages, headers: Mapping[str, str] = MappingProxyType({})) -> Response:
         kept = place.get(name)
         told = {"ETag": kept.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding",
                 "Content-Security-Policy": POLICY, **headers}
-        if precondition(request.method, request.headers, Validators(kept.etag)) == 304:
+        if precondition(request.method, request.headers, Validators(told["ETag"])) == 304:
             return Response(status=304, headers=told)
         if kept.packed is not None and wants_gzip(request):
             return Response(kept.packed, headers={**told, "Content-Encoding": "gzip"}, content_type=kept.kind)
@@ -102,7 +125,13 @@ def blueprint(*, folder: Path) -> Blueprint:
 
     @player.get("/")
     def page() -> Response:
-        return send("index.html", headers={"Permissions-Policy": FEATURES})
+        told, its = policy(), {"Permissions-Policy": FEATURES}
+        if told != POLICY:
+            # A browser that is answered 304 keeps the policy it has, so the page is another one with another policy.
+            mark = hashlib.blake2b(told.encode(), digest_size=4).hexdigest()
+            etag = f'{pages.get("index.html").etag[:-1]}-{mark}"'
+            its |= {"Content-Security-Policy": told, "ETag": etag}
+        return send("index.html", headers=its)
 
     @player.get("/sw.js")
     def service_worker() -> Response:

@@ -90,7 +90,8 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
     operations += operations_of(doors)
     for one in doors:
         app.register_blueprint(one)
-    app.register_blueprint(player.blueprint(folder=WEB))
+    redirects = station.settings.cloud_redirect
+    app.register_blueprint(player.blueprint(folder=WEB, storages=station.storages.all if redirects else tuple))
 
     allowed = station.settings.allowed_hosts
     names = own_names(allowed=allowed)

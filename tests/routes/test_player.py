@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 
-from shared.model.errors import NotFound
-from shared.routes.player import Files, blueprint
+from shared.model.cloud import Provider
+from shared.model.errors import BadSetting, NotFound
+from shared.routes.player import POLICY, Files, blueprint, sounding_from
 from tests.routes.houses import Front
 
 WEB = Path(__file__).resolve().parents[2] / "web"
@@ -89,3 +91,46 @@ def test_a_player_that_is_not_built_is_an_error_and_no_defect(tmp_path: Path) ->
     Guard(who=lambda token, address: None, host_named=lambda host: True, same_site=lambda headers: True,
           operations=[]).install(app)
     assert app.test_client().get("/").status_code == 404
+
+
+def storage(name: str = "attic", **more: Any) -> Provider:
+    return Provider(**{"name": name, "kind": "s3", "endpoint": "https://s3.eu-west-1.amazonaws.com", "bucket": "music",
+                       "region": "eu-west-1", "key_id": "k", "secret": "hush", **more})
+
+
+def test_the_policy_names_where_players_are_sent_and_nothing_more() -> None:
+    told = sounding_from([
+        storage(), storage("other", path_style=False), storage("nas", endpoint="http://nas.local:9000"),
+        storage("closed", endpoint="https://closed.example", seal_key=b"x" * 32),
+        storage("odd", endpoint="https://a.example; script-src *"), storage("six", endpoint="http://[::1]:9000"),
+    ])
+    media = next(one for one in told.split("; ") if one.startswith("media-src"))
+    assert media == ("media-src 'self' blob: http://nas.local:9000 https://music.s3.eu-west-1.amazonaws.com "
+                     "https://s3.eu-west-1.amazonaws.com")
+    assert told.replace(media, "media-src 'self' blob:") == POLICY
+    assert sounding_from([]) == POLICY
+
+
+def test_another_policy_is_another_page_to_the_browser_and_its_files_stay_as_they_are() -> None:
+    storages: list[Provider] = []
+    app = Flask("test", static_folder=None)
+    app.register_blueprint(blueprint(folder=WEB, storages=lambda: storages))
+    ask = app.test_client().get
+    before = ask("/")
+    assert before.headers["Content-Security-Policy"] == POLICY
+    storages.append(storage())
+    now = ask("/", headers={"If-None-Match": before.headers["ETag"]})
+    assert (now.status_code, now.data) == (200, before.data)
+    assert "amazonaws.com" in now.headers["Content-Security-Policy"]
+    again = ask("/", headers={"If-None-Match": now.headers["ETag"]})
+    assert (again.status_code, again.headers["ETag"]) == (304, now.headers["ETag"])
+    assert ask("/static/app.js").headers["Content-Security-Policy"] == POLICY
+
+
+def test_the_player_opens_when_the_storages_cannot_be_read() -> None:
+    def unreadable() -> list[Provider]:
+        raise BadSetting("config.json cannot be read")
+
+    app = Flask("test", static_folder=None)
+    app.register_blueprint(blueprint(folder=WEB, storages=unreadable))
+    assert app.test_client().get("/").headers["Content-Security-Policy"] == POLICY
