@@ -6,18 +6,20 @@ import os
 import re
 import shutil
 import socket
+import sqlite3
 import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from setup_tool.cli import PROGRAM, Context, command, shared_options
-from shared.model.errors import SoundsibleError
+from setup_tool.findings import Check
+from shared.model.errors import SoundsibleError, StorageOffline
 
 if TYPE_CHECKING:
     from shared.settings import Settings
@@ -29,28 +31,24 @@ FILES_WANTED = 1024     # open at once: a socket and a file each player
 PROJECT = Path(__file__).resolve().parent.parent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One thing looked at. `state`: ok | note | warn | fail."""
-
-    name: str
-    state: str
-    message: str
-    remedy: str | None = None
-
-
-@command("doctor\ndoctor --json")
+@command("doctor\ndoctor --write\ndoctor --json")
+@click.option("--write", is_flag=True, help="Try storages by writing, reading and removing a small object, too.")
+@click.option("--self-check", is_flag=True, help="Only read the whole database and a sample of the cache, as is done "
+              "every night.")
 @shared_options
-def run(*, context: Context) -> None:
+def run(write: bool, self_check: bool, *, context: Context) -> None:
     """Look for what is wrong with the station and its surroundings, and say what to do.
 
-    It changes nothing. The exit code is 1 when something keeps the station from working.
+    It changes nothing. The exit code is 1 when something keeps the station from working: for monitoring.
     """
     from setup_tool import show
 
+    if self_check:
+        check_self(context)
+        return
     done: list[Check] = []
     console = show.out()
-    for check in examine(context):
+    for check in examine(context, write=write):
         done.append(check)
         if not context.json:
             said = show.text(check.message, show.QUIET if check.state == "note" else "")
@@ -75,19 +73,55 @@ def run(*, context: Context) -> None:
         raise click.exceptions.Exit(1)
 
 
-def examine(context: Context) -> Iterator[Check]:
+def check_self(context: Context) -> None:
+    """The nightly self-check, now."""
+    from setup_tool import show
+    from setup_tool.rooms import rooms
+    from setup_tool.working import working
+    from shared.model.work import Stopped
+    from shared.upkeep.selfcheck import SelfCheck
+
+    with rooms(context.load_settings()) as station:
+        report = None
+        with working("Checking", context) as work, suppress(Stopped):
+            report = SelfCheck(database=station.database, cache=station.cache).run(work)
+    if report is None:
+        raise click.Abort
+    if context.json:
+        show.document(report)
+    else:
+        console = show.out()
+        for one in report.problems:
+            console.print(show.mark("fail"), show.text(one.message))
+            console.print(show.text(f"  → {one.remedy}", show.ACCENT))
+        if report.cache.get("wrong"):
+            console.print(show.mark("warn"), show.text(
+                f"{show.count(report.cache['wrong'], 'cached track')} were not what they should be and were removed."))
+        if report.ok:
+            console.print(show.mark("ok"), show.text("The database and its search index are whole."))
+    if not report.ok:
+        raise click.exceptions.Exit(1)
+
+
+def examine(context: Context, *, write: bool = False) -> Iterator[Check]:
     """All checks, in the order in which one builds on the other."""
+    from setup_tool import doctor_places
+
     yield from guarded("program", program)
     try:
         settings = context.load_settings()
     except SoundsibleError as error:
-        yield Check(name="settings", state="fail", message=error.message)
+        yield Check(name="settings", state="fail", message=error.message,
+                    remedy=f"Correct it where it is set, or: {PROGRAM} settings unset NAME")
         return
     yield Check(name="settings", state="ok", message="All settings have allowed values.")
     yield from guarded("folders", lambda: folders(settings))
+    yield from guarded("keys", lambda: doctor_places.keys(settings))
     yield from guarded("port", lambda: port(settings))
+    yield from guarded("address", lambda: address(settings))
+    yield from guarded("certificates", doctor_places.certificates)
     yield from guarded("limits", limits)
-    yield from guarded("library", lambda: library(settings))
+    yield from guarded("library", lambda: library(settings, write=write))
 
 
 def guarded(name: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
@@ -95,9 +129,11 @@ def guarded(name: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
     try:
         yield from look()
     except SoundsibleError as error:
-        yield Check(name=name, state="fail", message=error.message)
+        yield Check(name=name, state="fail", message=error.message,
+                    remedy=f"Do what it says, then ask again: {PROGRAM} doctor")
     except Exception as error:  # the edge of one check
-        yield Check(name=name, state="fail", message=f"This could not be looked at: {type(error).__name__}: {error}")
+        yield Check(name=name, state="fail", message=f"This could not be looked at: {type(error).__name__}: {error}",
+                    remedy="Start it once with python3 run.py, which sets it up again. If this stays, it is a defect.")
 
 
 # ---- the checks --------------------------------------------------------------------------------------------------
@@ -126,7 +162,8 @@ def program() -> Iterator[Check]:
                     remedy="Start it once with python3 run.py: it installs what belongs to this version.")
     else:
         yield Check(name="program", state="ok",
-                    message=f"Soundsible {__version__}, Python {python}, {fitting} packages as pinned.")
+                    message=f"Soundsible {__version__}, Python {python}, SQLite {sqlite3.sqlite_version}, {fitting} "
+                            "packages as pinned.")
 
 
 def pinned(requirements: str) -> list[tuple[str, str]]:
@@ -203,6 +240,27 @@ def port(settings: Settings) -> Iterator[Check]:
     yield Check(name="port", state="ok", message=f"Port {settings.port} is free; the station does not run.")
 
 
+def address(settings: Settings) -> Iterator[Check]:
+    """Where other devices find the station."""
+    from setup_tool.rooms import as_running
+    from shared.discovery.interfaces import addresses, url_of
+
+    settings = as_running(settings)
+    if settings.host not in ("0.0.0.0", "::", ""):
+        near = settings.host in ("localhost", "::1") or settings.host.startswith("127.")
+        yield Check(name="address", state="ok", message=(
+            f"Only this machine reaches it: {url_of(settings.host, settings.port)}." if near
+            else f"It listens at {url_of(settings.host, settings.port)} alone."))
+        return
+    found = [one for one in addresses() if one.kind != "this_machine"]
+    if found:
+        shown = ", ".join(url_of(one.ip, settings.port) for one in found[:3])
+        yield Check(name="address", state="ok", message=f"Other devices find it at {shown}.")
+    else:
+        yield Check(name="address", state="note", message="This machine has no address that other devices could reach.",
+                    remedy="Connect it to a network; until then only this machine plays.")
+
+
 def limits() -> Iterator[Check]:
     try:
         import resource
@@ -214,7 +272,8 @@ def limits() -> Iterator[Check]:
                     remedy=f"Raise it to {FILES_WANTED} or more (ulimit -n, or LimitNOFILE= in the systemd unit).")
 
 
-def library(settings: Settings) -> Iterator[Check]:
+def library(settings: Settings, *, write: bool) -> Iterator[Check]:
+    from setup_tool import doctor_places
     from setup_tool.rooms import rooms
     from setup_tool.show import count
     from shared.records.health import complaints, schema
@@ -230,7 +289,7 @@ def library(settings: Settings) -> Iterator[Check]:
         broken = complaints(station.database)
         if broken:
             yield Check(name="library", state="fail", message=f"The database is damaged: {'; '.join(broken[:3])}.",
-                        remedy=f"Stop the station and put a copy in the place of {settings.database_path}.")
+                        remedy=f"Stop the station and bring back the last backup: {PROGRAM} restore --list")
         else:
             stats = station.tracks.stats()
             version, holds = schema(station.database), count(stats.tracks, "track")
@@ -238,7 +297,29 @@ def library(settings: Settings) -> Iterator[Check]:
         if not station.accounts.owned():
             yield Check(name="owner", state="warn", message="Nobody owns this station yet.",
                         remedy=f"Start it and open the set-up link, or: {PROGRAM} users add NAME --role owner")
-        yield from music(station, settings)
+        yield from guarded("music", lambda: music(station, settings))
+        yield from guarded("clock", lambda: doctor_places.clock(station))
+        yield from guarded("storage", lambda: doctor_places.storages(station, write=write))
+        yield from guarded("tracks", lambda: doctor_places.cache(station))
+        yield from guarded("upkeep", lambda: doctor_places.upkeep(station))
+        yield from guarded("services", lambda: doctor_places.services(station))
+
+
+def look_at_music(path: str, shown: str, holds: str) -> Check:
+    """A music folder that answers; to be called with a deadline."""
+    from setup_tool.show import size
+    from shared.storage.mounts import Mounts
+
+    kind = Mounts().kind(os.path.realpath(path))
+    on = {"fixed": "", "removable": ", on a disk that can be unplugged"}.get(kind, ", on a network or foreign disk")
+    if not os.access(path, os.W_OK):
+        return Check(name="music", state="note",
+                     message=f"{shown}, {holds}{on}; read-only: edits and trash stay in the library.")
+    free = shutil.disk_usage(path).free
+    if free < NO_ROOM:
+        return Check(name="music", state="warn", message=f"{shown}, {holds}{on}: only {size(free)} of room left.",
+                     remedy="Make room there; until then nothing can be downloaded, and no tags be written.")
+    return Check(name="music", state="ok", message=f"{shown}, {holds}{on}.")
 
 
 def music(station: Station, settings: Settings) -> Iterator[Check]:
@@ -258,11 +339,12 @@ def music(station: Station, settings: Settings) -> Iterator[Check]:
         if state != "online":
             yield Check(name="music", state="warn", message=f"{root.path}: {STATE_WORDS[state]}; {holds} kept.",
                         remedy="Plug in or mount it; or take it out of the library in the player.")
-        elif not station.access.call(path, lambda path=path: os.access(path, os.W_OK)):  # type: ignore[misc]
-            yield Check(name="music", state="note", message=f"{root.path}, {holds}; read-only: edits and trash stay in "
-                                                            f"the library.")
         else:
-            yield Check(name="music", state="ok", message=f"{root.path}, {holds}.")
+            try:
+                yield station.access.call(path, partial(look_at_music, path, root.path, holds))
+            except (OSError, StorageOffline) as error:
+                yield Check(name="music", state="warn", message=f"{root.path} went silent: {error}; {holds} kept.",
+                            remedy="Look at its disk or network.")
     report = station.scans.last()
     if report is not None and report.state == "failed":
         yield Check(name="scan", state="warn", message=f"The last scan failed: {report.message or 'see the log'}.",

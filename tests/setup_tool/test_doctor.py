@@ -34,8 +34,10 @@ def test_a_healthy_station_is_well(healthy: Tool) -> None:
     said = healthy("doctor")
     assert said.code == 0 and said.out.rstrip().endswith("All is well.")
     found = checks(healthy)
-    assert {one["state"] for one in found.values()} == {"ok"}
-    assert {"program", "settings", "config", "data", "cache", "port", "library", "music"} <= set(found)
+    assert {one["state"] for name, one in found.items() if name != "backup"} == {"ok"}
+    assert found["backup"]["state"] == "note" and "tool backup" in found["backup"]["remedy"]
+    assert {"program", "settings", "config", "data", "cache", "port", "address", "library", "music", "clock"} <= set(
+        found)
 
 
 def test_a_station_that_never_ran_is_no_trouble_and_stays_unmade(tool: Tool, home: Path) -> None:
