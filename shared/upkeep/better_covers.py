@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import secrets
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -46,6 +47,7 @@ SHAPE = 0.1             # so much the ratio of the sides may differ
 SQUARE = (0.8, 1.25)    # shapes that are taken where there is none to compare with
 SAME_PICTURE = 0.6      # correlation from which two pictures show the same (shared/library/cover_deeds.py)
 LOOKED_AT_ONCE = 16
+KEPT_S = 30 * 86_400.0  # pictures that were found and not put in
 AT_ONCE = 2             # workers that write
 LOOK_TIMEOUT_S, JUDGE_TIMEOUT_S, WRITE_TIMEOUT_S = 60.0, 60.0, 180.0
 
@@ -352,6 +354,7 @@ class BetterCovers:
                     report.tracks += len(written)
                 step.end(f"Better covers for {report.fixed} albums, in {report.tracks} files")
             close_cut_off(self._journal, COMMAND)
+            self._forget({one.sha256 for one in report.albums})
         except Stopped as stopped:
             raise CoversStopped(report) from stopped
         finally:
@@ -464,6 +467,13 @@ class BetterCovers:
         """What `run` would report, if nothing fails."""
         return CoverReport(looked=plan.looked, albums=list(plan.albums), left=list(plan.left), fixed=len(plan.albums),
                            tracks=sum(len(one.tracks) for one in plan.albums))
+
+    def _forget(self, pictures: set[str]) -> None:
+        """Pictures that are in the files now, and those that were found long ago and never wanted, leave the cache."""
+        for path in self._folder.glob("*/*.jpg"):
+            with suppress(OSError):
+                if path.stem in pictures or time.time() - path.stat().st_mtime > KEPT_S:
+                    path.unlink()
 
     # ---- what was cut off -------------------------------------------------------------------------------------------
 

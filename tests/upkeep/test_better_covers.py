@@ -64,7 +64,7 @@ def test_a_small_cover_is_replaced_in_all_files_and_the_sound_stays(house: House
     assert (report.fixed, report.tracks, report.failed, report.albums) == (2, 3, [], plan.albums)
     assert [embedding.sound(str(one)) for one in house.files()] == sounds
     assert house.shown("Small") == (1000, 1000) and house.shown("Small too") == (1200, 1200)
-    assert house.strays() == []
+    assert house.strays() == [] and list((house.base / "cache" / "better").rglob("*.*")) == []
     again = house.better().plan(work=Following())
     assert (again.albums, again.left) == ([], [])
     house.scan()
