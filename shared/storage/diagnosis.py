@@ -24,6 +24,7 @@ _NO_S3 = ("What answers at {} does not speak S3: a proxy, a login page, or anoth
 #: S3's code → our reason. What is not here goes by HTTP's status.
 _CODES = {
     "InvalidAccessKeyId": "wrong_key", "Unauthorized": "wrong_key", "NoSuchAccessKey": "wrong_key",
+    "XAdminUserNotFound": "wrong_key",
     "SignatureDoesNotMatch": "wrong_secret",
     "AccessDenied": "forbidden", "AllAccessDisabled": "forbidden", "AccountProblem": "forbidden",
     "NotSignedUp": "forbidden", "NotEntitled": "forbidden", "InvalidPayer": "forbidden", "Forbidden": "forbidden",
@@ -127,6 +128,8 @@ def _reason(heard: _Heard, off_s: float | None) -> str:
         return "wrong_key"
     if heard.code == "InvalidArgument" and ("access key" in said or "credential" in said):
         return "wrong_key"      # R2: "Credential access key has length 20, should be 32"
+    if heard.code == "AccessDenied" and "no such key" in said:
+        return "wrong_key"      # Garage
     if "clock" in said or "skew" in said:
         return "clock"
     reason = _CODES.get(heard.code)

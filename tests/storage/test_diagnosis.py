@@ -57,6 +57,8 @@ def test_every_documented_answer_of_the_tests_is_looked_at_above() -> None:
     (403, "AccessDenied", "Cannot upload files, storage cap exceeded. See the Caps & Alerts page", "full"),     # B2
     (403, "AccessDenied", "Transaction cap exceeded, see the Caps & Alerts page", "full"),              # B2
     (507, "XMinioStorageFull", "Storage backend has reached its minimum free drive threshold.", "full"),        # MinIO
+    (404, "XAdminUserNotFound", "No user exists with the provided access key ID.", "wrong_key"),        # VersityGW
+    (403, "AccessDenied", "Forbidden: No such key: GK31c2f218a2e44f485b94239e", "wrong_key"),           # Garage
     (400, "AuthorizationHeaderMalformed", "a non-empty Access Key (AKID) must be provided", "wrong_key"),
     (400, "InvalidRegionName", "The region name 'here' is not valid. Must be one of: wnam, auto", "wrong_region"),
     (418, "Teapot", "short and stout", "refused"),
