@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, redirect, request
 from werkzeug.security import safe_join
@@ -20,7 +19,7 @@ from shared.model.cloud import Provider
 from shared.model.errors import NotFound, SoundsibleError
 from shared.routes.conditional import Validators, precondition
 from shared.routes.respond import gzip, wants_gzip
-from shared.storage.signing import Signer
+from shared.storage.signing import base_of
 
 _MEDIA = "media-src 'self' blob:"
 POLICY = (
@@ -96,8 +95,7 @@ def sounding_from(providers: Iterable[Provider]) -> str:
 
     What is sealed only the station can open: nobody is sent there.
     """
-    places = {urlsplit(Signer(one).url("-", seconds=1).url)._replace(path="", query="").geturl().lower()
-              for one in providers if one.seal_key is None}
+    places = {base_of(one).lower() for one in providers if one.seal_key is None}
     named = sorted(one for one in places if _ORIGIN.fullmatch(one))
     return POLICY.replace(_MEDIA, " ".join([_MEDIA, *named]))
 
