@@ -6,13 +6,16 @@ import io
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from setup_tool.rooms import rooms
 from shared import settings
 from shared.cloud.layout import music_key
+from shared.database import driver_cursor
 from tests.builders import make_audio
+from tests.records.songs import Music, metadata
 from tests.s3_server import server
 from tests.setup_tool.conftest import Tool
 
@@ -23,15 +26,25 @@ DAY_S = 86_400.0
 def filled(tool: Tool, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tool:
     """Three tracks, one of them gone; and an unfinished file in the cache. Nobody answers questions."""
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    for number in (1, 2, 3):
-        make_audio(tmp_path / "music", f"{number}.mp3", seconds=0.5, tags={"title": f"Song {number}", "artist": "Ann"})
-    assert tool("scan", str(tmp_path / "music")).code == 0
+    (tmp_path / "music").mkdir()
+    with rooms(settings.load(), make=True) as station:
+        music = Music(station.database, str(tmp_path / "music"))
+        for number in (1, 2, 3):
+            make_audio(tmp_path / "music", f"{number}.mp3", seconds=0.5, tags=song(number))
+            music.add(f"{number}.mp3", metadata(f"Song {number}", "Ann", None, None))
+        with station.database.transaction() as conn:
+            device = str(os.stat(tmp_path / "music").st_dev)
+            driver_cursor(conn).execute("UPDATE files SET device = ?", (device,))
     (tmp_path / "music" / "2.mp3").unlink()
     part = home / "cache" / "transcodes" / "aa" / "x.part"
     part.parent.mkdir(parents=True)
     part.write_bytes(b"12345")
     os.utime(part, (time.time() - 2 * DAY_S,) * 2)
     return tool
+
+
+def song(number: int) -> dict[str, Any]:
+    return {"title": f"Song {number}", "artist": "Ann"}
 
 
 def titles() -> list[str]:
@@ -88,17 +101,19 @@ def test_people_are_told_what_it_found_and_how_to_take_it_back(filled: Tool) -> 
 
 
 def test_a_file_that_turns_up_again_has_its_track_back_after_a_scan(filled: Tool, tmp_path: Path) -> None:
+    assert filled("scan").code == 0
     with rooms(settings.load()) as station:
         before = {one.path: one.track_id for one in station.copies.sources()}
-    assert filled("cleanup", "--yes").code == 0
-    make_audio(tmp_path / "music", "2.mp3", seconds=0.5, tags={"title": "Song 2", "artist": "Ann"})
+    assert filled("cleanup", "--yes").code == 0 and len(titles()) == 2
+    make_audio(tmp_path / "music", "2.mp3", seconds=0.5, tags=song(2))
     assert filled("scan").code == 0
     with rooms(settings.load()) as station:
         assert {one.path: one.track_id for one in station.copies.sources()} == before
 
 
 def test_an_offline_folder_is_named_and_left_alone(filled: Tool, tmp_path: Path) -> None:
-    assert filled("scan").code == 0
+    with rooms(settings.load()) as station:
+        Music(station.database, str(tmp_path / "music")).lose("2.mp3")
     (tmp_path / "music").rename(tmp_path / "unplugged")
     dry = filled("cleanup", "--dry-run", "--json").document
     assert dry["rows"] == [] and dry["spared"][0]["what"] == str(tmp_path / "music")

@@ -118,16 +118,17 @@ def undo_all(house: House) -> None:
         assert house.cleanup.undo(last.id, work=Quiet()).left == []
 
 
-@pytest.mark.parametrize(("make", "points"), [(local, 21), (in_bucket, 10)])
-def test_a_clean_up_that_is_killed_loses_nothing_and_can_be_undone(make, points: int, tmp_path: Path) -> None:
+# The last of the worlds comes to its end alive: who adds a step to the work adds a world here.
+@pytest.mark.parametrize(("make", "first", "points"), [(local, 1, 21), (in_bucket, 4, 7)])
+def test_a_clean_up_that_is_killed_loses_nothing_and_can_be_undone(make, first: int, points: int, tmp_path: Path
+                                                                   ) -> None:
     houses = [make(tmp_path / str(number) / "home") for number in range(points)]
     before = [(state(house), contents(house)) for house in houses]
     for house in houses:
         house.close()
-    ended = killed("run", [house.home for house in houses], ahead_s=houses[0].ahead_s)
-    assert ended[0] == "killed" and set(ended) <= {"killed", "ended 0"}
-    assert ended.count("killed") >= points - 4      # every moment of it, and the whole of it at last
-    assert ended[-1] == "ended 0"
+    ended = killed("run", [house.home for house in houses], first=first, ahead_s=houses[0].ahead_s)
+    assert set(ended) == {"killed", "ended 0"}
+    assert ended.count("killed") >= points - 3 and ended[-1] == "ended 0"
     for number, (house, (was, all_of_it)) in enumerate(zip(houses, before, strict=True)):
         assert contents(house) == all_of_it, number
         assert inconsistencies(house.database) == []
@@ -142,17 +143,16 @@ def test_a_clean_up_that_is_killed_loses_nothing_and_can_be_undone(make, points:
         house.close()
 
 
-@pytest.mark.parametrize(("make", "points"), [(local, 10), (in_bucket, 8)])
-def test_an_undoing_that_is_killed_is_finished_by_the_next(make, points: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("make", "first", "points"), [(local, 1, 10), (in_bucket, 2, 7)])
+def test_an_undoing_that_is_killed_is_finished_by_the_next(make, first: int, points: int, tmp_path: Path) -> None:
     houses = [make(tmp_path / str(number) / "home") for number in range(points)]
     before = [(state(house), contents(house)) for house in houses]
     for house in houses:
         done = house.cleanup.run(house.cleanup.find(work=Quiet()), work=Quiet())
         assert done.step is not None
         house.close()
-    ended = killed("undo", [house.home for house in houses], ahead_s=houses[0].ahead_s)
-    assert ended[0] == "killed" and set(ended) <= {"killed", "ended 0"}
-    assert ended[-1] == "ended 0"
+    ended = killed("undo", [house.home for house in houses], first=first, ahead_s=houses[0].ahead_s)
+    assert set(ended) == {"killed", "ended 0"} and ended[-1] == "ended 0"
     for number, (house, (was, all_of_it)) in enumerate(zip(houses, before, strict=True)):
         assert contents(house) == all_of_it, number
         undo_all(house)
