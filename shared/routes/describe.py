@@ -22,12 +22,12 @@ UTC, durations `…_ms`, sizes `…_bytes`; lists are never null; ids are opaque
 _TAIL = """
 ## Live
 
-Socket.IO at `/socket.io`, the token in `auth` or the cookie. On connect: `snapshot {seq, revision, scan, downloads}`.
-Then `library:changed {revision}`, `scan:progress`, `download:changed {download}`, `download:log {id, level, at,
-message}`, `download:removed {id}`, `notice`, `devices:changed`, `playback:state` and `playback:command` (between the
-devices of one person), each with `seq`, which counts what this client was told without gaps from the snapshot's on.
-Downloads are told to who asked for them and to owners, each at most twice a second. After a gap, ask
-`/api/library/changes?since=<revision>`.
+Socket.IO at `/socket.io`, the token in `auth` or the cookie. On connect: `snapshot {seq, revision, scan, downloads,
+errands}`. Then `library:changed {revision}`, `scan:progress`, `download:changed {download}`, `download:log {id, level,
+at, message}`, `download:removed {id}`, `errand:changed {errand}`, `notice`, `devices:changed`, `playback:state` and
+`playback:command` (between the devices of one person), each with `seq`, which counts what this client was told without
+gaps from the snapshot's on. Downloads are told to who asked for them and to owners, errands to who may see files, each
+at most twice a second. After a gap, ask `/api/library/changes?since=<revision>`.
 
 The same without the playing devices' words comes as Server-Sent Events from `/api/downloads/manager/events`.
 """
