@@ -412,6 +412,7 @@ class Intake:
             one
             for one in pictures
             if before.get(one.folder, (0, "", 0, 0))[1:] != (one.path, one.size_bytes, one.mtime_ns)
+            and (one.path or not self._is_kept_for(one.folder))
         ]
         wanted: dict[Any, tuple[int, str, str, int, int]] = {}
         for one in moved:
@@ -432,6 +433,17 @@ class Intake:
             )
             touched.update(album_id for path, album_id in rows if path.count("/") <= depth + 1)
         return touched
+
+    def _is_kept_for(self, folder: str) -> bool:
+        """Whether a copy of the folder's picture is kept, and shown, for tracks that were taken off this machine."""
+        begin = f"{folder}/" if folder else ""
+        row = self._cursor.execute(
+            "SELECT 1 FROM artwork a WHERE a.root_id = ? AND a.folder = ? AND a.kind <> 'embedded' "
+            "AND a.kept IS NOT NULL AND EXISTS (SELECT 1 FROM files f WHERE f.root_id = a.root_id "
+            "AND f.offloaded_at IS NOT NULL AND f.path >= ? AND f.path < ?)",
+            (self._root_id, folder, begin, f"{begin[:-1]}0" if begin else "\U0010ffff"),
+        ).fetchone()
+        return row is not None
 
     # ---- rows
 

@@ -23,6 +23,7 @@ from shared.model.errors import DiskFull, NotFound, UnreadableFile
 from shared.model.work import Moved, Stopped
 from shared.records.albums import Albums
 from shared.records.artworks import Artworks
+from shared.records.copies import Copies
 from shared.records.recall import Recall
 from shared.records.scans import Scans
 from shared.storage.access import Access
@@ -231,3 +232,20 @@ def test_tracks_whose_files_are_not_here_show_what_is_attached_also_after_a_scan
     assert near(house.shown(tracks["01 Bare 1.flac"]), RED), "its album's"
     assert near(house.shown(tracks["loose.flac"]), BLUE)
     assert house.kept.keep(list(given)) == {tracks["02 Bare 2.flac"]: red, tracks["loose.flac"]: blue}
+
+
+def test_the_picture_in_the_folder_of_an_offloaded_album_outlives_that_folder(house: House) -> None:
+    make_album(house.music, album="Away", count=1)
+    make_album(house.music, album="Here", count=1)
+    for name in ("Away", "Here"):
+        (house.music / "The Builders" / name / "cover.jpg").write_bytes(make_picture(200, RED))
+    tracks = house.scan()
+    away, here = tracks["01 Away 1.flac"], tracks["01 Here 1.flac"]
+    house.kept.keep([away, here])
+    Copies(database=house.database).offloaded(away, 1.0)
+    shutil.rmtree(house.music / "The Builders" / "Away")
+    (house.music / "The Builders" / "Here" / "cover.jpg").unlink()
+    house.scan()
+    assert near(house.shown(away), RED)
+    with pytest.raises(NotFound):
+        house.covers.get(here, 64)      # whose files are here, but no picture any more
