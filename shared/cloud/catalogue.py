@@ -30,13 +30,13 @@ from shared.model.units import MIB, Bytes
 from shared.model.work import Moved, Stopped
 from shared.ports import Work
 from shared.records.copies import Copies
-from shared.records.telling import Telling, ToldTrack
+from shared.records.telling import Telling, Told, ToldTrack
 from shared.storage.sealing import Sealer
 
 log = logging.getLogger(__name__)
 
 VERSION = 1
-TOGETHER = 500              # tracks in one segment
+TOGETHER = 1000             # tracks in one segment
 MOST_SEGMENTS = 40          # more are folded into one
 LARGEST: Bytes = 512 * MIB  # of a segment, unpacked
 _MAGIC = b"\x1f\x8b"
@@ -107,6 +107,7 @@ class Catalogue:
         self._covers = covers
         self._buckets = buckets
         self._lock = threading.Lock()
+        self._lately: dict[str, dict[str, Told]] = {}   # what this process told, by provider and track
 
     def station(self) -> str:
         """The id of this station, as it stands beside what it uploads."""
@@ -115,11 +116,13 @@ class Catalogue:
     def tell(self, provider: Provider, *, removed: Sequence[str] = (), work: Work | None = None) -> int:
         """Write what is new since the last time, nothing when nothing is; how many tracks were told.
 
-        `removed`: whole keys of objects that were taken away. Costs one request for 500 tracks, one or two for each
+        `removed`: whole keys of objects that were taken away. Costs one request for 1,000 tracks, one or two for each
         album whose cover is not known to be there, one listing. Raises CloudFailure, DiskFull, Stopped.
         """
         with self._lock:
-            uids, reached = self._telling.awaited(provider.name)
+            awaited, reached = self._telling.awaited(provider.name)
+            lately = self._lately.setdefault(provider.name, {})
+            uids = [uid for uid, state in awaited.items() if lately.get(uid) != state]
             if not uids and not removed:
                 return 0
             bucket = self._buckets(provider)
@@ -136,6 +139,7 @@ class Catalogue:
                 told += len({one.track.uid for one in lines})
                 gone = []
             self._telling.reached(provider.name, reached)
+            lately.update((uid, awaited[uid]) for uid in uids)
             self._fold(provider, bucket, station)
             return told
 

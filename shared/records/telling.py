@@ -56,8 +56,9 @@ _ROWS = (
     "LEFT JOIN discs d ON d.album_id = t.album_id AND d.number = t.disc_number"
 )
 _AWAITED = (
-    "SELECT DISTINCT t.uid FROM copies k JOIN tracks t ON t.id = k.track_id WHERE k.provider = ? AND k.broken IS NULL "
-    "AND t.trashed_at IS NULL AND (k.added_at > ? OR t.changed_rev > ?)"
+    "SELECT t.uid, max(k.added_at), t.changed_rev FROM copies k JOIN tracks t ON t.id = k.track_id "
+    "WHERE k.provider = ? AND k.broken IS NULL AND t.trashed_at IS NULL AND (k.added_at > ? OR t.changed_rev > ?) "
+    "GROUP BY t.id"
 )
 
 
@@ -70,9 +71,10 @@ class Telling:
             row = driver_cursor(conn).execute("SELECT value FROM state WHERE name = 'station_id'").fetchone()
         return str(row[0]) if row else ""
 
-    def awaited(self, provider: str) -> tuple[list[str], Told]:
-        """Ids of the tracks that the catalogue at `provider` does not tell of as they are, and how far it goes once
-        it does. Empty when there is nothing new."""
+    def awaited(self, provider: str) -> tuple[dict[str, Told], Told]:
+        """The tracks that the catalogue at `provider` does not tell of as they are (id → its youngest copy and its
+        revision), and how far it goes once it does. Empty when there is nothing new, else with those of the last
+        two minutes, which may have been told already."""
         with self._database.read() as conn:
             cursor = driver_cursor(conn)
             told = _told(conn, provider)
@@ -83,9 +85,9 @@ class Telling:
             ).fetchone()
             reached = Told(max(youngest, told.at), revisions.current(conn))
             if cursor.execute(f"{_AWAITED} LIMIT 1", (provider, told.at, told.revision)).fetchone() is None:
-                return [], reached
+                return {}, reached
             rows = cursor.execute(_AWAITED, (provider, told.at - SLACK_S, told.revision))
-            return [uid for (uid,) in rows], reached
+            return {uid: Told(at, revision) for uid, at, revision in rows}, reached
 
     def reached(self, provider: str, told: Told) -> None:
         """The catalogue at `provider` goes so far now."""

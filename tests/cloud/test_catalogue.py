@@ -76,6 +76,15 @@ def test_nothing_new_writes_nothing(cloud: CloudHouse) -> None:
     assert segments(cloud) == before and len(before) == 1
 
 
+def test_a_long_upload_tells_each_track_once(cloud: CloudHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.cloud.uploads.TELL_EVERY", 3)
+    monkeypatch.setattr("shared.cloud.uploads.ROWS_TOGETHER", 1)
+    cloud.take_up(*make_album(cloud.music, count=9))
+    cloud.upload(workers=1)
+    pieces = [json.loads(gzip.decompress(server().body(cloud.provider, key)))["tracks"] for key in segments(cloud)]
+    assert len(pieces) >= 3 and sum(len(one) for one in pieces) == 9
+
+
 def test_later_words_win_and_a_cover_goes_up_once(cloud: CloudHouse) -> None:
     files = make_album(cloud.music, count=2, picture=make_picture())
     uids = cloud.take_up(*files)
