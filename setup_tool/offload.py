@@ -48,7 +48,7 @@ def run(paths: tuple[Path, ...], albums: tuple[str, ...], tracks: tuple[str, ...
         if not (yes or dry_run):
             with working("Looking", context) as work:
                 would = room.run(wanted, provider=to, work=work, dry_run=True)
-            tell(would)
+            tell(would, aside=context.json)
             if not would.offloaded:
                 raise click.exceptions.Exit(1 if would.failed else 0)
             click.confirm("Remove these files from this machine?", abort=True, err=True)
@@ -89,10 +89,10 @@ def document(report: OffloadReport) -> dict[str, Any]:
     return told
 
 
-def tell(report: OffloadReport, *, stopped: bool = False) -> None:
+def tell(report: OffloadReport, *, stopped: bool = False, aside: bool = False) -> None:
     from setup_tool import show
 
-    console = show.out()
+    console = show.aside() if aside else show.out()
     would = "would leave" if report.dry_run else "left"
     parts = [f"{show.count(report.offloaded, 'file')} {would} this machine ({show.size(report.bytes)})"]
     if report.uploaded:

@@ -51,6 +51,9 @@ def test_it_asks_before_it_removes_anything_and_lists_what_stays(
     import sys
 
     tool("pin", str(music / "A" / "Two"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    said = tool("offload", "--all", "--json")
+    assert (said.code, said.out, files(music)) == (1, "", 3) and "would leave" in said.err
     for answer, left in (("n\n", 3), ("y\n", 1)):
         monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
         said = tool("offload", "--all")
