@@ -65,7 +65,7 @@ class Taps:
             signer = self._signers.get(provider)
             if signer is None:
                 signer = self._signers[provider] = Signer(provider)
-        made = signer.url(copy.key, seconds=int(self._url_s), now=now)
+        made = signer.url(copy.key, seconds=int(self._url_s))
         url = SignedUrl(made.url, copy.stored_bytes, copy.mime_type, made.expires_at, provider.name)
         with self._lock:
             self._urls[name] = url

@@ -104,7 +104,7 @@ def test_whoever_plays_goes_on_from_the_cloud_when_the_cached_file_is_gone(place
     assert sound.raw.read(10) == SONG[:10]
     Path(cached.path).write_bytes(SONG[:50])            # in place, as a bad disk would
     assert read(sound.raw, 10) == SONG[10:]
-    assert places.proxies["r2"].count("^GET .*/music/") == 2
+    assert places.proxies["r2"].count("^GET .*/music/") >= 2
 
 
 def test_whoever_plays_a_file_on_a_network_reads_it_with_a_deadline(

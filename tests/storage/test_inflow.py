@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -231,7 +232,7 @@ def test_an_expired_address_is_signed_anew(places: Places) -> None:
 
 def test_a_signed_address_is_used_again_until_shortly_before_it_is_over(places: Places) -> None:
     copy = places.copies.of(places.song(BIG).track_id)[0]
-    now = [1_000_000.0]
+    now = [time.time()]
     made = taps.Taps(providers=places.providers, circuits=places.circuits, url_s=600, clock=lambda: now[0])
     first = made.url(copy)
     now[0] += 500
