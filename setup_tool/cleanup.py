@@ -347,7 +347,7 @@ def tell_trash(found: OldTrash, days: int) -> None:
                                 f"{show.size(found.bytes)}."))
         if found.steps:
             console.print(show.mark("warn"), show.text(
-                f"{show.count(len(found.steps), 'clean-up')} can no longer be undone then."))
+                f"{show.count(len(found.steps), 'step')} of maintenance can no longer be undone then."))
     else:
         console.print(show.mark("ok"), show.text(f"Nothing has been in the trash for {show.count(days, 'day')}."))
     for spared in found.spared:

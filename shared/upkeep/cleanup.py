@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from shared.cloud import layout
 from shared.library import moves
 from shared.model.cloud import CloudFailure, Provider
-from shared.model.errors import NotFound, SoundsibleError, StorageOffline
+from shared.model.errors import Conflict, NotFound, SoundsibleError, StorageOffline
 from shared.model.filepath import to_path
 from shared.model.work import Moved, Stopped
 from shared.ports import Work
@@ -35,6 +35,7 @@ from shared.records.journal import StepInfo
 from shared.records.leftovers import CachedRow, Leftovers
 from shared.storage.access import Access
 from shared.upkeep.absent import Absent
+from shared.upkeep.afterwards import close_cut_off
 from shared.upkeep.journal import Journal, Step
 from shared.upkeep.leftovers import KINDS, LeftFile, LeftObject, Leftover, LeftRow
 from shared.upkeep.orphans import Orphans, Providers
@@ -143,6 +144,8 @@ class Cleanup:
                 _Run(self, step, found, done, work).all()
             finally:
                 step.end(said(done.moved))
+        with suppress(Conflict):        # the next one runs already, and will see to it
+            close_cut_off(self._journal, COMMAND)
         with suppress(NotFound):
             self._journal.get(step.id)
             return done

@@ -39,7 +39,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _PICTURE = re.compile(r"[0-9a-f]{24}\Z")
 _AA = re.compile(r"[0-9a-f]{2}\Z")
 _UID = re.compile(r"[a-z0-9]{1,64}\Z")
-_NOT_MINE = frozenset({"trash", "logs"})
+_NOT_MINE = ("trash", "logs", "before-restore-")     # what was moved aside, or belongs to others
 
 
 class Strays:
@@ -180,7 +180,7 @@ def _unfinished_files(home: Path, work: Work) -> Iterator[tuple[str, os.stat_res
             path = os.path.join(here, entry.name)
             try:
                 if entry.is_dir(follow_symlinks=False):
-                    if not (here == "" and entry.name in _NOT_MINE):
+                    if here or not entry.name.startswith(_NOT_MINE):
                         todo.append(path)
                 elif entry.is_file(follow_symlinks=False) and (
                         entry.name.endswith(".part") or os.path.basename(here) == "spool"):

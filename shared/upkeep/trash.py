@@ -1,7 +1,8 @@
 """Empty the trash of what has been in it long enough. This cannot be undone, and is done only when it is asked for.
 
 The trash is in several places: tracks in a music folder's `.soundsible/trash` (and worse files that better ones took
-the place of, in `replaced`), rows whose file was nowhere, what a clean-up moved, and `trash/` in each bucket.
+the place of, in `replaced`), rows whose file was nowhere, what a clean-up or another step of maintenance moved, and
+`trash/` in each bucket.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ ROWS_AT_ONCE = 500
 OBJECTS_AT_ONCE = 500
 DEADLINE_S = 60.0
 DAY_S = 86_400.0
+MOST_STEPS = 100_000
 _REPLACED = "replaced"
 _STEP = re.compile(rf"{COMMAND}-([a-z0-9]{{1,64}})\Z")
 _UID = re.compile(r"[a-z0-9]{1,64}\Z")
@@ -125,13 +127,18 @@ class Trash:
             OldTrack(track_id=uid, title=title, root=root, path=path, size_bytes=size, alone=alone)
             for uid, title, root, path, size, alone in self._records.trashed_before(before)
         ])
-        found.steps = [one.id for one in self._journal.list(COMMAND, limit=100_000) if one.created_at < before]
-        young = {one.id for one in self._journal.list(COMMAND, limit=100_000)} - set(found.steps)
+        steps = self._journal.list(limit=MOST_STEPS)
+        young = {one.id for one in steps if one.created_at >= before}
+        old = {one.id: one for one in steps if one.created_at < before}
+        found.steps = [one.id for one in old.values() if one.command == COMMAND]
         for place, home in self._own.items():
             for folder in _folders(home / TRASH):
-                if folder.name not in young and folder.stat(follow_symlinks=False).st_mtime < before:
+                known = folder.name in old
+                if known or (folder.name not in young and folder.stat(follow_symlinks=False).st_mtime < before):
                     found.files.append(OldFile(place=place, path=f"{TRASH}/{folder.name}",
                                                size_bytes=_size(folder.path)))
+                    if known and folder.name not in found.steps:
+                        found.steps.append(folder.name)     # old covers: without them its step cannot be undone
         for root in self._records.roots():
             work.tell(Moved("looking through the trash", now=root.path))
             if work.stopped():

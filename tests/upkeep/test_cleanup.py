@@ -480,12 +480,18 @@ def test_the_trash_is_emptied_of_what_is_old_enough_and_of_nothing_else(house: H
     house.file("music", ".soundsible/trash/replaced/abc/worse.mp3")
     house.file("music", ".soundsible/trash/strangerslibrary/song.mp3")
     assert len(house.trash.find(30, work=Quiet())) == 0
+    with house.journal.begin("fix-library-covers", "") as covers:
+        covers.note({})
+    house.file("data", f"trash/{covers.id}/old.jpg", b"")
+    with house.journal.begin("refresh-metadata", "") as tags:
+        tags.note({})
     house.ahead_s = 40 * DAY_S
     found = house.trash.find(30, work=Quiet())
     assert sorted(one.path for one in found.rows) == [f".soundsible/trash/{uids[1]}/2.flac", "1.flac"]
     assert sorted(one.path for one in found.files) == sorted([
-        f"trash/{done.step}", f".soundsible/trash/cleanup-{done.step}", ".soundsible/trash/replaced/abc"])
-    assert ([one.size_bytes for one in found.objects], found.steps) == ([9], [done.step])
+        f"trash/{done.step}", f".soundsible/trash/cleanup-{done.step}", ".soundsible/trash/replaced/abc",
+        f"trash/{covers.id}"])
+    assert ([one.size_bytes for one in found.objects], found.steps) == ([9], [done.step, covers.id])
     before = found.bytes
     (house.folder / "1.flac").write_bytes(b"it came back, and no scan has seen it yet")
     emptied = house.trash.empty(found, work=Quiet())
@@ -495,7 +501,7 @@ def test_the_trash_is_emptied_of_what_is_old_enough_and_of_nothing_else(house: H
     assert sorted(left) == ["music/.soundsible/trash/strangerslibrary/song.mp3", "music/1.flac", "music/3.flac",
                             "music/keep.flac"]
     assert [key for key in server().keys(provider) if "/trash/" in key] == []
-    assert house.cleanup.last() is None
+    assert [one.id for one in house.journal.list()] == [tags.id]
     assert len(house.trash.find(0, work=Quiet())) == 0
 
 

@@ -137,6 +137,7 @@ def test_a_clean_up_that_is_killed_loses_nothing_and_can_be_undone(make, first: 
             house.cleanup.run(house.cleanup.find(work=Quiet()), work=Quiet())
             assert len(house.cleanup.find(work=Quiet())) == 0
             assert contents(house) == all_of_it
+            assert house.journal.cut_off() == []
         undo_all(house)
         assert state(house) == was, number
         assert house.journal.cut_off() == []
