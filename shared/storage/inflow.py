@@ -19,6 +19,7 @@ import hashlib
 import io
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -95,6 +96,7 @@ class _Inflow:
     spoiled: bool = False               # its file cannot be written, or holds wrong bytes
     whole: bool = False
     discards: bool = False
+    closed: bool = False                # its file is let go of
 
     @property
     def worth_finishing(self) -> bool:
@@ -158,7 +160,7 @@ class Inflows:
     # ---- for readers ----------------------------------------------------------------------------------------------
 
     def _join(self, reader: Reader) -> _Inflow:
-        """The content's inflow, begun if it has to be. Raises _NoRoom, CloudFailure."""
+        """The content's inflow, begun if it has to be; the reader gets its descriptor. Raises _NoRoom, CloudFailure."""
         source = reader.source
         with self._lock:
             found = self._known(source.sha256, reader)
@@ -176,6 +178,7 @@ class Inflows:
                              threading.Condition(self._lock), Spans(source.size_bytes))
             with self._lock:
                 if not self._stopped:
+                    reader._fd = _reopened(incoming)
                     inflow.readers[reader] = 0
                     self._inflows[source.sha256] = inflow
                     self._watch()
@@ -186,7 +189,11 @@ class Inflows:
     def _known(self, sha256: str, reader: Reader) -> _Inflow | None:
         """The lock is held."""
         inflow = self._inflows.get(sha256)
-        if inflow is None or (inflow.over and not inflow.whole):
+        if inflow is None or inflow.closed or (inflow.over and not inflow.whole):
+            return None
+        try:
+            reader._fd = _reopened(inflow.incoming)
+        except OSError:     # it gets its final name in this very moment
             return None
         inflow.readers[reader] = 0
         if inflow.failure is not None:
@@ -439,22 +446,22 @@ class Inflows:
         except CloudFailure as failure:
             wrong = True
             log.warning("what came for %s is not what was put there: %s", inflow.sha256, failure.message)
-        finally:
-            inflow.incoming.close()
         suspects = set(inflow.supply.used) if wrong else set()
         with self._lock:
             if wrong and inflow.supply.leave_out(suspects):
                 inflow.spoiled = True       # who listens goes on from another copy
+            inflow.closed = True
             if self._inflows.get(inflow.sha256) is inflow:
                 del self._inflows[inflow.sha256]
             inflow.changed.notify_all()
+        inflow.incoming.close()
         for copy in suspects:
             self._prove(copy)
 
     def _discard(self, inflow: _Inflow) -> None:
         """Nobody writes to it any more. Those who still read have the file open."""
         with self._lock:
-            inflow.over = True
+            inflow.over = inflow.closed = True
             inflow.changed.notify_all()
         inflow.incoming.close()
 
@@ -661,31 +668,30 @@ class Reader:
 
     def _begin(self) -> None:
         """Find out where the bytes will come from: the cache, which may have them by now, a fetch, or alone."""
-        cache = self._inflows._cache
-        self._lease = cache.hold(self.sha256)
-        cached = cache.at(self.sha256)
-        if cached is not None:
-            with contextlib.suppress(OSError):
-                self._fd = os.open(cached.path, _READ)
-                self._whole = True
+        self._lease = self._inflows._cache.hold(self.sha256)
+        self._fd = self._cached()
         if self._fd is None:
             try:
-                inflow = self._inflows._join(self)
+                self._inflow = self._inflows._join(self)
             except _NoRoom:
-                self._inflows._enter_alone()
-                self._alone = True
-                return
-            self._inflow = inflow
-            try:
-                self._fd = os.open(inflow.incoming.path, _READ)
-            except OSError:     # it became whole in this very moment and has its final name
-                cached = cache.at(self.sha256)
-                if cached is None:
-                    self._go_alone()
+                self._fd = self._cached()       # there is no room for what has just come
+                if self._fd is None:
+                    self._inflows._enter_alone()
+                    self._alone = True
                     return
-                self._fd = os.open(cached.path, _READ)
-                self._whole = True
-        os.lseek(self._fd, self._at, os.SEEK_SET)
+        if self._fd is not None:
+            os.lseek(self._fd, self._at, os.SEEK_SET)
+
+    def _cached(self) -> int | None:
+        found = self._inflows._cache.at(self.sha256)
+        if found is None:
+            return None
+        try:
+            fd = os.open(found.path, _READ)
+        except OSError:
+            return None
+        self._whole = True
+        return fd
 
     def _go_alone(self) -> None:
         if not self._alone:
@@ -705,6 +711,13 @@ class Reader:
 
 _READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _seeking = threading.Lock()
+
+
+def _reopened(incoming: Incoming) -> int:
+    """A descriptor of one's own for what is on its way in, whatever it is called by now. Raises OSError."""
+    if sys.platform == "linux":
+        return os.open(f"/proc/self/fd/{incoming.fd}", _READ)
+    return os.open(incoming.path, _READ)
 
 
 def _read_at(fd: int, size: Bytes, at: Bytes) -> bytes:

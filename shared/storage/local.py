@@ -19,6 +19,10 @@ class LocalStorage:
     def __init__(self, *, access: Access) -> None:
         self._access = access
 
+    def doubtful(self, file: TrackFile) -> bool:
+        """Whether its folder is known not to be there now: then others are asked first. Three seconds old at most."""
+        return self._access.state(to_path(file.root)) != "online"
+
     def locate(self, file: TrackFile) -> LocalFile | None:
         """The file as it is now, which may be newer than the scan; None when its folder answers without it. Its hash is
         told when it is known and the file is as it was then.
