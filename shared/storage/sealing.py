@@ -1,11 +1,15 @@
 """Encryption of objects before they leave this machine, so that a provider sees neither music nor names.
 
     header  32 bytes    magic, version, salt
-    chunk   65,552 bytes each, the last one shorter: 64 KiB of plain bytes, AES-256-GCM, with its tag of 16 bytes
+    chunk   65,552 bytes each, the last one shorter: 64 KiB of plain bytes, sealed with a tag of 16 bytes
 
 The chunks follow the STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizár: Online Authenticated-Encryption and its
 Nonce-Reuse Misuse-Resistance, CRYPTO 2015): the nonce counts the chunks and marks the last one, so that none can be
 left out, moved or cut off, and every chunk opens by itself: a range of an object is read without what lies before it.
+
+A chunk is sealed by AES-256-GCM-SIV (RFC 8452), which bears that a nonce meets two texts: a file that is changed while
+it is uploaded, part by part and in any order, would make plain GCM give its key away. It seals 65 MB/s and opens twice
+that where GCM does 3,500: more than a home's line carries.
 
 The key of one object is HKDF(seal key, salt), the salt HMAC(seal key, SHA-256 of the plain bytes). The same bytes are
 thus sealed to the same object (never uploaded twice, resumed where they stopped), and different bytes never meet the
@@ -27,7 +31,7 @@ from shared.model.errors import BadInput
 from shared.model.units import KIB, Bytes
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
 KEY_BYTES = 32
 SUFFIX = ".sealed"
@@ -83,12 +87,12 @@ class Sealer:
     def _salt(self, sha256: str) -> bytes:
         return hmac.digest(self._key, bytes.fromhex(sha256), "sha256")[:16]
 
-    def _cipher(self, salt: bytes) -> AESGCM:
+    def _cipher(self, salt: bytes) -> AESGCMSIV:
         from cryptography.hazmat.primitives import hashes
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-        return AESGCM(HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=salt, info=_PURPOSE).derive(self._key))
+        return AESGCMSIV(HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=salt, info=_PURPOSE).derive(self._key))
 
     # ---- sealing ---------------------------------------------------------------------------------------------------
 
@@ -144,7 +148,7 @@ class Sealer:
         yield from self._open(self._cipher(header[-16:]), iter(lambda: file.read(_STORED), b""), 0, plain - 1, plain)
 
     @staticmethod
-    def _open(cipher: AESGCM, pieces: Iterable[bytes], first: Bytes, last: Bytes, size: Bytes) -> Iterator[bytes]:
+    def _open(cipher: AESGCMSIV, pieces: Iterable[bytes], first: Bytes, last: Bytes, size: Bytes) -> Iterator[bytes]:
         from cryptography.exceptions import InvalidTag
 
         number, final = first // CHUNK, _chunks(size) - 1
@@ -176,7 +180,7 @@ class SealedReader(io.RawIOBase):
     the one of the SHA-256 it was opened for: then it was changed meanwhile, and what came out must not be kept.
     """
 
-    def __init__(self, file: BinaryIO, *, header: bytes, cipher: AESGCM, sha256: str) -> None:
+    def __init__(self, file: BinaryIO, *, header: bytes, cipher: AESGCMSIV, sha256: str) -> None:
         super().__init__()
         self._file = file
         self._header = header
