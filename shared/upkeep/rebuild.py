@@ -62,6 +62,7 @@ class Found:
     """What is in one bucket."""
 
     told: dict[str, Told]               # by the track's id
+    keys: set[str]                      # of all music that lies there
     strangers: list[StoredObject]       # music that nobody tells of
     stations: set[str]
     lost: int                           # copies that are told of and do not lie there
@@ -253,8 +254,15 @@ class Later:
                     rebuilding.settle()
                     said.append(f"{len(new):,} tracks came to {provider.name} after this backup; they are taken up "
                                 "too.")
+                below = f"{provider.prefix}{layout.MUSIC}"
+                gone = sum(key.startswith(below) and key not in found.keys
+                           for key, _ in Copies(database=library).keys(provider.name))
+                if gone:
+                    said.append(f"{gone:,} copies that this backup knows of do not lie in {provider.name} (any more). "
+                                "If that is most of them, it is another bucket under the same name.")
             except CloudFailure as failure:
-                said.append(f"What came to {provider.name} after this backup is not known: {failure.message}")
+                said.append(f"What came to {provider.name} after this backup is not known: {failure.message} Restore "
+                            "again when it answers, before a clean-up takes for left over what is not known here.")
         return said
 
 
@@ -317,8 +325,9 @@ def look(bucket: Bucket, provider: Provider, work: Work) -> Found:
     if lost:
         remarks.append(f"{lost:,} copies that the catalogue tells of do not lie there (any more).")
     known = {entry.copy.key for entry in library.entries}
-    return Found(told=told, strangers=[one for key, one in sorted(objects.items()) if key not in known],
-                 stations=library.stations, lost=lost, remarks=remarks)
+    strangers = [one for key, one in sorted(objects.items()) if key not in known]
+    return Found(told=told, keys=set(objects), strangers=strangers, stations=library.stations, lost=lost,
+                 remarks=remarks)
 
 
 def _copy(entry: Entry, there: StoredObject, now: float) -> Copy | None:

@@ -235,6 +235,11 @@ def test_a_restore_takes_up_what_came_to_the_bucket_after_the_backup(
         assert set(found) == {*before, *after} and {one.root for one in found.values()} == {to_text(str(second.music))}
         assert inconsistencies(database) == []
         assert all(one.kept for one in Artworks(database=database).of_tracks(after).values())
+    server().client().delete_object(Bucket=plain.provider.bucket, Key=plain.copies.of(before[0])[0].key)
+    staged = second.restore.rehearse(str(tmp_path / "backups"), work=Following())
+    second.restore.discard()
+    assert staged.rehearsal is not None and any("1 copies that this backup knows of do not lie in r2" in one
+                                                for one in staged.rehearsal.remarks)
     alone = Second(tmp_path / "alone", plain)
     staged = alone.restore.rehearse(str(tmp_path / "backups"), work=Following(), backup_only=True)
     assert staged.rehearsal is not None and staged.rehearsal.contents.tracks == 2
