@@ -94,6 +94,11 @@ class Upkeep:
                         files=tuple(files.get(album_id, ())),
                     )  # fmt: skip
 
+    def count_albums(self) -> int:
+        with self._database.read() as conn:
+            row = driver_cursor(conn).execute("SELECT count(*) FROM albums WHERE track_count > 0").fetchone()
+        return int(row[0])
+
     def files(self, uids: Sequence[str] | None = None) -> Iterator[FileRow]:
         """The files of these tracks, or of all, album by album; read page by page."""
         for part in self._pages("tracks", uids):

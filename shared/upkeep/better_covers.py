@@ -181,6 +181,7 @@ class BetterCovers:
         """
         plan = CoverPlan()
         begun = self._begun()
+        total = self._records.count_albums() if albums is None else len(albums)
         for album, now in self._looked(albums, work):
             plan.looked += 1
             if (entry := begun.get(album.id)) and (better := self._going_on(album, now, entry)) is not None:
@@ -194,7 +195,7 @@ class BetterCovers:
                     plan.albums.append(found)
                 else:
                     plan.left.append(found)
-            work.tell(Moved("looking for covers", plan.looked, None, now=album.title, failed=len(plan.left)))
+            work.tell(Moved("looking for covers", plan.looked, total, now=album.title, failed=len(plan.left)))
         return plan
 
     def _looked(self, albums: Sequence[str] | None, work: Work) -> Iterator[tuple[AlbumRow, Size | str | None]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.builders import make_album
 from tests.fakes.coverart import FakeCoverArt
 from tests.fakes.deezer import FakeDeezer
 from tests.fakes.musicbrainz import FakeMusicBrainz, Recording, Release
+from tests.s3_server import server
 from tests.setup_tool.conftest import Tool
 from tests.upkeep.covers_house import drawn
 
@@ -50,6 +52,21 @@ def test_a_dry_run_says_what_the_run_then_does(tool: Tool, files: list[Path]) ->
     assert [(left["title"], left["reason"]) for left in other["left"]] == [("Unknown", "nothing_found")]
     again = tool("fix-library-covers", "--json").document
     assert (again["fixed"], again["step"]) == (0, None)
+
+
+def test_the_copies_in_the_cloud_hold_the_better_cover_too(tool: Tool, files: list[Path], home: Path) -> None:
+    r2 = server().add_to(home, name="r2")
+    assert tool("upload", "--json").document["uploaded"] == 3
+    before = set(server().keys(r2, "music/"))
+    report = tool("fix-library-covers", "--json").document
+    assert report["cloud"]["tracks"] == 2 and report["cloud"]["report"]["failed"] == []
+    after = set(server().keys(r2, "music/"))
+    assert len(after) == 3 and len(after - before) == 2
+    for path in files:
+        assert any(hashlib.sha256(path.read_bytes()).hexdigest() in key for key in after)
+    tool("fix-library-covers", "--undo")
+    for path in files:
+        assert any(hashlib.sha256(path.read_bytes()).hexdigest() in key for key in server().keys(r2, "music/"))
 
 
 def test_it_is_told_and_can_be_taken_back(tool: Tool, files: list[Path]) -> None:
