@@ -13,6 +13,7 @@ import hashlib
 import logging
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ INCOMING = f"{moves.HOME}/incoming"
 AT_ONCE = 3
 PLACE_DEADLINE_S = 300.0        # a copy to a folder on another disk
 LOOK_DEADLINE_S = 10.0
+LEFT_AFTER_S = 86_400.0         # a piece that nobody wrote to for so long was left behind
 MARGIN: Bytes = 64 * MIB        # room that is left on a disk, whatever is brought back
 
 
@@ -243,7 +245,12 @@ class Pins:
             file, ways = one
             root = to_path(file.root)
             if root not in free:
-                free[root] = int(self._access.call(root, partial(_free, root))) - MARGIN
+                try:
+                    free[root] = int(self._access.call(root, partial(_free, root))) - MARGIN
+                except (OSError, SoundsibleError) as error:
+                    wanted.remove(one)
+                    _fail(report, file, error)
+                    continue
             size = ways[0].size_bytes
             if size > free[root]:
                 wanted.remove(one)
@@ -258,25 +265,11 @@ class Pins:
             raise Stopped
         root = to_path(file.root)
         staged = self._access.call(root, partial(_staged, root, file.track_id), deadline_s=LOOK_DEADLINE_S)
-        trouble: Exception | None = None
-        for copy in ways:
-            try:
-                self._bring(copy, Path(staged), work)
-                break
-            except (CloudFailure, DiskFull) as error:
-                with contextlib.suppress(OSError):
-                    os.unlink(staged)
-                if isinstance(error, DiskFull):
-                    raise
-                trouble = error
-                work.log("warning", f"{to_text(file.path)}: {error.message}")
-        else:
-            assert trouble is not None
-            raise trouble
-        # The time that the library knows; an older version of the file has its own.
-        as_known = copy.source_size_bytes == file.size_bytes
-        mtime_ns = file.mtime_ns if as_known else copy.source_mtime_ns
         try:
+            copy = self._bring_one_of(file, ways, Path(staged), work)
+            # The time that the library knows; an older version of the file has its own.
+            as_known = copy.source_size_bytes == file.size_bytes
+            mtime_ns = file.mtime_ns if as_known else copy.source_mtime_ns
             path = self._access.call(
                 root, partial(_placed, root, staged, to_text(file.path), mtime_ns), deadline_s=PLACE_DEADLINE_S)
             self._take_up(file, copy, path, mtime_ns)
@@ -284,6 +277,19 @@ class Pins:
             with contextlib.suppress(OSError):
                 os.unlink(staged)
         return copy.size_bytes
+
+    def _bring_one_of(self, file: TrackFile, ways: list[Copy], staged: Path, work: Work) -> Copy:
+        """The first that comes whole. Raises the trouble with the last one."""
+        trouble: CloudFailure | None = None
+        for copy in ways:
+            try:
+                self._bring(copy, staged, work)
+                return copy
+            except CloudFailure as error:
+                trouble = error
+                work.log("warning", f"{to_text(file.path)}: {error.message}")
+        assert trouble is not None
+        raise trouble
 
     def _bring(self, copy: Copy, staged: Path, work: Work) -> None:
         """The plain bytes of `copy`, checked, as `staged`."""
@@ -350,9 +356,15 @@ def _free(root: str) -> Bytes:
 def _staged(root: str, uid: str) -> str:
     """Where the bytes of a track come in; nothing lies there."""
     os.lstat(root)      # so that the place of an unmounted disk is never written to
-    with moves.spot(root, f"{INCOMING}/{uid}.part", make=True) as (folder, name), contextlib.suppress(
-            FileNotFoundError):
-        os.unlink(name, dir_fd=folder)
+    with moves.spot(root, f"{INCOMING}/{uid}.part", make=True) as (folder, name):
+        within = "" if folder is not None else f"{os.path.dirname(name)}/"
+        for other in moves.names(root, INCOMING):       # what a kill left behind
+            path = f"{within}{to_path(other)}"
+            with contextlib.suppress(FileNotFoundError):
+                # Not st_mtime: a finished one has the time of the file that it is.
+                old = time.time() - os.stat(path, dir_fd=folder, follow_symlinks=False).st_ctime > LEFT_AFTER_S
+                if old or other.startswith(f"{uid}."):
+                    os.unlink(path, dir_fd=folder)
     return os.path.join(root, INCOMING, f"{uid}.part")
 
 

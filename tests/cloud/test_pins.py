@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -128,6 +129,18 @@ def test_what_is_in_the_cache_is_not_fetched_again(house: House, gone: list[str]
         kept.write_bytes(b"rotten")
         before = len(proxy.requests)
         assert fetch(house, gone[:1]).fetched == 1 and len(proxy.requests) > before
+
+
+def test_what_a_kill_left_behind_is_cleared_away(house: House, gone: list[str], monkeypatch: Any) -> None:
+    folder = house.music / ".soundsible" / "incoming"
+    folder.mkdir(parents=True)
+    for name in ("of-another.part", f"{gone[0]}.part.sealed"):
+        (folder / name).write_bytes(b"piece")
+        os.utime(folder / name, (1, 1))     # what is just finished has the time of the file that it is
+    assert fetch(house, gone[:1]).fetched == 1
+    assert [one.name for one in staged(house)] == ["of-another.part"]       # somebody may be at it
+    monkeypatch.setattr(room, "time", SimpleNamespace(time=lambda: time.time() + 100_000))
+    assert fetch(house, gone[1:2]).fetched == 1 and staged(house) == []
 
 
 def test_without_room_it_is_told_and_nothing_is_begun(house: House, gone: list[str], monkeypatch: Any) -> None:
