@@ -1,7 +1,6 @@
 """Carry bytes to a bucket: read by deadline, cut into parts, at most so many at a time, taken up where it was cut off.
 
-Memory: a lane is taken before a part is read, so there are never more parts in memory than lanes, and once more as
-many that wait to be sent again.
+Memory: a lane is taken before a part is read, so there are never more parts in memory than lanes.
 """
 
 from __future__ import annotations
@@ -297,7 +296,7 @@ class Carrier:
                     raise Stopped
                 length = min(part_bytes, size - (number - 1) * part_bytes)
                 self._lanes.take()
-                lane, flies = _Held(self._lanes), False
+                flies = False
                 try:
                     body = _exactly(file, length)
                     digest = hashlib.md5(body, usedforsecurity=False)
@@ -311,11 +310,11 @@ class Carrier:
                             moved(length)
                         continue
                     flying[self._threads.submit(
-                        self._send_part, key, upload_id, number, body, lane, failed, moved)] = number
+                        self._send_part, key, upload_id, number, body, failed, moved)] = number
                     flies = True
                 finally:
                     if not flies:
-                        lane.give()
+                        self._lanes.give()
                 landed(all_of_them=False)
             landed(all_of_them=True)
             if check is not None:
@@ -383,25 +382,23 @@ class Carrier:
                 raise _NoUpload from error
             raise
 
-    def _send_part(self, key: str, upload_id: str, number: int, body: bytes, lane: _Held, failed: threading.Event,
+    def _send_part(self, key: str, upload_id: str, number: int, body: bytes, failed: threading.Event,
                    moved: Callable[[Bytes], None] | None) -> str:
         def once() -> str:
-            if not lane.held:
-                lane.take()
-            try:
-                if failed.is_set() or self._stopped():
-                    raise Stopped
-                etag = self._bucket.put_part(key, upload_id, number, body)
-            finally:
-                lane.give()
-            self._lanes.went_well()
-            return etag
+            if failed.is_set() or self._stopped():
+                raise Stopped
+            return self._bucket.put_part(key, upload_id, number, body)
 
         try:
+            # It keeps its lane while it waits to be sent again: else parts that hold lanes could wait for the
+            # threads of parts that wait for lanes.
             etag = self._patience(once)
+            self._lanes.went_well()
         except BaseException:
             failed.set()
             raise
+        finally:
+            self._lanes.give()
         self._records.part(self._provider, key, upload_id, Part(number, etag, len(body)))
         if moved:
             moved(len(body))
@@ -429,23 +426,6 @@ class Carrier:
 
 class _NoUpload(Exception):
     """The provider does not know this upload any more."""
-
-
-class _Held:
-    """One lane, given back once."""
-
-    def __init__(self, lanes: Lanes) -> None:
-        self._lanes = lanes
-        self.held = True
-
-    def take(self) -> None:
-        self._lanes.take()
-        self.held = True
-
-    def give(self) -> None:
-        if self.held:
-            self.held = False
-            self._lanes.give()
 
 
 def _exactly(file: BinaryIO | io.RawIOBase, length: Bytes) -> bytes:

@@ -146,15 +146,16 @@ class Uploads:
         unread = {one.file.track_id for one in cases if one.looked is not None and (
             one.looked.size_bytes, one.looked.mtime_ns) != (one.file.size_bytes, one.file.mtime_ns)}
         stored = sealer_size(provider)
+        broken = self.records.broken(provider.name)
         going = [one for one in cases if one.trouble is None and one.looked and current(one) is None]
         there: dict[str, Bytes] | None = None
         if len(going) > FEW:
-            there = self._listed(provider)
+            there = self._listed(provider, broken)
         hashed = ({one.file.track_id for one in going if one.looked and one.looked.sha256 is None}
                   if len(going) <= FEW else suspects(cases, provider=provider, stored=stored, there=there))
         cases = self._hashed(cases, hashed, work)
         if 0 < len(going) <= FEW:
-            found = self._headed(provider, [one for one in cases if one.looked and one.looked.sha256])
+            found = self._headed(provider, [one for one in cases if one.looked and one.looked.sha256], broken)
             plan = decide(cases, provider=provider, compress=compress, stored=stored, there=found, unread=unread)
             return replace(plan, there=None)
         return decide(cases, provider=provider, compress=compress, stored=stored, there=there, unread=unread)
@@ -254,16 +255,17 @@ class Uploads:
             return ""
         return compress
 
-    def _listed(self, provider: Provider) -> dict[str, Bytes] | None:
+    def _listed(self, provider: Provider, broken: set[str]) -> dict[str, Bytes] | None:
         try:
-            return {one.key: one.size_bytes for one in self.buckets(provider).list(provider.prefix + layout.MUSIC)}
+            return {one.key: one.size_bytes for one in self.buckets(provider).list(provider.prefix + layout.MUSIC)
+                    if one.key not in broken}
         except CloudFailure as error:
             if error.reason not in ("forbidden", "refused"):
                 raise
             log.warning("%s does not say what lies in it: %s", provider.name, error.message)
             return None
 
-    def _headed(self, provider: Provider, cases: Sequence[Case]) -> dict[str, Bytes]:
+    def _headed(self, provider: Provider, cases: Sequence[Case], broken: set[str]) -> dict[str, Bytes]:
         bucket = self.buckets(provider)
         keys = dict.fromkeys(
             layout.music_key(provider, one.looked.sha256, compression=one.compression,
@@ -271,7 +273,7 @@ class Uploads:
             for one in cases if one.looked and one.looked.sha256)
         with ThreadPoolExecutor(4, thread_name_prefix="asking") as threads:
             found = list(threads.map(bucket.head, keys))
-        return {one.key: one.size_bytes for one in found if one is not None}
+        return {one.key: one.size_bytes for one in found if one is not None and one.key not in broken}
 
     def _hashed(self, cases: list[Case], which: set[str], work: Work | None) -> list[Case]:
         """The hash of those files looked up that are in `which`; of what cannot be read it stays unknown."""
@@ -523,16 +525,20 @@ class _Run:
 
     def patience_now(self) -> Patience:
         """For the main thread, which goes on when the others are ending."""
-        return Patience(stopped=self.work.stopped, sleep=self._sleep, lanes=self.lanes, tries=self.uploads.tries,
+        return Patience(stopped=self.work.stopped, sleep=self._sleep_on, lanes=self.lanes, tries=self.uploads.tries,
                         first_s=self.uploads.first_pause_s)
 
     # ---- how far it is
 
     def _sleep(self, seconds: Seconds) -> None:
         deadline = time.monotonic() + seconds
+        while not self.stopped() and (left := deadline - time.monotonic()) > 0:
+            self.ending.wait(min(left, 0.2))
+
+    def _sleep_on(self, seconds: Seconds) -> None:
+        deadline = time.monotonic() + seconds
         while not self.work.stopped() and (left := deadline - time.monotonic()) > 0:
-            if self.ending.wait(min(left, 0.2)) and self.over is not None:
-                return
+            time.sleep(min(left, 0.2))
 
     def _tell(self) -> None:
         with self._lock:
@@ -665,14 +671,16 @@ class _Run:
     def _present(self, copy: Copy, body: Any) -> StoredObject | None:
         """The object, when it lies there already with just these bytes."""
         with self._lock:
-            if (known := self._lies.get(copy.key)) is not None:
-                return known
+            if (lies := self._lies.get(copy.key)) is not None:
+                return lies
         found = self._looked_for(copy.key)
         if found is None:
             return None
+        known = self.uploads.copies.at(self.provider.name, copy.key)
+        if any(one.broken for one in known):
+            return None     # its bytes came back wrong once, whatever its ETag says
         if found.size_bytes == copy.stored_bytes and (
-            any(one.etag == found.etag and one.sha256 == copy.sha256 and one.broken is None
-                for one in self.uploads.copies.at(self.provider.name, copy.key))
+            any(one.etag == found.etag and one.sha256 == copy.sha256 for one in known)
             or self._same(copy, found, parts.etag_of(body, copy.stored_bytes, found.etag), body)
         ):
             self.carrier.settle(copy.key)
@@ -751,9 +759,10 @@ class _Run:
         found = self._looked_for(copy.key)
         if found is None:
             return None
-        now = time.time()
-        known = next((one for one in self.uploads.copies.at(self.provider.name, copy.key)
-                      if (one.etag, one.stored_bytes, one.broken) == (found.etag, found.size_bytes, None)), None)
+        now, rows = time.time(), self.uploads.copies.at(self.provider.name, copy.key)
+        if any(one.broken for one in rows):
+            return None
+        known = next((one for one in rows if (one.etag, one.stored_bytes) == (found.etag, found.size_bytes)), None)
         if known is not None:
             return replace(copy, size_bytes=known.size_bytes, stored_bytes=known.stored_bytes, sha256=known.sha256,
                            mime_type=known.mime_type, bitrate_kbps=known.bitrate_kbps, etag=found.etag,

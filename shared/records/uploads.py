@@ -104,6 +104,14 @@ class UploadRecords:
                     found[uid] = AudioFacts(*facts)
         return found
 
+    def broken(self, provider: str) -> set[str]:
+        """Whole keys of objects there that do not count: gone, or their bytes came back wrong."""
+        with self._database.read() as conn:
+            rows = driver_cursor(conn).execute(
+                "SELECT DISTINCT key FROM copies WHERE provider = ? AND broken IS NOT NULL", (provider,)
+            )
+            return {key for (key,) in rows}
+
     def forget(self, copies: Sequence[Copy]) -> None:
         """These rows go, and no other track's of the same object: the track has a newer copy there. (Nobody's place
         changes: its file is here, it was just read.)"""

@@ -125,3 +125,21 @@ def test_killed_between_the_last_part_and_the_row_it_is_found_by_its_name(tmp_pa
         report = finished(home)
         assert report["failed"] == []
         checked(home, house, proxy)
+
+
+def test_asked_to_end_it_tells_what_is_done_and_the_next_one_goes_on(tmp_path: Path, house: CloudHouse) -> None:
+    home = tmp_path / "home"
+    with FaultProxy(server().url) as proxy:
+        slow = proxy.fault(r"^PUT .*/music/", bytes_per_s=20_000_000)
+        server().add_to(home, replace(house.provider, endpoint=proxy.url))
+        child = started(home)
+        while not any(one.status == 200 for one in proxy.of("^PUT .*/music/.*partNumber=")):
+            assert child.poll() is None
+            time.sleep(0.01)
+        child.send_signal(signal.SIGTERM)
+        said, _ = child.communicate(timeout=60)
+        report = json.loads(said)
+        assert child.returncode == 1 and report["stopped"] and report["not_tried"] >= 1
+        slow.bytes_per_s = None
+        assert finished(home)["failed"] == []
+        checked(home, house, proxy)

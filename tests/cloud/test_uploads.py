@@ -21,6 +21,14 @@ from tests.builders import make_album, make_audio, make_picture
 from tests.cloud.houses import CloudHouse, Followed
 from tests.s3_server import FaultProxy, server
 
+PART = 5 * MIB      # the smallest that S3 takes; the tests of kills use the real one
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "WHOLE", PART)
+    monkeypatch.setattr(parts, "PART", PART)
+
 
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -61,7 +69,7 @@ def test_a_second_run_sends_nothing_and_asks_next_to_nothing(cloud: CloudHouse) 
 
 
 def test_what_lies_there_already_is_found_by_its_name_when_the_rows_are_lost(cloud: CloudHouse) -> None:
-    uids = cloud.take_up(*make_album(cloud.music, count=3), cloud.noise("long.flac", 17 * MIB))
+    uids = cloud.take_up(*make_album(cloud.music, count=3), cloud.noise("long.flac", PART + 1))
     cloud.upload()
     rows = cloud.copies.of_tracks(uids)
     for uid in uids:
@@ -92,7 +100,7 @@ def test_two_tracks_with_the_same_bytes_share_one_object(cloud: CloudHouse) -> N
 
 def test_a_large_file_goes_in_equal_parts_three_at_the_same_time(
         cloud: CloudHouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = cloud.noise("long.flac", 40 * MIB + 5)
+    path = cloud.noise("long.flac", 5 * PART + 5)
     (uid,) = cloud.take_up(path)
     together = threading.Barrier(3, timeout=20)
     sizes: dict[int, int] = {}
@@ -105,18 +113,18 @@ def test_a_large_file_goes_in_equal_parts_three_at_the_same_time(
 
     monkeypatch.setattr(cloud.bucket, "put_part", counted)
     assert cloud.upload(workers=3).uploaded == 1
-    assert sizes == {1: 8 * MIB, 2: 8 * MIB, 3: 8 * MIB, 4: 8 * MIB, 5: 8 * MIB, 6: 5}
+    assert sizes == {1: PART, 2: PART, 3: PART, 4: PART, 5: PART, 6: 5}
     (copy,) = cloud.copies.of(uid)
     assert copy.etag.endswith("-6") and cloud.records.all() == []
     assert server().body(cloud.provider, copy.key) == path.read_bytes()
 
 
 def test_parts_that_arrived_before_an_end_are_not_sent_again(cloud: CloudHouse) -> None:
-    path = cloud.noise("long.flac", 40 * MIB)
+    path = cloud.noise("long.flac", 5 * PART)
     (uid,) = cloud.take_up(path)
     with FaultProxy(server().url) as proxy:
         cloud.provider = replace(cloud.provider, endpoint=proxy.url)
-        work = Followed(end_at=lambda moved: moved.bytes_done >= 16 * MIB)
+        work = Followed(end_at=lambda moved: moved.bytes_done >= 2 * PART)
         with pytest.raises(UploadStopped) as stopped:
             cloud.upload(workers=1, work=work)
         assert (stopped.value.report.uploaded, stopped.value.report.not_tried) == (0, 1)
@@ -130,7 +138,7 @@ def test_parts_that_arrived_before_an_end_are_not_sent_again(cloud: CloudHouse) 
 
 
 def test_an_upload_the_provider_forgot_begins_anew(cloud: CloudHouse) -> None:
-    path = cloud.noise("long.flac", 24 * MIB)
+    path = cloud.noise("long.flac", 3 * PART)
     (uid,) = cloud.take_up(path)
     with pytest.raises(UploadStopped):
         cloud.upload(workers=1, work=Followed(end_at=lambda moved: moved.bytes_done > 0))
@@ -141,10 +149,10 @@ def test_an_upload_the_provider_forgot_begins_anew(cloud: CloudHouse) -> None:
 
 
 def test_an_upload_whose_row_was_lost_is_found_at_the_provider(cloud: CloudHouse) -> None:
-    path = cloud.noise("long.flac", 40 * MIB)
+    path = cloud.noise("long.flac", 5 * PART)
     (uid,) = cloud.take_up(path)
     with pytest.raises(UploadStopped):
-        cloud.upload(workers=1, work=Followed(end_at=lambda moved: moved.bytes_done >= 16 * MIB))
+        cloud.upload(workers=1, work=Followed(end_at=lambda moved: moved.bytes_done >= 2 * PART))
     (pending,) = cloud.records.all()
     cloud.records.end(pending.provider, pending.key)
     with FaultProxy(server().url) as proxy:
@@ -156,7 +164,7 @@ def test_an_upload_whose_row_was_lost_is_found_at_the_provider(cloud: CloudHouse
 
 def test_sealed_objects_tell_the_provider_nothing_and_open_again(sealed: CloudHouse, tmp_path: Path) -> None:
     small = make_audio(sealed.music, "small.flac", tags={"title": "Small"})
-    large = sealed.noise("large.flac", 20 * MIB)
+    large = sealed.noise("large.flac", 3 * PART)
     uids = sealed.take_up(small, large)
     report = sealed.upload()
     assert report.uploaded == 2
@@ -173,6 +181,34 @@ def test_sealed_objects_tell_the_provider_nothing_and_open_again(sealed: CloudHo
     for uid in uids:
         sealed.copies.drop_of(uid)
     assert (sealed.upload().skipped, list((tmp_path / "cache" / "spool").iterdir())) == (2, [])
+
+
+def test_a_sealed_upload_is_taken_up_too(sealed: CloudHouse) -> None:
+    path = sealed.noise("large.flac", 3 * PART + 1)
+    (uid,) = sealed.take_up(path)
+    with FaultProxy(server().url) as proxy:
+        sealed.provider = replace(sealed.provider, endpoint=proxy.url)
+        with pytest.raises(UploadStopped):
+            sealed.upload(workers=1, work=Followed(end_at=lambda moved: moved.bytes_done > 0))
+        (pending,) = sealed.records.all()
+        sent = proxy.count("partNumber=")
+        assert sealed.upload().uploaded == 1
+        assert proxy.count("partNumber=") - sent == 4 - len(pending.parts)
+    assert sealed.provider.seal_key is not None
+    body = server().body(sealed.provider, sealed.copies.of(uid)[0].key)
+    assert Sealer(sealed.provider.seal_key).open_bytes(body) == path.read_bytes()
+
+
+def test_a_sealed_copy_made_smaller_is_opened_to_know_what_it_is(sealed: CloudHouse) -> None:
+    (uid,) = sealed.take_up(make_audio(sealed.music, "a.flac", seconds=2, tags={"title": "A"}))
+    assert sealed.upload(compress="mp3:128").uploaded == 1
+    (before,) = sealed.copies.of(uid)
+    sealed.copies.drop_of(uid)
+    plan = sealed.plan(compress="mp3:128")
+    report = sealed.uploads.run(plan, work=Followed())
+    assert (len(plan.skipped), report.uploaded, report.skipped) == (1, 0, 1)
+    (after,) = sealed.copies.of(uid)
+    assert (after.sha256, after.size_bytes, after.etag) == (before.sha256, before.size_bytes, before.etag)
 
 
 def test_made_smaller_it_is_an_opus_file_with_the_tags_of_its_source(cloud: CloudHouse, tmp_path: Path) -> None:
@@ -343,7 +379,7 @@ class Rewriting:
         return file
 
 
-@pytest.mark.parametrize("size", [300_000, 20 * MIB])
+@pytest.mark.parametrize("size", [300_000, 3 * PART])
 def test_a_file_that_changes_while_it_is_read_is_taken_again(cloud: CloudHouse, size: int) -> None:
     path = cloud.noise("a.flac", size)
     (uid,) = cloud.take_up(path)
@@ -365,12 +401,12 @@ def test_a_file_that_never_stands_still_is_not_recorded(cloud: CloudHouse) -> No
 
 
 def test_bytes_that_are_not_those_of_the_known_hash_never_become_an_object(cloud: CloudHouse) -> None:
-    path = cloud.noise("a.flac", 20 * MIB)
+    path = cloud.noise("a.flac", 3 * PART)
     (uid,) = cloud.take_up(path)
     looked = path.stat()
     cloud.scans.set_sha256({next(iter(cloud.scans.known(cloud.root.id).values()))[0]: sha256(path)})
     body = bytearray(path.read_bytes())
-    body[10 * MIB] ^= 1                             # rot: neither size nor time tells
+    body[2 * PART] ^= 1                             # rot: neither size nor time tells
     path.write_bytes(body)
     os.utime(path, ns=(looked.st_atime_ns, looked.st_mtime_ns))
     assert cloud.upload().uploaded == 1
@@ -382,9 +418,10 @@ def test_bytes_that_are_not_those_of_the_known_hash_never_become_an_object(cloud
 
 
 def test_cut_connections_are_taken_up(cloud: CloudHouse) -> None:
-    path = cloud.noise("long.flac", 24 * MIB)
+    path = cloud.noise("long.flac", 3 * PART)
     uids = cloud.take_up(path, *make_album(cloud.music, count=2))
     with FaultProxy(server().url) as proxy:
+        proxy.fault(r"^PUT .*partNumber=", error="InternalError", times=3)      # all lanes at the same time
         proxy.fault(r"^PUT .*partNumber=2", cut_request_after=3 * MIB, times=2)
         proxy.fault(r"^PUT .*partNumber=3", swallow=True, times=1)
         proxy.fault(r"^PUT .*\.flac$", cut_request_after=1000, times=2)
@@ -466,6 +503,32 @@ def test_what_comes_back_wrong_every_time_is_not_recorded(cloud: CloudHouse) -> 
     assert [one.reason for one in report.failed] == ["corrupted"] and cloud.copies.of(uid) == []
 
 
+def test_a_copy_whose_bytes_came_back_wrong_is_sent_again_whatever_its_etag_says(cloud: CloudHouse) -> None:
+    paths = [make_audio(cloud.music, f"{name}.flac", tags={"title": name}) for name in "ab"]
+    uids = cloud.take_up(*paths)
+    cloud.upload()
+    (copy,) = cloud.copies.of(uids[0])
+    cloud.copies.broken("r2", copy.key, "corrupted")
+    with FaultProxy(server().url) as proxy:
+        cloud.provider = replace(cloud.provider, endpoint=proxy.url)
+        assert len(cloud.plan().uploads) == 1
+        report = cloud.upload()
+        assert (report.uploaded, report.skipped, sends(proxy)) == (1, 1, 1)
+    assert [one.broken for one in cloud.copies.of(uids[0], broken=True)] == [None]
+
+
+def test_no_place_left_on_the_disk_in_the_middle_is_said_and_leaves_nothing(
+        cloud: CloudHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud.take_up(make_audio(cloud.music, "a.flac", tags={"title": "A"}))
+    plan = cloud.plan(compress="opus:128")
+    spool = cloud.base / "cache" / "spool"
+    spool.mkdir(parents=True)
+    (spool / "x.flac").symlink_to("/dev/full")      # every write there meets a full disk
+    monkeypatch.setattr("shared.cloud.uploads.secrets.token_hex", lambda size: "x")
+    report = cloud.uploads.run(plan, work=Followed(), workers=2)
+    assert [one.reason for one in report.failed] == ["disk_full"] and list(spool.iterdir()) == []
+
+
 def test_a_full_disk_fails_what_must_be_prepared_and_nothing_else(
         cloud: CloudHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     cloud.take_up(make_audio(cloud.music, "a.flac", tags={"title": "A"}),
@@ -478,7 +541,7 @@ def test_a_full_disk_fails_what_must_be_prepared_and_nothing_else(
 
 
 def test_progress_ends_at_all_of_it_and_never_goes_beyond(cloud: CloudHouse) -> None:
-    cloud.take_up(cloud.noise("long.flac", 24 * MIB), *make_album(cloud.music, count=3))
+    cloud.take_up(cloud.noise("long.flac", 3 * PART), *make_album(cloud.music, count=3))
     work = Followed()
     report = cloud.upload(work=work)
     last = work.moved[-1]

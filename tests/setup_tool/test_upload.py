@@ -12,17 +12,21 @@ import pytest
 
 from shared.model.cloud import Provider
 from tests.builders import make_album, make_audio
+from tests.cloud.houses import CloudHouse
 from tests.s3_server import FaultProxy, server
 from tests.setup_tool.conftest import Tool
 
 
 @pytest.fixture
-def music(tool: Tool, tmp_path: Path) -> Path:
-    folder = tmp_path / "music"
-    make_album(folder, artist="A", album="One", count=3)
-    make_album(folder, artist="A", album="Two", count=2)
-    tool("scan", str(folder))
-    return folder
+def music(home: Path, tmp_path: Path) -> Path:
+    """Two albums that the library knows."""
+    house = CloudHouse(tmp_path, server().provider())
+    house.take_up(*make_album(house.music, artist="A", album="One", count=3),
+                  *make_album(house.music, artist="A", album="Two", count=2))
+    house.close()
+    (home / "data").mkdir(parents=True)
+    (tmp_path / "library.db").rename(home / "data" / "library.db")
+    return house.music
 
 
 @pytest.fixture
