@@ -71,15 +71,19 @@ def door(
         """From the first place that gives it. Raises TrackMissing."""
         without: frozenset[str] = frozenset()
         failed: frozenset[str] = frozenset()
+        refused: CloudFailure | None = None
         silent: StorageOffline | OSError | None = None
         other: CloudFile | None = None
         while True:
             try:
                 source = other or playing.find(track, without=without)
             except TrackMissing as missing:
-                if silent is None:
-                    raise
-                raise unreadable(track, silent) from missing
+                if refused is not None:
+                    raise out_of_reach(track, refused, person) from missing
+                if silent is not None:
+                    raise unreadable(track, silent) from missing
+                raise
+            other = None
             try:
                 if query.format is not None:
                     return transcoded(person, track, source, query.format, query)
@@ -88,10 +92,10 @@ def door(
                 silent = silent or problem
                 without |= {place_of(source)}
             except CloudFailure as problem:
+                refused = refused or problem
+                without |= {"cloud"}
                 failed |= {getattr(source, "sha256", "")}
                 other = playing.other(track, failed)
-                if other is None:
-                    raise out_of_reach(track, problem, person) from problem
 
     def sent(person: Person, track: TrackFile, source: Source) -> Response:
         if isinstance(source, CloudFile):

@@ -19,10 +19,6 @@ class LocalStorage:
     def __init__(self, *, access: Access) -> None:
         self._access = access
 
-    def doubtful(self, file: TrackFile) -> bool:
-        """Whether its folder is known not to be there now: then others are asked first. Three seconds old at most."""
-        return self._access.state(to_path(file.root)) != "online"
-
     def locate(self, file: TrackFile) -> LocalFile | None:
         """The file as it is now, which may be newer than the scan; None when its folder answers without it. Its hash is
         told when it is known and the file is as it was then.
@@ -34,7 +30,9 @@ class LocalStorage:
         try:
             found = self._access.stat(root, path, readable=True)
         except (FileNotFoundError, NotADirectoryError):
-            state = self._access.probe(root)     # what was remembered may be what is just over
+            state = self._access.state(root)
+            if state == "online":
+                state = self._access.probe(root)    # what was remembered may be what is just over
             if state == "online":
                 return None
             if state == "empty":

@@ -25,7 +25,9 @@ class Resolver:
         when one of them could not say (the track may be back in a moment).
         """
         silent: StorageOffline | None = None
-        for storage in self._order(file, without):
+        for storage in self._storages:
+            if storage.name in without:
+                continue
             try:
                 source = storage.locate(file)
             except StorageOffline as error:
@@ -40,14 +42,3 @@ class Resolver:
             "This track's file is no longer in its music folder. Put it back and it plays again; its plays and "
             "playlists are kept.", reason="not_there",
         )
-
-    def _order(self, file: TrackFile, without: Collection[str]) -> list[Storage]:
-        """A place that is known to be in trouble comes last."""
-        asked = [one for one in self._storages if one.name not in without]
-        if len(asked) > 1:
-            asked.sort(key=lambda one: bool(getattr(one, "doubtful", _never)(file)))
-        return asked
-
-
-def _never(file: TrackFile) -> bool:
-    return False

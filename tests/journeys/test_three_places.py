@@ -287,7 +287,7 @@ def test_a_provider_that_is_silent_keeps_nothing_else_waiting(home: Home) -> Non
 
 
 def test_with_cloud_redirect_players_are_sent_to_the_bucket_and_the_cache_stays_empty(tmp_path: Path) -> None:
-    home = make_home(tmp_path, SOUNDSIBLE_CLOUD_REDIRECT="true")
+    home = make_home(tmp_path, SOUNDSIBLE_CLOUD_REDIRECT="true", SOUNDSIBLE_SERVER="eventlet")
     try:
         id, sealed = home.tracks[OPEN], home.tracks[SEALED]
         assert home.ask(id)[0] == 200               # what is here is not sent for
@@ -302,6 +302,7 @@ def test_with_cloud_redirect_players_are_sent_to_the_bucket_and_the_cache_stays_
         wire.close()
         assert home.ask(id, "HEAD")[0] == 200       # the address is signed for GET
         assert home.ask(id, If_None_Match=home.ask(id, "HEAD")[1]["ETag"])[0] == 304
+        home.proxy.fault(GET, cut_after=400_000, bytes_per_s=20_000_000, times=1)
         assert home.ask(sealed)[2] == home.contents[sealed]     # nobody else can open it
         assert not home.cached(id).exists()
     finally:

@@ -43,3 +43,9 @@ def test_no_copy_anywhere_tells_whether_somebody_did_not_answer():
     with pytest.raises(TrackMissing, match=r"The folder is silent\.") as unknown:
         Resolver(storages=[Place("local", StorageOffline("The folder is silent.")), Place("c", None)]).resolve(FILE)
     assert unknown.value.details["reason"] == "no_answer"
+
+
+def test_places_can_be_left_out_by_name():
+    local, cache = Place("local", COPY), Place("cache", COPY)
+    Resolver(storages=[local, cache]).resolve(FILE, without={"local"})
+    assert (local.asked, cache.asked) == (0, 1)
