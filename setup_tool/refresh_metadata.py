@@ -11,7 +11,7 @@ from setup_tool.cli import PROGRAM, Context, command, shared_options
 
 if TYPE_CHECKING:
     from shared.station import Station
-    from shared.upkeep.refresh import Change, Comparison, Refresh, RefreshReport, RefreshUndone
+    from shared.upkeep.refresh import Change, Comparison, Difference, Refresh, RefreshReport, RefreshUndone
 
 MOST_SHOWN = 40
 MOST_FAILED = 10
@@ -149,6 +149,9 @@ def tell(comparison: Comparison, report: RefreshReport, *, applied: bool, stoppe
         console.print(show.text(f"To take it back: {PROGRAM} refresh-metadata --undo {report.step}", show.QUIET))
 
 
+CALLED = {"id": "its MBID", "isrc": "its ISRC", "release": "its album", "words": "search"}
+
+
 def tell_change(change: Change) -> None:
     from setup_tool import show
 
@@ -156,20 +159,28 @@ def tell_change(change: Change) -> None:
     console.print(show.text(change.path, show.STRONG))
     console.print(show.text(f"  {change.match}, {change.score:.0f} of 100 by {CALLED.get(change.by, change.by)}",
                             show.QUIET))
-    console.print(show.table("field", "now", "MusicBrainz", wide=("now", "MusicBrainz"), quiet=("field",), rows=[
-        (f"  {one.field.replace('_', ' ')}", shown(one.old), shown(one.new)) for one in change.differences]))
+    console.print(show.facts(
+        (f"  {name}", show.text(f"{old} → {new}"))
+        for name, old, new in (words(one) for one in change.differences)))
+    console.print()
 
 
-CALLED = {"id": "its MBID", "isrc": "its ISRC", "release": "its album", "words": "search"}
+def words(difference: Difference) -> tuple[str, str, str]:
+    """(field, old value, new value) for people. Where only the ids of people differ, these are shown."""
+    name, old, new = difference.field.replace("_", " "), shown(difference.old), shown(difference.new)
+    if old == new and isinstance(difference.new, list):
+        name = f"{name.removesuffix('s')} ids"
+        old, new = (shown([one[1] or one[2] or "" for one in value]) for value in (difference.old, difference.new))
+    return name, old, new
 
 
 def shown(value: Any) -> str:
     """A field's value on one line."""
-    if value is None or value == [] or value == "":
-        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(str(one[0]) if isinstance(one, list) else str(one) for one in value)
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+        value = ", ".join(str(one[0]) if isinstance(one, list) else str(one) for one in value)
+    return "–" if value in (None, "") else str(value)
 
 
 def tell_undone(undone: RefreshUndone) -> None:
