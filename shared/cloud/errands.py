@@ -144,6 +144,11 @@ class Errands:
         self._submitted(errand, new)
         return errand
 
+    def again(self, id: str, person: Person | None = None) -> Errand:
+        """Have the same done once more, whole, as a new errand. Raises as `submit`, and NotFound."""
+        before = self._records.task(id)
+        return self.submit(before.kind, before.selection, person)
+
     def gather(self, kind: str, selection: Selection) -> Errand | None:
         """The same for what the station does by itself again and again: tracks join those that wait already. None
         while the station stops."""

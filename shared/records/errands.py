@@ -128,6 +128,16 @@ class Errands:
         with self._database.read() as conn:
             return _one(driver_cursor(conn), uid)
 
+    def task(self, uid: str) -> Task:
+        """The same with all that it is about. Raises NotFound."""
+        with self._database.read() as conn:
+            row = driver_cursor(conn).execute(
+                "SELECT uid, kind, attempt, user_id, arguments FROM errands WHERE uid = ?", (uid,)
+            ).fetchone()
+        if row is None:
+            raise _not_there()
+        return _task(row)
+
     def page(
         self, person: Person, *, states: Sequence[str] = (), limit: int = 100, cursor: str | None = None
     ) -> Page[Errand]:
@@ -197,7 +207,7 @@ class Errands:
                 "progress = NULL, report = NULL WHERE uid = ?",
                 (now, row[0]),
             )
-            return Task(id=row[0], kind=row[1], attempt=row[2], user_id=row[3], selection=_arguments(row[4]).selection)
+            return _task(row)
 
     def next_at(self) -> float | None:
         """When the next one may begin (Unix seconds); 0 is now, None is never."""
@@ -300,8 +310,16 @@ def _title(cursor: Any, selection: Selection) -> str | None:
 def _one(cursor: Any, uid: str) -> Errand:
     row = cursor.execute(f"{_SHOWN} WHERE e.uid = ?", (uid,)).fetchone()
     if row is None:
-        raise NotFound("There is no such errand.")
+        raise _not_there()
     return _errand(row)
+
+
+def _not_there() -> NotFound:
+    return NotFound("There is no such errand.")
+
+
+def _task(row: Any) -> Task:
+    return Task(id=row[0], kind=row[1], attempt=row[2], user_id=row[3], selection=_arguments(row[4]).selection)
 
 
 def _moment(seconds: float | None) -> str | None:

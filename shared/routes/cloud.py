@@ -201,6 +201,11 @@ def door(
         """End an errand at its next safe point, or do not begin it. What is done stays done."""
         return errands.cancel(id)
 
+    @door.post("/storage/errands/<id>/retry", allows="edits", answers={202: ErrandAnswer}, errors=(404, 409, 422))
+    def repeat_errand(person: Person, id: str) -> Any:
+        """Have the same done once more, as a new errand."""
+        return {"errand": errands.again(id, person)}
+
     @door.get("/storage/pins", allows="sees_files", answers={200: PinList})
     def list_pins() -> Any:
         """Albums and tracks that shall lie on this machine, by title."""

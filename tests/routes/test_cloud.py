@@ -89,6 +89,19 @@ def test_an_errand_is_asked_for_listed_and_cancelled(front: Front) -> None:
     assert front.ask("GET", "/api/storage/errands?state=odd").status == 400
 
 
+def test_an_errand_is_done_once_more_with_all_it_was_about(front: Front) -> None:
+    ids = [one["id"] for one in front.tracks()]
+    first = front.ask("POST", "/api/storage/errands", {"kind": "upload", "track_ids": ids}).json["errand"]
+    joined = front.ask("POST", f"/api/storage/errands/{first['id']}/retry").json["errand"]
+    assert joined["id"] == first["id"]      # it waits still
+    front.ask("DELETE", f"/api/storage/errands/{first['id']}")
+    again = front.ask("POST", f"/api/storage/errands/{first['id']}/retry")
+    assert (again.status, again.json["errand"]["selection"]) == (202, first["selection"])
+    assert again.json["errand"]["id"] != first["id"]
+    assert front.ask("POST", "/api/storage/errands/nothing/retry").status == 404
+    front.ask("DELETE", f"/api/storage/errands/{again.json['errand']['id']}")
+
+
 @pytest.mark.parametrize(("body", "status", "field"), [
     ({"kind": "upload"}, 400, "everything"),
     ({"kind": "upload", "everything": True, "track_ids": ["x"]}, 400, "everything"),
@@ -105,6 +118,7 @@ def test_an_errand_that_makes_no_sense_is_refused(front: Front, body: Any, statu
 @pytest.mark.parametrize(("method", "path", "body"), [
     ("POST", "/api/storage/errands", {"kind": "upload", "everything": True}), ("GET", "/api/storage/errands", None),
     ("GET", "/api/storage/errands/x", None), ("DELETE", "/api/storage/errands/x", None),
+    ("POST", "/api/storage/errands/x/retry", None),
     ("GET", "/api/storage/pins", None), ("PUT", "/api/storage/pins/album/x", None),
     ("DELETE", "/api/storage/pins/album/x", None), ("POST", "/api/storage/cache/clear", None),
     ("GET", "/api/storage/places/x", None),

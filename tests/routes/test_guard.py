@@ -23,8 +23,8 @@ FOR_EDITORS = {
     ("PATCH", "/api/library/tracks/<id>"), ("DELETE", "/api/library/tracks/<id>"), ("POST", "/api/library/scan"),
     ("GET", "/api/library/trash"), ("POST", "/api/library/trash/<id>/restore"), ("DELETE", "/api/library/trash/<id>"),
     ("DELETE", "/api/downloads/doubtful/<track_id>"), ("POST", "/api/storage/errands"),
-    ("DELETE", "/api/storage/errands/<id>"), ("PUT", "/api/storage/pins/<kind>/<id>"),
-    ("DELETE", "/api/storage/pins/<kind>/<id>"),
+    ("DELETE", "/api/storage/errands/<id>"), ("POST", "/api/storage/errands/<id>/retry"),
+    ("PUT", "/api/storage/pins/<kind>/<id>"), ("DELETE", "/api/storage/pins/<kind>/<id>"),
 }
 FOR_OWNERS = {
     ("GET", "/api/users"), ("POST", "/api/users"), ("GET", "/api/users/<id>"), ("PATCH", "/api/users/<id>"),
