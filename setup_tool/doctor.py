@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import socket
-import sqlite3
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -143,6 +142,7 @@ def program() -> Iterator[Check]:
     from importlib import metadata
 
     from shared import __version__
+    from shared.records.health import engine
 
     wrong, fitting = [], 0
     for name, wanted in pinned((PROJECT / "requirements.txt").read_text("utf-8")):
@@ -162,7 +162,7 @@ def program() -> Iterator[Check]:
                     remedy="Start it once with python3 run.py: it installs what belongs to this version.")
     else:
         yield Check(name="program", state="ok",
-                    message=f"Soundsible {__version__}, Python {python}, SQLite {sqlite3.sqlite_version}, {fitting} "
+                    message=f"Soundsible {__version__}, Python {python}, SQLite {engine()}, {fitting} "
                             "packages as pinned.")
 
 

@@ -74,17 +74,12 @@ def _text(path: Path) -> str:
 
 def clock(station: Station) -> Iterator[Check]:
     """Whether this machine's clock can be right, going by what the library knows to have happened already."""
-    from shared.database import driver_cursor
+    from shared.records.health import latest
 
-    now = time.time()
-    with station.database.read() as conn:
-        (latest,) = driver_cursor(conn).execute(
-            "SELECT max(coalesce((SELECT max(added_at) FROM tracks), 0), "
-            "coalesce((SELECT max(finished_at) FROM scans), 0), coalesce((SELECT max(created_at) FROM journal), 0))"
-        ).fetchone()
-    if latest > now + MUCH_SKEW_S:
+    now, seen = time.time(), latest(station.database)
+    if seen > now + MUCH_SKEW_S:
         yield Check(name="clock", state="fail", remedy=_DATE_COMMAND,
-                    message=f"This machine's clock says {_moment(now)}, but the library has seen {_moment(latest)}.")
+                    message=f"This machine's clock says {_moment(now)}, but the library has seen {_moment(seen)}.")
     else:
         yield Check(name="clock", state="ok", message=f"It is {_moment(now)} by this machine's clock.")
 
@@ -202,8 +197,10 @@ def _is_near(endpoint: str) -> bool:
 
 def certificates() -> Iterator[Check]:
     """Whether this machine knows anybody whom it could believe."""
+    from shared.settings import child_environment
+
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
-        path = os.environ.get(name)
+        path = child_environment().get(name)
         if path and not os.path.exists(path):
             yield Check(name="certificates", state="fail", message=f"{name} names {path}, which is not there.",
                         remedy=f"Unset {name}, or put the certificate authorities there.")
