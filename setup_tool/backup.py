@@ -49,9 +49,12 @@ def run(to: str | None, provider: str | None, no_covers: bool, keep: int | None,
             tell_stored(where, there, context)
             return
         report = None
-        with working("Backing up", context) as work, suppress(Stopped):
-            report = (backup.plan(place, covers=not no_covers, keep=keep) if dry_run else
-                      backup.run(place, covers=not no_covers, keep=keep, work=work))
+        try:
+            with working("Backing up", context) as work, suppress(Stopped):
+                report = (backup.plan(place, covers=not no_covers, keep=keep) if dry_run else
+                          backup.run(place, covers=not no_covers, keep=keep, work=work))
+        finally:
+            station.covers.stop()   # what it has yet to say of the pictures it drew, before the library is closed
     if report is None:
         show.aside().print(show.text("Stopped: no backup was made, and none was removed."))
         raise click.exceptions.Exit(1)
