@@ -10,13 +10,14 @@ from shared.model.cloud import Provider
 if TYPE_CHECKING:
     from shared.storage.s3 import Bucket
 
+CONNECTIONS = 40    # at most; they are opened as they are needed
 ATTEMPTS = 2    # of one request, for what is over in a moment; more patience is the work's own, which can be stopped
 
 
 class Buckets:
     """Call it with a provider. Not for the serving process: a bucket brings boto3 (see storage.s3)."""
 
-    def __init__(self, *, connections: int = 10, attempts: int = ATTEMPTS) -> None:
+    def __init__(self, *, connections: int = CONNECTIONS, attempts: int = ATTEMPTS) -> None:
         self._connections = connections
         self._attempts = attempts
         self._open: dict[Provider, Bucket] = {}

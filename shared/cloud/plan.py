@@ -52,6 +52,7 @@ class Item:
     looked: Looked | None = None
     compression: str = ""
     bytes: Bytes = 0            # that go to the bucket; of what is made smaller only about
+    replaces: bool = False      # older copies, of other bytes, are taken away for it
     reason: str = ""
     message: str = ""
 
@@ -157,7 +158,9 @@ def _one(case: Case, provider: Provider, stored: Callable[[Bytes], Bytes], there
          taken: set[str], unread: Collection[str]) -> Item:
     item = Item(action=NEW, file=case.file, facts=case.facts, looked=case.looked, compression=case.compression)
     if (found := current(case)) is not None:
-        return replace(item, action=THERE if case.looked is None or untouched(found, case.looked) else ADOPT)
+        if case.looked is None or untouched(found, case.looked):
+            return replace(item, action=THERE)
+        return replace(item, action=ADOPT, replaces=any(stale(one, case) for one in case.copies))
     if case.trouble is not None or case.looked is None:
         reason, message = case.trouble or ("unreadable", "Its file could not be looked at.")
         return replace(item, action=CANNOT, reason=reason, message=message)
@@ -172,9 +175,9 @@ def _one(case: Case, provider: Provider, stored: Callable[[Bytes], Bytes], there
                                suffix=layout.suffix_of(case.file.path, case.file.format))
         lies = key in there and (bool(case.compression) or there[key] == stored(case.looked.size_bytes))
         if lies or key in taken:
-            return replace(item, action=ADOPT)
+            return replace(item, action=ADOPT, replaces=changed)
         taken.add(key)
-    return replace(item, action=CHANGED if changed else NEW, bytes=stored(sends))
+    return replace(item, action=CHANGED if changed else NEW, bytes=stored(sends), replaces=changed)
 
 
 def about(size_bytes: Bytes, facts: AudioFacts, compression: str) -> Bytes:

@@ -165,7 +165,7 @@ class Uploads:
         return UploadReport(
             provider=plan.provider, uploaded=len(plan.uploads), skipped=len(plan.skipped),
             failed=[_refused(one.file, one.reason, one.message) for one in plan.failed], bytes=plan.bytes,
-            replaced=sum(one.action == "changed" for one in plan.items), dry_run=True, about=plan.about,
+            replaced=sum(one.replaces for one in plan.items), dry_run=True, about=plan.about,
         )
 
     # ---- doing it

@@ -62,6 +62,14 @@ def test_another_size_or_time_is_a_change_and_the_same_hash_is_none() -> None:
     assert actions([case(mtime=6, sha="cd" * 32, copies=(copy(),))]) == ["changed"]
 
 
+def test_what_takes_the_place_of_older_copies_says_so_also_when_its_bytes_lie_there() -> None:
+    new = "cd" * 32
+    lies = {layout.music_key(R2, new, suffix=".flac"): 101}
+    for there, action in (({}, "changed"), (lies, "adopt")):
+        plan = decide([case(size=101, sha=new, copies=(copy(),))], provider=R2, stored=lambda size: size, there=there)
+        assert [(one.action, one.replaces) for one in plan.items] == [(action, True)]
+
+
 def test_a_change_the_library_has_not_read_is_left_alone() -> None:
     plan = decide([case(size=101, copies=(copy(),)), case("u", size=7)], provider=R2, stored=lambda size: size,
                   there={}, unread={"t", "u"})
