@@ -41,6 +41,7 @@ READ_AT_ONCE = 64           # files whose tags are read together
 WRITTEN_AT_ONCE = 32        # files that are noted, written and taken over together
 AT_ONCE = 2                 # workers that write
 READ_TIMEOUT_S, WRITE_TIMEOUT_S = 120.0, 180.0
+ALIKE = 90.0                # of 100: how alike title and artist must be where only words led to a match
 GIVE_UP_AFTER = 5           # failures of MusicBrainz in a row: it is down, and nobody is asked any more
 LONGEST_REST_S = 60.0       # that MusicBrainz may ask for and is waited for
 
@@ -223,7 +224,7 @@ class Refresh:
         if best is None or best.score < DOUBTFUL:
             result.left.append(_untouched(file, "unknown", "MusicBrainz knows nothing like it."))
             return
-        if best.score < min_score:
+        if not believed(best, min_score):
             result.left.append(replace(_untouched(
                 file, "doubtful", f"Perhaps it is {best.label}: {best.score:.0f} of 100."), score=best.score))
             return
@@ -420,6 +421,18 @@ class Refresh:
 
 
 # ---- deciding (pure) ------------------------------------------------------------------------------------------------
+
+
+def believed(match: Match, min_score: float) -> bool:
+    """Whether a match is good enough to write what it says. Pure.
+
+    Found by words alone it must also be called nearly as the file says: the names of a library were chosen by somebody,
+    and an artist of a similar name is another artist.
+    """
+    if match.score < min_score:
+        return False
+    names = [match.parts[name] for name in ("title", "artist") if name in match.parts]
+    return match.by != "words" or min(names, default=0.0) >= min(ALIKE, min_score + ALIKE - SURE)
 
 
 def differences(mine: Metadata, theirs: Metadata, edits: Mapping[str, Any], *, album: bool) -> list[Difference]:

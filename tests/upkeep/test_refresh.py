@@ -19,13 +19,22 @@ from shared.audio import embedding, tags
 from shared.audio.pool import WorkerPool
 from shared.audio.stating import values_of
 from shared.metadata.client import MusicBrainzClient, Pace
-from shared.metadata.musicbrainz import Finder
+from shared.metadata.musicbrainz import SURE, Finder, Match
 from shared.model.errors import Conflict, NotFound
 from shared.model.track import Credit, Metadata
 from shared.records.lookups import StoredLookups
 from shared.records.tracks import Tracks
 from shared.settings import Settings
-from shared.upkeep.refresh import COMMAND, Change, Comparison, Difference, Refresh, RefreshStopped, differences
+from shared.upkeep.refresh import (
+    COMMAND,
+    Change,
+    Comparison,
+    Difference,
+    Refresh,
+    RefreshStopped,
+    believed,
+    differences,
+)
 from tests.builders import make_album, make_audio
 from tests.fakes.answering import Reply
 from tests.fakes.musicbrainz import FakeMusicBrainz, Recording, Release
@@ -126,6 +135,25 @@ def test_a_lower_score_may_be_enough(house: House, brainz: FakeMusicBrainz) -> N
     [left] = refresh(house, brainz).compare(work=Following()).left
     assert left.score is not None
     assert len(refresh(house, brainz).compare(min_score=left.score, work=Following()).changes) == 1
+
+
+@pytest.mark.parametrize(("score", "parts", "by", "least", "enough"), [
+    (95.0, {"title": 100.0, "artist": 100.0}, "words", SURE, True),
+    (95.0, {"title": 100.0, "artist": 89.0}, "words", SURE, False),
+    (95.0, {"title": 89.0, "artist": 100.0}, "words", SURE, False),
+    (95.0, {"title": 70.0, "artist": 70.0}, "isrc", SURE, True),
+    (79.0, {"title": 100.0, "artist": 100.0}, "id", SURE, False),
+    (75.0, {"title": 85.0, "artist": 100.0}, "words", 70.0, True), (95.0, {}, "words", SURE, False),
+])
+def test_what_is_believed(score: float, parts: dict[str, float], by: str, least: float, enough: bool) -> None:
+    assert believed(Match({}, score, parts, by), least) is enough
+
+
+def test_an_artist_of_a_similar_name_is_another_artist(house: House, brainz: FakeMusicBrainz) -> None:
+    song(house, artist="David Bowler", album="Elsewhere")
+    house.scan()
+    result = refresh(house, brainz).compare(work=Following())
+    assert result.changes == [] and [one.reason for one in result.left] == ["doubtful"]
 
 
 def test_an_album_costs_few_questions_and_the_second_time_none(house: House, brainz: FakeMusicBrainz) -> None:
