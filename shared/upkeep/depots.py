@@ -86,8 +86,8 @@ class FolderDepot:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise Unprocessable(f"{self._folder} cannot be read: {error.strerror}. Choose another folder, or change its "
-                                "permissions.") from error
+            raise Unprocessable(f"{self._folder} cannot be read: {error.strerror}. Choose another folder, or change "
+                                "its permissions.") from error
         found = [(parse_name(entry.name), entry) for entry in entries if entry.is_file()]
         return _newest_first([_stored(name, entry.stat().st_size) for name, entry in found if name is not None])
 

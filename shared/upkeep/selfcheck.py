@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from shared.database import Database
+from shared.model.errors import SoundsibleError
 from shared.model.work import Moved, Stopped
 from shared.ports import Work
 from shared.records import notes as records
@@ -73,7 +74,12 @@ class SelfCheck:
                                 "are fetched again when they are played. A disk that does this often is failing.")
         report = SelfCheckReport(ok=not problems, checked_at=begun, problems=problems, cache=cache,
                                  took_ms=round((time.monotonic() - started) * 1000))
-        self._notes.put(records.SELF_CHECK, asdict(report))
+        try:
+            self._notes.put(records.SELF_CHECK, asdict(report))
+        except SoundsibleError as error:    # a damaged file may take no note of it
+            if report.ok:
+                raise
+            work.log("error", error.message)
         return report
 
     def last(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.database import Database, driver_cursor
+from shared.model.errors import Overloaded
 from shared.model.work import Stopped
 from shared.records import soundness
 from shared.upkeep.selfcheck import SelfCheck
@@ -73,6 +74,18 @@ def test_a_search_index_that_says_other_words_than_its_rows_is_found(database: D
     with database.transaction() as conn:
         driver_cursor(conn).execute("UPDATE track_words_content SET c0 = 'other words' WHERE id = 1")
     assert any("damaged" in one for one in soundness.search_index(database))
+
+
+def test_a_library_that_others_write_to_all_the_time_is_not_said_to_be_damaged(
+        database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.database._PATIENCE_S", 0.1)
+    writing = sqlite3.connect(database.path, isolation_level=None)
+    writing.execute("BEGIN IMMEDIATE")
+    check = SelfCheck(database=database)
+    with pytest.raises(Overloaded):
+        check.run(Following())
+    writing.close()
+    assert check.last() == {} and check.run(Following()).ok
 
 
 class Cache:
