@@ -399,7 +399,8 @@ class Tracks:
             recount_playlists(conn, playlists_with(conn, [track_id]), revision)
 
     def restore(self, uid: str, *, path: str) -> None:
-        """A track's file is back, at `path`. It has the same id, plays and playlists as before. Raises NotFound."""
+        """A track's file is back, at `path`. It has the same id, plays and playlists as before; one that went to the
+        trash without a file is as missing as it was. Raises NotFound."""
         with self._database.transaction() as conn:
             track_id = _trashed_id(conn, uid)
             cursor = driver_cursor(conn)
@@ -417,8 +418,9 @@ class Tracks:
                 (revision, revision, track_id),
             )
             cursor.execute(
-                "UPDATE files SET path = ?, trashed_from = NULL, missing_since = "
-                "CASE WHEN offloaded_at IS NOT NULL THEN missing_since END WHERE track_id = ?",  # it was in no trash
+                "UPDATE files SET path = ?, trashed_from = NULL, missing_since = CASE "
+                "WHEN offloaded_at IS NOT NULL OR trashed_from IS NULL THEN missing_since END "  # it was in no trash
+                "WHERE track_id = ?",
                 (path, track_id),
             )
             cursor.execute("DELETE FROM removed WHERE kind = 'track' AND uid = ?", (uid,))

@@ -325,8 +325,7 @@ class _Run:
         folder = to_path(root)
 
         def deed() -> str | None:
-            name = one.path.rpartition("/")[2]
-            if name in self._of._strays._unfinished():
+            if self._of._strays.goes_on(one.path.rpartition("/")[2]):
                 return "Its download goes on."
             with moves.spot(folder, one.path) as (held, last):
                 if not _as_it_was(os.stat(last, dir_fd=held, follow_symlinks=False), one):

@@ -62,6 +62,10 @@ class Strays:
         """Where a place of the station's own is; None for a music folder."""
         return {"data": self._data, "cache": self._cache}.get(place)
 
+    def goes_on(self, name: str) -> bool:
+        """Whether a folder of that name in a music folder's staging belongs to a download that is not over."""
+        return name in self._unfinished()
+
     # ---- the cache of tracks
 
     def cached(self, work: Work) -> tuple[list[LeftFile], list[str]]:

@@ -134,6 +134,21 @@ def test_a_file_that_turns_up_again_brings_its_row_back(
     assert [one.id for one in tracks.trashed(person=owner).items] == uids[1:]
 
 
+def test_a_person_takes_a_row_out_of_the_trash_as_missing_as_it_was(
+    database: Database, music: Music, leftovers: Leftovers, tracks: Tracks
+) -> None:
+    (uid, other) = music.album("a", "Low", "David Bowie", 2)
+    music.lose("a/01.flac")
+    leftovers.trash_rows([uid], only_missing=True)
+    tracks.restore(uid, path="a/01.flac")
+    assert tracks.missing_ids() == [uid]
+    leftovers.trash_rows([uid], only_missing=True)
+    tracks.trash(other, trashed_from="a/02.flac", path="a/02.flac")
+    assert tracks.purge_alone([uid, other]) == 1
+    assert [one[0] for one in leftovers.trashed_before(time.time() + 60)] == [other]
+    assert inconsistencies(database) == []
+
+
 def test_cached_rows_are_dropped_while_nothing_refers_to_them(
     database: Database, music: Music, leftovers: Leftovers
 ) -> None:

@@ -85,7 +85,8 @@ def test_only_what_its_folder_says_is_not_there_is_gone(absent: Absent, music: M
 
 
 @pytest.mark.parametrize("how", ["away", "empty", "hidden"])
-def test_a_folder_that_does_not_show_its_music_says_nothing(absent: Absent, music: Music, how: str) -> None:
+def test_a_folder_that_does_not_show_its_music_says_nothing(absent: Absent, access: Access, music: Music,
+                                                            how: str) -> None:
     add(music, "a/1.flac")
     music.lose("a/1.flac")
     rows, _ = absent.find(work=Quiet())
@@ -102,7 +103,7 @@ def test_a_folder_that_does_not_show_its_music_says_nothing(absent: Absent, musi
     assert absent.find(work=Quiet())[0] == []
     (spared,) = absent.find(work=Quiet())[1]
     assert spared.what == music.root.path and "one track" in spared.why
-    absent._access._places[music.root.path].probed_at = 0.0     # its state is remembered for three seconds
+    access.probe(music.root.path)       # its state is remembered for three seconds
     assert absent.still(rows) == []
 
 
