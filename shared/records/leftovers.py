@@ -38,10 +38,11 @@ _NOT_CACHED = (
 
 @dataclass(frozen=True, slots=True)
 class RootRow:
-    """A music folder, also one that was taken out of the library. `path` is absolute, as text."""
+    """A music folder. `path` is absolute, as text."""
 
     id: int
     path: str
+    forgotten: bool = False  # taken out of the library by a person: nothing in it is touched
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +88,10 @@ class Leftovers:
         """All of them, also those taken out of the library while they have tracks."""
         with self._database.read() as conn:
             rows = driver_cursor(conn).execute(
-                "SELECT id, path FROM roots WHERE EXISTS (SELECT 1 FROM files WHERE files.root_id = roots.id) "
-                "ORDER BY position, id"
+                "SELECT id, path, forgotten_at IS NOT NULL FROM roots "
+                "WHERE EXISTS (SELECT 1 FROM files WHERE files.root_id = roots.id) ORDER BY position, id"
             )
-            return [RootRow(*row) for row in rows]
+            return [RootRow(row[0], row[1], bool(row[2])) for row in rows]
 
     def placeless(
         self, root_id: int, *, gone: Collection[Object] = (), uncached: Collection[str] = ()

@@ -131,6 +131,8 @@ class Strays:
         spared: list[Spared] = []
         wanted = set(self._unfinished())
         for root in self._records.roots():
+            if root.forgotten:
+                continue
             _end(work)
             folder = to_path(root.path)
             work.tell(Moved("looking for left-overs", now=root.path))

@@ -140,6 +140,8 @@ class Trash:
                     if known and folder.name not in found.steps:
                         found.steps.append(folder.name)     # old covers: without them its step cannot be undone
         for root in self._records.roots():
+            if root.forgotten:
+                continue
             work.tell(Moved("looking through the trash", now=root.path))
             if work.stopped():
                 raise Stopped

@@ -213,6 +213,18 @@ def test_what_was_never_finished_moves_aside_after_a_day(house: House) -> None:
     assert house.files() == before
 
 
+def test_a_folder_that_was_taken_out_of_the_library_is_not_touched(house: House) -> None:
+    house.add("1.flac", "2.flac")
+    house.file("music", ".soundsible/staging/over/song", age_s=2 * DAY_S)
+    house.file("music", ".soundsible/trash/replaced/abc/worse.mp3", age_s=60 * DAY_S)
+    assert len(house.cleanup.find(work=Quiet())) == 1
+    house.music.scans.forget_root(str(house.folder))
+    assert len(house.cleanup.find(work=Quiet())) == 0       # its files are there: they are not nowhere
+    assert len(house.trash.find(30, work=Quiet())) == 0
+    house.lose("1.flac")
+    assert [one.path for one in house.cleanup.find(work=Quiet()).rows] == ["1.flac"]
+
+
 def test_no_link_in_a_music_folder_leads_the_clean_up_astray(house: House, tmp_path: Path) -> None:
     house.add("1.flac")
     outside = tmp_path / "outside"
