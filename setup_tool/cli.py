@@ -46,8 +46,11 @@ class Context(NamedTuple):
 
     def load_settings(self) -> Any:
         from shared import settings
+        from shared.upkeep import switch
 
-        return settings.load(given={"home": self.home} if self.home else {})
+        given = {"home": self.home} if self.home else {}
+        switch.settle(settings.at_home(given=given).data_dir)   # a restore that was cut off; settings come with it
+        return settings.load(given=given)
 
 
 def same_name(name: str) -> str:

@@ -23,7 +23,7 @@ STATES = {"online": "", "empty": "is there, and empty", "absent": "is not on thi
 
 
 @command("restore --from /mnt/disk/backups --dry-run\nrestore --from r2\n"
-         "restore --from r2:soundsible-…-20270115T033000Z.tar.gz --folder /old/Music=~/Music\n"
+         "restore --from r2:NAME --folder /old/Music=~/Music\n"
          "restore --from r2 --list\nrestore --rebuild --from r2 --music ~/Music")
 @click.option("--from", "source", metavar="PLACE", help="A backup's file; a folder, or a storage by its name: the "
               "newest there; STORAGE:BACKUP; else the setting backup_to.")

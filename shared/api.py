@@ -85,11 +85,14 @@ def main(arguments: list[str] | None = None) -> int:
 
     from shared import logs, server, settings, terminal
     from shared.model.errors import SoundsibleError
+    from shared.upkeep import switch
 
     if music:
         remembered = os.environ.get("SOUNDSIBLE_MUSIC", "")
         given["music"] = os.pathsep.join([*([remembered] if remembered else []), *music])
     try:
+        if switch.settle(settings.at_home(given=given).data_dir):   # settings come with it
+            sys.stderr.write("A restore that was cut off is finished.\n")
         loaded = settings.load(given=given)
     except SoundsibleError as error:
         sys.stderr.write(f"{error.message}\n")

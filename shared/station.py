@@ -50,6 +50,7 @@ from shared.library.admission import Admission
 from shared.library.covers import Covers
 from shared.library.demo import ensure_demo
 from shared.library.keepings import Keepings
+from shared.library.kept_covers import KeptCovers
 from shared.library.manifest import Manifest
 from shared.library.outside_covers import OutsideCovers
 from shared.library.presence import Presence
@@ -62,6 +63,7 @@ from shared.metadata import acoustid, coverart, lrclib
 from shared.metadata import client as musicbrainz
 from shared.metadata.identifier import Identifier
 from shared.model.download import ACTIVE, Offer, Wanted
+from shared.model.errand import Selection
 from shared.model.errors import SoundsibleError, StartFailed
 from shared.model.person import Person
 from shared.model.track import AlbumWhole
@@ -69,6 +71,7 @@ from shared.ports import Catalogue, Provider
 from shared.records.admission import Shelving
 from shared.records.albums import Albums
 from shared.records.artists import Artists
+from shared.records.artworks import Artworks
 from shared.records.breakers import BreakerRow
 from shared.records.breakers import Breakers as StoredBreakers
 from shared.records.cached import Cached
@@ -80,6 +83,7 @@ from shared.records.genres import Genres
 from shared.records.listening import Listening
 from shared.records.lookups import StoredLookups
 from shared.records.namesakes import Namesakes
+from shared.records.notes import Notes
 from shared.records.origins import Origins
 from shared.records.people import People
 from shared.records.pins import Pins as PinRecords
@@ -103,6 +107,7 @@ from shared.storage.playing import Playing
 from shared.storage.providers import Providers
 from shared.storage.resolver import Resolver
 from shared.storage.taps import Taps
+from shared.upkeep.nightly import Nightly
 
 log = logging.getLogger(__name__)
 
@@ -152,8 +157,12 @@ class Station:
         self.shelf = Shelf(
             tracks=self.tracks, access=self.access, workers=self.workers, scans=self.scans, settings=settings
         )
+        self.kept_covers = KeptCovers(
+            records=Artworks(database=self.database), access=self.access, workers=self.workers,
+            folder=settings.data_dir / "covers",
+        )
         self.covers = Covers(
-            albums=self.albums, access=self.access, workers=self.workers,
+            albums=self.albums, access=self.access, workers=self.workers, kept=self.kept_covers,
             folder=settings.cache_dir / "covers", limit_bytes=settings.cover_cache_bytes,
         )
         self.outside_covers = OutsideCovers(
@@ -187,7 +196,7 @@ class Station:
         """Beside the music folders: the cache, the buckets, and the long work between them."""
         settings = self.settings
         self.storages = Providers(settings=settings)
-        self.circuits = Circuits()
+        self.circuits = Circuits(on_change=self._tell_of_storage)
         self.buckets = Buckets()
         self.copies = Copies(database=self.database)
         self.cache = Cache(
@@ -215,6 +224,10 @@ class Station:
         self.standing_orders = StandingOrders(
             errands=self.errands, pins=self.pins, uncopied=Uncopied(database=self.database), providers=self.storages,
             settings=settings, events=self.events,
+        )
+        self.nightly = Nightly(
+            settings=settings, notes=Notes(database=self.database), events=self.events,
+            submit=lambda kind: self.errands.submit(kind, Selection()),
         )
 
     def _build_downloads(self) -> None:
@@ -324,6 +337,10 @@ class Station:
         told = "answers again." if state == "closed" else "does not answer. What needs it waits, and goes on by itself."
         self.events.publish(Notice("info" if state == "closed" else "warning", f"{called(name, operation)} {told}"))
 
+    def _tell_of_storage(self, name: str, state: str) -> None:
+        self.events.publish(Notice("info", f"{name} answers again.") if state == "closed" else Notice(
+            "warning", f"{name} does not answer. What lies there alone cannot be played meanwhile."))
+
     def _understood(self, url: str) -> bool:
         """Whether somebody would know what to do with a link. Pure."""
         if any(one.understands(url) for one in self.catalogues):
@@ -404,6 +421,8 @@ class Station:
         self._started.append(("errands", self.errands.stop))
         self.standing_orders.start()
         self._started.append(("standing orders", self.standing_orders.stop))
+        self.nightly.start()
+        self._started.append(("nightly", self.nightly.stop))
         self.started_at = time.time()
 
     def stop(self, timeout_s: float = 4.0) -> None:

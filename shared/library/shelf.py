@@ -78,8 +78,9 @@ class Shelf:
             self._tracks.override(uid, clean)
             return
         if self._stat(file) is None:
-            raise TrackMissing(f"The file of this track ({file.path}) is not there. Plug in its disk, or set "
-                               "write_tags to false to change the library alone.")
+            raise TrackMissing(f"The file of this track ({file.path}) is not on this machine. Plug in its disk, bring "
+                               "it back from the cloud (pin it), or set write_tags to false to change the library "
+                               "alone.")
         root, path = to_path(file.root), to_path(file.path)
         whole = os.path.join(root, path)
         real, inside = self._access.call(root, lambda: _real_place(root, whole))
