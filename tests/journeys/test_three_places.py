@@ -210,6 +210,7 @@ def test_a_stream_from_the_bucket_that_is_cut_goes_on_for_the_listener(home: Hom
 def test_a_copy_of_nobody_is_a_missing_track_with_its_reason(home: Home) -> None:
     home.unplug()
     try:
+        soon(lambda: not list((home.cache / "incoming").iterdir()))    # what the others left is all there
         home.empty_the_cache()
         home.proxy.fault(GET, error="AccessDenied")
         id = home.tracks[OPEN]

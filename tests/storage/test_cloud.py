@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,3 +120,15 @@ def test_whoever_plays_a_file_on_a_network_reads_it_with_a_deadline(
     sound = places.playing.open(alone, places.resolver.resolve(alone))
     assert sound.raw.fileno() > 0
     sound.raw.close()
+
+
+def test_a_folder_that_hangs_plays_from_the_cloud_and_keeps_nobody(places: Places) -> None:
+    file = places.song(SONG)
+    os.mkfifo(places.music / "pipe")
+    with pytest.raises(StorageOffline):     # opening it waits for its other end, in the kernel
+        places.access.call(str(places.music), lambda: open(places.music / "pipe", "rb").close(), deadline_s=0.05)
+    found = places.playing.find(file)
+    assert isinstance(found, CloudFile)
+    assert read(places.playing.open(file, found).raw) == SONG
+    with contextlib.suppress(OSError):
+        os.close(os.open(places.music / "pipe", os.O_WRONLY | os.O_NONBLOCK))
