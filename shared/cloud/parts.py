@@ -183,7 +183,7 @@ class Patience:
         self.again = 0          # how often something was tried again
 
     def __call__(self, deed: Callable[[], Answer]) -> Answer:
-        """What `deed` returns; it takes its own lane. Raises what it raises at last, Stopped."""
+        """What `deed` returns. Raises what it raises at last, Stopped."""
         return Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, CloudFailure) and error.retryable),
             stop=stop_after_attempt(self._tries), wait=self._wait, sleep=self._pause, before_sleep=self._heard,
@@ -247,12 +247,8 @@ class Carrier:
         self._stopped = stopped
 
     def asked(self, deed: Callable[[], Answer]) -> Answer:
-        """What a small request returns, tried again as sending is."""
-        def once() -> Answer:
-            with self._lanes.one():
-                return deed()
-
-        return self._patience(once)
+        """What a small request returns, tried again as sending is. It takes no lane from what is large."""
+        return self._patience(deed)
 
     def put(self, key: str, body: bytes, *, metadata: dict[str, str], content_type: str) -> str:
         """Send `body` in one piece; the ETag that it must have."""

@@ -345,7 +345,7 @@ class _Run:
         self.sealer = None if provider.seal_key is None else Sealer(provider.seal_key)
         self.station = uploads.catalogue.station()
         self.lanes = Lanes(workers)
-        self.workers = workers
+        self.workers = self.runners = workers
         self.ending = threading.Event()
         self.over: CloudFailure | None = None
         self.patience = Patience(stopped=self.stopped, sleep=self._sleep, lanes=self.lanes, tries=uploads.tries,
@@ -373,7 +373,9 @@ class _Run:
         todo = [one for one in plan.items if one.sends or one.action == ADOPT]
         self._total, self._bytes_total = len(todo), plan.bytes
         _sweep(self.spool, {one.spool for one in self.uploads.records.all() if one.spool})
-        runners = ThreadPoolExecutor(self.workers + 1, thread_name_prefix="upload")
+        # Some more than lanes: while one file is hashed, or looked for after it went, others are sent.
+        self.runners = self.workers + 1 + self.workers // 4
+        runners = ThreadPoolExecutor(self.runners, thread_name_prefix="upload")
         senders = ThreadPoolExecutor(self.workers, thread_name_prefix="parts")
         self.carrier = self._carrier(senders)
         self._tell()
@@ -414,7 +416,7 @@ class _Run:
 
         try:
             while True:
-                while len(flying) < self.workers + 2 and not self.stopped():
+                while len(flying) <= self.runners and not self.stopped():
                     item = next(waiting, None)
                     if item is None:
                         break
