@@ -2,7 +2,7 @@
  * Keeps the player's shell, and the covers looked at last, so that it opens at once and without the station.
  * Music and everything else under /api goes straight to the station, always.
  */
-const VERSION = /* version */'1d3c229007a9'/* end */;
+const VERSION = /* version */'252a1bf711d8'/* end */;
 const FILES = /* files */[
   '/',
   '/manifest.webmanifest',
@@ -16,6 +16,7 @@ const FILES = /* files */[
   '/static/core/deeds.js',
   '/static/core/downloads.js',
   '/static/core/element.js',
+  '/static/core/errands.js',
   '/static/core/fetching.js',
   '/static/core/format.js',
   '/static/core/html.js',
@@ -26,7 +27,9 @@ const FILES = /* files */[
   '/static/core/listening.js',
   '/static/core/live.js',
   '/static/core/lyrics.js',
+  '/static/core/moving.js',
   '/static/core/people.js',
+  '/static/core/places.js',
   '/static/core/player.js',
   '/static/core/queue.js',
   '/static/core/rights.js',
@@ -38,6 +41,7 @@ const FILES = /* files */[
   '/static/elements/controls.js',
   '/static/elements/modal.js',
   '/static/elements/reorder.js',
+  '/static/elements/sb-add-storage.js',
   '/static/elements/sb-app.js',
   '/static/elements/sb-ask-name.js',
   '/static/elements/sb-confirm.js',
@@ -52,6 +56,7 @@ const FILES = /* files */[
   '/static/elements/sb-origin.js',
   '/static/elements/sb-outside.js',
   '/static/elements/sb-pick-playlist.js',
+  '/static/elements/sb-places.js',
   '/static/elements/sb-queue.js',
   '/static/elements/sb-rail-lists.js',
   '/static/elements/sb-seek.js',
@@ -86,6 +91,7 @@ const FILES = /* files */[
   '/static/views/search.js',
   '/static/views/setup.js',
   '/static/views/sources.js',
+  '/static/views/storage.js',
   '/static/views/view.js',
   '/static/views/watches.js',
   '/static/views/you.js',

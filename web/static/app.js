@@ -6,6 +6,7 @@ import { reasonOf } from './core/away.js';
 import { nameOf } from './core/coming.js';
 import { createDeeds } from './core/deeds.js';
 import { createDownloads } from './core/downloads.js';
+import { createErrands } from './core/errands.js';
 import { html } from './core/html.js';
 import { forget, keep, recall } from './core/keep.js';
 import { deedOf } from './core/keys.js';
@@ -18,6 +19,7 @@ import { furnish } from './core/room.js';
 import { parse } from './core/router.js';
 import { createStore } from './core/store.js';
 import { createSync } from './core/sync.js';
+import './elements/sb-add-storage.js';
 import './elements/sb-app.js';
 import './elements/sb-ask-name.js';
 import './elements/sb-confirm.js';
@@ -32,6 +34,7 @@ import './elements/sb-now.js';
 import './elements/sb-origin.js';
 import './elements/sb-outside.js';
 import './elements/sb-pick-playlist.js';
+import './elements/sb-places.js';
 import './elements/sb-queue.js';
 import './elements/sb-rail-lists.js';
 import './elements/sb-seek.js';
@@ -56,6 +59,7 @@ import './views/playlist.js';
 import { forgetSearch } from './views/search.js';
 import './views/setup.js';
 import './views/sources.js';
+import './views/storage.js';
 import './views/watches.js';
 import './views/you.js';
 
@@ -66,7 +70,7 @@ const theme = recall('theme', 'system');
 
 const store = createStore(/** @type {Record<string, any>} */ ({
   started: false, user: null, reachable: true, live: false, route: parse(location.hash), revision: -1, stats: null,
-  scan: null, coming: 0, fetches: null, queue: EMPTY, status: 'idle', waiting: false, sought: 0,
+  scan: null, coming: 0, fetches: null, storages: null, pins: [], queue: EMPTY, status: 'idle', waiting: false, sought: 0,
   volume: Number.isFinite(sounds.volume) ? Math.min(1, Math.max(0, sounds.volume)) : 0.9, muted: Boolean(sounds.muted),
   levelling: sounds.levelling ?? 'off', saver: Boolean(sounds.saver),
   theme, dark: isDark(theme), panel: recall('panel', false), overlay: null, nowSide: 'cover', updateReady: false,
@@ -102,7 +106,8 @@ const downloads = createDownloads({
     });
   },
 });
-const live = createLive({ io, store, sync, downloads, onNotice: (notice) => ui.toast({ message: notice.message ?? '', tone: notice.level === 'error' || notice.level === 'warning' ? 'problem' : undefined }) });
+const errands = createErrands({ onOver: (errand) => moving.told(errand) });
+const live = createLive({ io, store, sync, downloads, errands, onNotice: (notice) => ui.toast({ message: notice.message ?? '', tone: notice.level === 'error' || notice.level === 'warning' ? 'problem' : undefined }) });
 
 /* ---- plays that could not be told yet ---------------------------------------------------------- */
 
@@ -122,7 +127,10 @@ const tellPlays = async () => {
 
 /** Why the station will not give a track's file; null when it will. Throws when the station does not answer. @param {string} id */
 const refusal = async (id) => {
-  const answer = await fetch(library.track(id)?.preview ?? streamUrl(id), { headers: { Range: 'bytes=0-0' } }).catch(() => { throw new ApiError(0, 'unreachable', 'The station does not answer.'); });
+  const ask = (/** @type {RequestInit} */ how) => fetch(library.track(id)?.preview ?? streamUrl(id), how).catch(() => { throw new ApiError(0, 'unreachable', 'The station does not answer.'); });
+  const answer = await ask({ headers: { Range: 'bytes=0-0' }, redirect: 'manual' });
+  // Sent on to a storage's own address, which only a sound may follow: whether the station has it itself, HEAD tells.
+  if (answer.type === 'opaqueredirect') return (await ask({ method: 'HEAD' })).ok ? null : { message: 'The storage it lies in does not answer now.' };
   if (answer.ok) { answer.body?.cancel(); return null; }
   if (answer.status === 401) { leave(); return { message: 'Please log in again.' }; }
   return (await answer.json().catch(() => null))?.error ?? {};
@@ -205,7 +213,7 @@ const intents = {
   },
 };
 
-const deeds = createDeeds({ api, store, library, downloads, player, refusal, ui });
+const { deeds, moving } = createDeeds({ api, store, library, downloads, errands, player, refusal, ui });
 /** @param {string} name @param {any} [data] @param {Event} [event] @param {HTMLElement} [target] */
 const act = (name, data = {}, event = undefined, target = undefined) => {
   for (const deed of listeners.get(name) ?? []) deed(data);
@@ -213,7 +221,7 @@ const act = (name, data = {}, event = undefined, target = undefined) => {
 };
 
 furnish({
-  store, api, library, downloads, player, ui, act, intents,
+  store, api, library, downloads, errands, player, ui, act, intents,
   views: (/** @type {string} */ name, /** @type {string} */ path) => html`<view-${name} class="view" data-key="${path}"></view-${name}>`,
 });
 
@@ -228,7 +236,8 @@ const leave = () => {
   forgetHome();
   forgetSearch();
   downloads.empty();
-  store.set({ user: null, stats: null, scan: null, coming: 0, fetches: null, overlay: null });
+  errands.empty();
+  store.set({ user: null, stats: null, scan: null, coming: 0, fetches: null, storages: null, pins: [], overlay: null });
 };
 
 /** Whether this station fetches music, for whom it would. */
@@ -247,6 +256,7 @@ const welcome = async () => {
   live.start();
   tellPlays();
   learn();
+  moving.learn();
   if (store.state.queue.entries.length) return;
   const kept = recall('queue', null);
   let queue = kept?.user === store.state.user?.id ? unpack(kept) : EMPTY;
@@ -404,6 +414,7 @@ const catchUp = () => {
     if (!before || before.id !== user.id || ['username', 'role', 'scope'].every((one) => before[one] === user[one])) return;
     store.set({ user });
     learn();
+    moving.learn();
     library.refresh('playlists');
   }, () => {});
 };

@@ -4,6 +4,7 @@ import * as Q from './queue.js';
 import { reasonOf } from './away.js';
 import { createFetching } from './fetching.js';
 import { plural } from './format.js';
+import { createMoving } from './moving.js';
 import { adds, changesList, edits, ownsList, seesFiles, sharing } from './rights.js';
 import { to } from './router.js';
 
@@ -18,11 +19,12 @@ const AT_ONCE = 500; // the most tracks that one press puts into the queue
  * @param {import('./store.js').Store} parts.store
  * @param {ReturnType<import('./library.js').createLibrary>} parts.library
  * @param {import('./downloads.js').Downloads} parts.downloads
+ * @param {import('./errands.js').Errands} parts.errands
  * @param {import('./player.js').Player} parts.player
  * @param {(trackId: string) => Promise<any>} parts.refusal why the station will not give a track's file; null when it will
  * @param {any} parts.ui `toast(notice)`, `menu(menu)`, `dialog(name, props)`, `go(hash)`, `overlay(name | null)`
  */
-export const createDeeds = ({ api, store, library, downloads, player, refusal, ui }) => {
+export const createDeeds = ({ api, store, library, downloads, errands, player, refusal, ui }) => {
   /** @param {() => Promise<any>} deed @param {{again?: () => void}} [options] */
   const attempt = async (deed, { again } = {}) => {
     try {
@@ -48,6 +50,7 @@ export const createDeeds = ({ api, store, library, downloads, player, refusal, u
     const chance = data.shuffle ? { sort: 'random', seed: Math.floor(Math.random() * 1e6) } : {};
     return library.some('tracks', { ...query, ...chance, limit: AT_ONCE });
   };
+  const moving = createMoving({ api, store, library, errands, ui, attempt, tracksOf });
   const present = (/** @type {any[]} */ tracks) => tracks.filter((t) => t.place !== 'missing');
 
   /**
@@ -255,6 +258,7 @@ export const createDeeds = ({ api, store, library, downloads, player, refusal, u
           ...(data.playlist !== undefined && changesList(library.thing('playlists', data.playlist), user) ? [{ icon: 'x', words: 'Remove from this playlist', deed: 'playlist-remove', data: { index: data.place, playlist: data.playlist } }] : []),
           ...(track.fetched_by && adds(user) ? [{ icon: 'info', words: 'Where it came from', deed: 'origin', data: { id: track.id } }] : []),
           ...(store.state.fetches && adds(user) ? [{ icon: 'sparkles', words: 'Look for a better copy', deed: 'fetch-better', data: { id: track.id } }] : []),
+          ...moving.items('track', track, [track]),
           ...(!edits(user) ? [] : [null,
             { icon: 'pencil', words: 'Edit details', deed: 'edit-tags', data: { id: track.id } },
             { icon: 'trash-2', words: 'Move to trash', deed: 'trash', data: { id: track.id }, danger: true }]),
@@ -277,6 +281,7 @@ export const createDeeds = ({ api, store, library, downloads, player, refusal, u
           album?.artists?.[0] && !album.compilation && { icon: 'mic-vocal', words: 'Go to artist', href: to`/artist/${album.artists[0].id}` },
           ...(store.state.fetches && may ? [null, { icon: 'search', words: 'Look for missing tracks', deed: 'album-lacks', data: of }] : []),
           ...(fetched ? [{ icon: 'info', words: 'Where it came from', deed: 'origin', data: { id: fetched } }] : []),
+          ...(album ? moving.items('album', album, (library.known('albums', data.id)?.ids ?? []).map((/** @type {string} */ id) => library.track(id)).filter(Boolean)) : []),
         ],
       });
     },
@@ -309,5 +314,5 @@ export const createDeeds = ({ api, store, library, downloads, player, refusal, u
     reload: () => location.reload(),
     'log-out': () => ui.logOut(),
   };
-  return Object.assign(deeds, createFetching({ api, store, library, downloads, player, ui, attempt }));
+  return { deeds: Object.assign(deeds, createFetching({ api, store, library, downloads, player, ui, attempt }), moving.deeds), moving };
 };

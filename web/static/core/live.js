@@ -25,9 +25,10 @@ export const createSequence = (onGap) => {
  * @param {import('./store.js').Store} parts.store
  * @param {{check: () => Promise<void>}} parts.sync
  * @param {import('./downloads.js').Downloads} parts.downloads
+ * @param {import('./errands.js').Errands} parts.errands
  * @param {(notice: any) => void} parts.onNotice
  */
-export const createLive = ({ io, store, sync, downloads, onNotice }) => {
+export const createLive = ({ io, store, sync, downloads, errands, onNotice }) => {
   /** @type {any} */
   let socket = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -54,7 +55,10 @@ export const createLive = ({ io, store, sync, downloads, onNotice }) => {
       socket.on('snapshot', (/** @type {any} */ data) => {
         store.set({ scan: data.scan ?? null });
         downloads.snapshot(data.downloads ?? []);
-        if (store.state.revision >= 0 && data.revision !== store.state.revision) soon();
+        errands.snapshot(data.errands ?? []);
+        // A page that has not asked for a list yet (one album, opened by its address) follows from here on.
+        if (store.state.revision < 0) store.set({ revision: data.revision });
+        else if (data.revision !== store.state.revision) soon();
       });
       socket.on('library:changed', (/** @type {any} */ data) => {
         if (data.revision !== store.state.revision) soon();
@@ -66,6 +70,7 @@ export const createLive = ({ io, store, sync, downloads, onNotice }) => {
       socket.on('download:changed', ({ download }) => downloads.changed(download));
       socket.on('download:log', (/** @type {any} */ line) => downloads.logged(line));
       socket.on('download:removed', ({ id }) => downloads.removed(id));
+      socket.on('errand:changed', ({ errand }) => errands.changed(errand));
       socket.on('notice', onNotice);
     },
     stop() {

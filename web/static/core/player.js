@@ -13,6 +13,7 @@ import * as Q from './queue.js';
 const RESTART_AFTER_MS = 3000;
 const PRELOAD_BEFORE_END_MS = 40000;
 const FAILURES_IN_A_ROW = 3;
+const LINE_BREAKS = 3; // in a row, after which the file is asked for in another way
 
 /** @param {any} track @param {string} mode @returns {number} factor 0-1: ReplayGain, attenuating only, never clipping */
 export const levelFactor = (track, mode) => {
@@ -461,9 +462,11 @@ export class Player {
     const { code } = this.#audio.error;
     const lost = code === 2 || !navigator.onLine;
     if (!this.#wanted) return; // told when the listener presses play
-    if (lost && !this.#aside) { this.#retry(at); return; }
+    if (lost && !this.#aside && this.#retries === 0) { this.#retry(at); return; }
     const reason = await this.#explain(entry.id);
     if (this.entry !== entry || !this.#wanted) return;
+    // The line breaks again and again though the station is there: sent on to a storage that this browser cannot reach.
+    if (lost && !this.#aside && !reason && (held.coded || this.#retries < LINE_BREAKS)) { this.#retry(at); return; }
     if (this.#aside) {
       this.#notify({ tone: 'problem', topic: 'unplayable', message: `“${this.track?.title ?? 'This'}” cannot be listened to beforehand. ${reason === 'unreachable' ? 'The station does not answer.' : reason}`.trim() });
       this.endPreview();

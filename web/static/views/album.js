@@ -4,6 +4,7 @@ import { html } from '../core/html.js';
 import { artistLinks, cover, icon, playButtons, rowToCome, tintOf, trackRow } from './parts.js';
 import { gapsIn, lackingWords } from '../core/coming.js';
 import { plural, quality, span } from '../core/format.js';
+import { albumPlace, isAway, keptBy } from '../core/places.js';
 import { adds } from '../core/rights.js';
 import { room } from '../core/room.js';
 import { to } from '../core/router.js';
@@ -21,7 +22,7 @@ export const discsOf = (tracks) => {
 };
 
 class AlbumView extends View {
-  opened() { this.follow(room.store, 'fetches'); }
+  opened() { this.follow(room.store, 'fetches', 'pins'); }
   async fetch() { await room.library.whole('albums', this.route.params.id); }
   playRow({ id }) { room.act('play-thing', { kind: 'album', id: this.route.params.id, from: id, source: room.library.album(this.route.params.id)?.title }); }
 
@@ -55,6 +56,9 @@ class AlbumView extends View {
     const discs = discsOf(tracks);
     const qualities = [...new Set(tracks.map(quality))];
     const main = (album.artists ?? [])[0];
+    const place = albumPlace(tracks);
+    const kept = keptBy(room.store.state.pins, 'album', id);
+    const mixed = !tracks.every(isAway); // when all of it lies elsewhere, it is said once
     const titles = new Map((whole?.discs ?? []).map((/** @type {any} */ d) => [d.number, d.title]));
     return html`<div class="page page-thing" data-css="--tint:${tintOf(album)}">
       <header class="hero">
@@ -63,6 +67,7 @@ class AlbumView extends View {
           <h1 title="${album.title}">${album.title}</h1>
           <p class="hero-artist">${main ? artistLinks(album.artists, album.artist) : album.artist}</p>
           <p class="quiet hero-facts">${[album.year, plural(album.track_count, 'track'), album.duration_ms ? span(album.duration_ms) : '', qualities.length === 1 ? qualities[0] : ''].filter(Boolean).join(' · ')}</p>
+          ${place || kept ? html`<p class="quiet hero-place">${place ? html`<span>${icon(place === 'Not there now' ? 'unplug' : 'cloud')} ${place}</span>` : ''}${kept ? html`<span>${icon('pin')} Kept on this machine</span>` : ''}</p>` : ''}
           ${playButtons({ kind: 'album', id, source: album.title, more: html`
             <button class="button button-wide-only" data-do="add-to-queue" data-kind="album" data-id="${id}">${icon('list-end')} Add to queue</button>
             <button class="icon-button row-heart ${album.favourite ? 'is-on' : ''}" data-do="favourite-thing" data-kind="albums" data-id="${id}" aria-pressed="${album.favourite ? 'true' : 'false'}" aria-label="Favourite this album" title="Favourite">${icon('heart', album.favourite ? 'filled' : '')}</button>
@@ -73,7 +78,7 @@ class AlbumView extends View {
       ${!whole && !this.failure ? html`<div class="rows">${Array.from({ length: Math.min(album.track_count || 8, 20) }, (_, i) => rowToCome(i))}</div>` : ''}
       ${discs.map((disc) => html`<section class="disc" data-key="disc-${disc.number}">
         ${discs.length > 1 ? html`<h2 class="disc-title">${icon('disc-3')} Disc ${disc.number}${titles.get(disc.number) ? html` · ${titles.get(disc.number)}` : ''}</h2>` : ''}
-        <div class="rows" role="list">${disc.tracks.map((track, i) => trackRow(track, { index: i, lead: 'number', album: false, artist: track.artist !== album.artist }))}</div>
+        <div class="rows" role="list">${disc.tracks.map((track, i) => trackRow(track, { index: i, lead: 'number', album: false, artist: track.artist !== album.artist, place: mixed }))}</div>
       </section>`)}
       ${whole ? this.#lacking(album, tracks) : ''}
       ${whole ? html`<footer class="thing-foot quiet">${(album.genres ?? []).map((/** @type {string} */ g) => html`<a class="chip" href="${to`/genre/${g}`}">${g}</a>`)}</footer>` : ''}

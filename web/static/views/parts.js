@@ -5,6 +5,7 @@ import { coverUrl, outsideCoverUrl } from '../core/api.js';
 import { colourOf } from '../core/colour.js';
 import { sourceTitle } from '../core/coming.js';
 import { clock, initial, plural } from '../core/format.js';
+import { commandsIn, placeWords } from '../core/places.js';
 import { adds, sharing } from '../core/rights.js';
 import { to } from '../core/router.js';
 import { room } from '../core/room.js';
@@ -88,17 +89,25 @@ export const cardToCome = (index) => html`
 const fetchedMark = (track) => (track.fetched_by && adds(room.store.state.user)
   ? html`<span class="fetched" title="Downloaded (${sourceTitle(track.fetched_by)})">${icon('download')}<span class="sr-only">Downloaded. </span></span>` : '');
 
+/** That it lies elsewhere; nothing for what lies here. @param {any} track @param {boolean} [told] the words stand beside it */
+const placeMark = (track, told = false) => {
+  const words = placeWords(track);
+  return words && html`<span class="fetched" title="${words}">${icon(track.place === 'cache' ? 'cloud-check' : 'cloud')}${told ? '' : html`<span class="sr-only">${words}. </span>`}</span>`;
+};
+
 /** @param {string} id */
 const isCurrent = (id) => room.player.entry?.id === id;
 
 /**
- * One track in a list. `deed` (default `play-row`) is what a press on it does, with `data-index`.
+ * One track in a list. `deed` (default `play-row`) is what a press on it does, with `data-index`; `place`: a sign when it lies elsewhere.
  * @param {any} track
- * @param {{index: number, key?: string, lead?: 'cover' | 'number', album?: boolean, artist?: boolean, current?: boolean, deed?: string, grip?: boolean, menu?: Record<string, any>}} options
+ * @param {{index: number, key?: string, lead?: 'cover' | 'number', album?: boolean, artist?: boolean, current?: boolean, deed?: string, grip?: boolean, place?: boolean, menu?: Record<string, any>}} options
  */
-export const trackRow = (track, { index, key = track.id, lead = 'cover', album = true, artist = true, current = isCurrent(track.id), deed = 'play-row', grip = false, menu = {} }) => {
+export const trackRow = (track, { index, key = track.id, lead = 'cover', album = true, artist = true, current = isCurrent(track.id), deed = 'play-row', grip = false, place = true, menu = {} }) => {
   const missing = track.place === 'missing';
   const playing = current && room.store.state.status === 'playing';
+  const fetched = fetchedMark(track);
+  const away = place ? placeMark(track, !artist) : '';
   return html`
   <div class="row ${current ? 'is-current' : ''} ${missing ? 'is-missing' : ''} ${album ? 'has-album' : ''} ${grip ? 'has-grip' : ''}" role="listitem" data-key="${key}" data-menu="track-menu" data-id="${track.id}"
     data-queue="${menu.queue ?? ''}" data-playlist="${menu.playlist ?? ''}" data-place="${menu.place ?? ''}">
@@ -109,7 +118,7 @@ export const trackRow = (track, { index, key = track.id, lead = 'cover', album =
     </span>
     <span class="row-text">
       <button class="row-play" data-do="${deed}" data-index="${index}" data-id="${track.id}" title="${track.title}" ${flag('aria-current="true"', current)}>${track.title}${current ? html`<span class="sr-only"> (playing)</span>` : ''}</button>
-      ${artist || missing || fetchedMark(track) ? html`<span class="row-sub">${fetchedMark(track)}${missing ? html`<span class="row-missing">File not there now</span>` : ''}${artist ? artistLinks(track.artists, track.artist) : fetchedMark(track) ? 'Downloaded' : ''}</span>` : ''}
+      ${artist || missing || fetched || away ? html`<span class="row-sub">${fetched}${away}${missing ? html`<span class="row-missing">File not there now</span>` : ''}${artist ? artistLinks(track.artists, track.artist) : away ? placeWords(track) : fetched ? 'Downloaded' : ''}</span>` : ''}
     </span>
     ${album ? html`<span class="row-album">${track.album_id ? html`<a class="quiet-link" href="${to`/album/${track.album_id}`}" title="${track.album}">${track.album}</a>` : ''}</span>` : ''}
     <button class="icon-button row-heart ${track.favourite ? 'is-on' : ''}" data-do="favourite" data-id="${track.id}" aria-pressed="${track.favourite ? 'true' : 'false'}" aria-label="Favourite ${track.title}" title="Favourite">${icon('heart', track.favourite ? 'filled' : '')}</button>
@@ -121,6 +130,9 @@ export const trackRow = (track, { index, key = track.id, lead = 'cover', album =
 /** @param {number} index */
 export const rowToCome = (index) => html`
   <div class="row to-come" data-key="coming-${index}" aria-hidden="true"><span class="row-lead"><span class="cover"></span></span><span class="row-text"><span class="bone bone-wide"></span><span class="bone"></span></span></div>`;
+
+/** A sentence in which what can be run stands out. @param {string} text */
+export const withCommands = (text) => html`${commandsIn(text).map((piece, i) => (i % 2 ? html`<code>${piece}</code>` : piece))}`;
 
 /** What would be here, and how it comes. @param {{icon: string, title: string, text?: string, actions?: any}} parts */
 export const empty = ({ icon: name, title, text = '', actions = '' }) => html`

@@ -40,6 +40,7 @@ class You extends View {
     this.page = this.route.params.part ?? '';
     this.named(TITLES[this.page] ?? 'You');
     this.follow(room.store, 'scan', 'theme', 'levelling', 'saver', 'stats', 'user', 'updateReady');
+    this.until(room.errands.watch(() => this.update()));
     this.deeds.theme = ({ value }) => room.store.set({ theme: value });
     this.deeds['purge-missing'] = () => this.#purge();
     this.deeds['trash-restore'] = async ({ id }) => { await room.act('restore', { id }); this.ask(); };
@@ -203,6 +204,7 @@ class You extends View {
         ${stats ? html`<p class="facts">${[plural(stats.tracks, 'track'), plural(stats.albums, 'album'), plural(stats.artists, 'artist'), span(stats.duration_ms), size(stats.size_bytes)].join(' · ')}</p>` : ''}
         ${edits(user) ? html`${this.#scan()}
         ${link('#/you/folders', 'folder', 'Music folders')}
+        ${link('#/you/storage', 'hard-drive', 'Storage', room.errands.active().length ? 'At work' : '')}
         ${link('#/you/missing', 'file-question-mark', 'Missing tracks', stats?.missing ? count(stats.missing) : '')}
         ${bad ? link('#/you/bad', 'circle-alert', 'Files that cannot be read', count(bad)) : ''}
         ${link('#/you/trash', 'trash-2', 'Trash')}` : ''}
