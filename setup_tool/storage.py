@@ -43,7 +43,7 @@ def run() -> None:
 
 @command("storage add r2\n"
          "storage add r2 --account 0123ab… --bucket music\n"
-         "storage add other --endpoint http://nas:9000 --bucket music", of=run,
+         "storage add other --endpoint http://nas.local:9000", of=run,
          name="add")
 @click.argument("kind", type=click.Choice(list(KINDS), case_sensitive=False))
 @click.option("--name", metavar="NAME", help="How you call it; else its kind.")
