@@ -10,6 +10,12 @@ test('a folder that is away is told apart from a file that has left', () => {
   assert.equal(reasonOf({}), 'Its file is not there now.');
 });
 
+test('of what lies in the cloud the station’s own words are told: no folder is away', () => {
+  const error = { code: 'track_missing', message: 'This track lies in the cloud alone.', details: { reason: 'no_answer' } };
+  assert.equal(reasonOf(error, { place: 'cloud' }), error.message);
+  assert.match(reasonOf(error, { place: 'local' }), /folder is away/);
+});
+
 test('nothing is said while all folders are there', () => {
   assert.equal(awayLine([{ path: '/a', state: 'online', track_count: 3 }]), '');
   assert.equal(awayLine([]), '');

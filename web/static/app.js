@@ -125,13 +125,14 @@ const tellPlays = async () => {
   }
 };
 
-/** Why the station will not give a track's file; null when it will. Throws when the station does not answer. @param {string} id */
-const refusal = async (id) => {
-  const ask = (/** @type {RequestInit} */ how) => fetch(library.track(id)?.preview ?? streamUrl(id), how).catch(() => { throw new ApiError(0, 'unreachable', 'The station does not answer.'); });
-  const answer = await ask({ headers: { Range: 'bytes=0-0' }, redirect: 'manual' });
-  // Sent on to a storage's own address, which only a sound may follow: whether the station has it itself, HEAD tells.
-  if (answer.type === 'opaqueredirect') return (await ask({ method: 'HEAD' })).ok ? null : { message: 'The storage it lies in does not answer now.' };
-  if (answer.ok) { answer.body?.cancel(); return null; }
+/**
+ * Why the station will not give a track's file; null when it will, or sends on to the storage it lies in (where only a
+ * sound may follow). Throws when the station does not answer.
+ * @param {string} id @param {string} [url] what was asked for, when that was not the file as it is
+ */
+const refusal = async (id, url = library.track(id)?.preview ?? streamUrl(id)) => {
+  const answer = await fetch(url, { headers: { Range: 'bytes=0-0' }, redirect: 'manual' }).catch(() => { throw new ApiError(0, 'unreachable', 'The station does not answer.'); });
+  if (answer.ok || answer.type === 'opaqueredirect') { answer.body?.cancel(); return null; }
   if (answer.status === 401) { leave(); return { message: 'Please log in again.' }; }
   return (await answer.json().catch(() => null))?.error ?? {};
 };
@@ -141,10 +142,10 @@ const player = new Player({
   store, library, audios, session: navigator.mediaSession,
   report: (play) => { keep('plays', [...recall('plays', []), play].slice(-200)); tellPlays(); },
   notify: (notice) => ui.toast(notice),
-  explain: async (id) => {
+  explain: async (id, url) => {
     try {
-      const why = await refusal(id);
-      return why ? reasonOf(why) : '';
+      const why = await refusal(id, url);
+      return why ? reasonOf(why, library.track(id)) : '';
     } catch {
       return 'unreachable';
     }

@@ -1,10 +1,11 @@
 // @ts-check
 /** Music that is not there now, in words: its folder is away, or its file has left. */
 import { plural } from './format.js';
+import { isAway } from './places.js';
 
-/** The station's answer to a stream that cannot begin, for a listener. @param {any} error of the answer: `{code, message, details?}` */
-export const reasonOf = (error) => {
-  if (error?.code !== 'track_missing') return error?.message || 'Its file is not there now.';
+/** The station's answer to a stream that cannot begin, for a listener. @param {any} error of the answer: `{code, message, details?}` @param {any} [track] as it is known here */
+export const reasonOf = (error, track) => {
+  if (error?.code !== 'track_missing' || isAway(track)) return error?.message || 'Its file is not there now.';
   if (error.details?.reason === 'no_answer') return 'Its music folder is away now.';
   if (error.details?.reason === 'not_there') return 'Its file is no longer in its music folder.';
   return error.message || 'Its file is not there now.';

@@ -54,7 +54,7 @@ export class Player {
    * @param {any} parts.library
    * @param {HTMLAudioElement[]} parts.audios two
    * @param {(play: {track_id: string, played_at: string, played_ms: number}) => void} parts.report
-   * @param {(trackId: string) => Promise<string>} parts.explain why the station will not give a file, in words
+   * @param {(trackId: string, url?: string) => Promise<string>} parts.explain why the station will not give a file (or what is at `url`), in words
    * @param {(notice: any) => void} parts.notify
    * @param {MediaSession | undefined} parts.session
    */
@@ -463,7 +463,7 @@ export class Player {
     const lost = code === 2 || !navigator.onLine;
     if (!this.#wanted) return; // told when the listener presses play
     if (lost && !this.#aside && this.#retries === 0) { this.#retry(at); return; }
-    const reason = await this.#explain(entry.id);
+    const reason = await this.#explain(entry.id, held.coded ? this.#audio.src : undefined);
     if (this.entry !== entry || !this.#wanted) return;
     // The line breaks again and again though the station is there: sent on to a storage that this browser cannot reach.
     if (lost && !this.#aside && !reason && (held.coded || this.#retries < LINE_BREAKS)) { this.#retry(at); return; }
