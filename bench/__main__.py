@@ -1,6 +1,7 @@
 """`python3 run.py bench [name …]`: run benchmarks, print their table, keep it as JSON and, when all ran, as a page.
 
-Names: scan answers writes streaming hang live kills downloads drops; `quick` is all with 10,000 files and 100,000 rows.
+Names: scan answers writes streaming hang live kills downloads drops cloud upload upkeep; `quick` is all with 10,000 files
+and 100,000 rows.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import answers, corpus, downloads, kills, live, scan, streaming
+from bench import answers, cloud, corpus, downloads, kills, live, scan, streaming, upkeep, upload
 from bench.measure import Table, machine
 
 ALL: dict[str, Callable[[Table], None]] = {
@@ -25,6 +26,9 @@ ALL: dict[str, Callable[[Table], None]] = {
     "kills": kills.run,
     "downloads": downloads.run,
     "drops": downloads.drops,
+    "cloud": cloud.run,
+    "upload": upload.run,
+    "upkeep": upkeep.run,
 }
 QUICK: dict[str, Callable[[Table], None]] = {
     **ALL,
