@@ -29,7 +29,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from shared.cloud import layout, parts
+from shared.cloud import catalogue, layout, parts
 from shared.cloud.catalogue import Catalogue
 from shared.cloud.parts import Carrier, Changed, Lanes, Lost, Patience, Reached
 from shared.cloud.plan import ADOPT, CANNOT, THERE, Case, Item, Looked, Plan, current, decide, stale, suspects
@@ -55,6 +55,7 @@ SPOOL_ROOM: Bytes = 64 * MIB    # free space that spool files leave
 FEW = 16                        # up to here the bucket is asked for each object instead of for the list of all
 TRIES = 3                       # for a file that changes while it is read, for an object that does not fit
 ROWS_TOGETHER, ROWS_EVERY_S = 32, 0.5
+QUEUED = 32                     # handed out beyond those at work: for while rows and the catalogue are written
 TELL_EVERY = 500                # tracks, until the catalogue is told
 DRESS_TIMEOUT_S: Seconds = 120.0
 _MIME = {"mp3": "audio/mpeg", "opus": "audio/ogg"}
@@ -416,7 +417,7 @@ class _Run:
 
         try:
             while True:
-                while len(flying) <= self.runners and not self.stopped():
+                while len(flying) < self.runners + QUEUED and not self.stopped():
                     item = next(waiting, None)
                     if item is None:
                         break
@@ -496,17 +497,34 @@ class _Run:
             self.report.bytes += one.stored if one.sent else 0
 
     def _clear_away(self) -> None:
-        """Objects of older copies that no row refers to any more are taken away; at the end, when all rows stand."""
+        """Objects of older copies that nobody refers to any more are taken away; at the end, when all rows stand."""
         keys = [key for key in dict.fromkeys(one.key for one in self._gone)
                 if not self.uploads.copies.at(self.provider.name, key)]
         if not keys:
             return
         try:
+            spared = self._of_others(keys)
+            keys = [key for key in keys if key not in spared]
             self.bucket.delete(keys)
             self.report.removed += len(keys)
         except CloudFailure as error:
             self.work.log("warning", f"{len(keys)} older objects were not removed: {error.message}")
-            self._gone = [one for one in self._gone if one.key not in keys]
+            spared = set(keys)
+        self._gone = [one for one in self._gone if one.key not in spared]
+
+    def _of_others(self, keys: Sequence[str]) -> set[str]:
+        """Of these objects those that stay. One with the same bytes may be the copy of another library that uses this
+        bucket, and its last one: what the bucket's own catalogue tells so is left alone, and everything where part of
+        that cannot be read. Raises CloudFailure."""
+        library = catalogue.read(self.bucket, self.provider)
+        if library.unreadable:
+            self.work.log("warning", f"{len(keys)} older objects stay in {self.provider.name}: part of what it tells "
+                                     "of its own content cannot be read.")
+            return set(keys)
+        wanted = set(keys)
+        strangers = self.uploads.records.strangers(
+            {one.track.uid for one in library.entries if one.copy.key in wanted})
+        return {one.copy.key for one in library.entries if one.copy.key in wanted and one.track.uid in strangers}
 
     def _tell_catalogue(self, *, final: bool = False) -> None:
         if self.over is not None:

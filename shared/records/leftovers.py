@@ -229,16 +229,8 @@ class Leftovers:
 
     def strangers(self, uids: Iterable[str]) -> set[str]:
         """Of these tracks, those that this library neither has nor had."""
-        unknown = set(uids)
         with self._database.read() as conn:
-            cursor = driver_cursor(conn)
-            for query in (
-                "SELECT uid FROM tracks WHERE uid IN ({})",
-                "SELECT uid FROM removed WHERE kind = 'track' AND uid IN ({})",
-            ):
-                for marks, part in chunks(sorted(unknown)):
-                    unknown.difference_update(uid for (uid,) in cursor.execute(query.format(marks), part))
-        return unknown
+            return strangers(conn, uids)
 
     def station_id(self) -> str:
         with self._database.read() as conn:
@@ -350,6 +342,19 @@ class Leftovers:
         """The rows count again as before; those that do."""
         with self._database.transaction() as conn:
             return _mark(conn, provider, keys, None, f"broken = '{GONE}'")
+
+
+def strangers(conn: Connection, uids: Iterable[str]) -> set[str]:
+    """Of these tracks, those that this library neither has nor had; in the caller's transaction."""
+    unknown = set(uids)
+    cursor = driver_cursor(conn)
+    for query in (
+        "SELECT uid FROM tracks WHERE uid IN ({})",
+        "SELECT uid FROM removed WHERE kind = 'track' AND uid IN ({})",
+    ):
+        for marks, part in chunks(sorted(unknown)):
+            unknown.difference_update(uid for (uid,) in cursor.execute(query.format(marks), part))
+    return unknown
 
 
 def take_out_of_trash(conn: Connection, track_ids: Sequence[int]) -> None:

@@ -12,6 +12,7 @@ from shared.database import Database, driver_cursor
 from shared.model.cloud import Copy
 from shared.model.track import AudioFacts
 from shared.model.units import Bytes
+from shared.records.leftovers import strangers
 from shared.records.settling import chunks
 
 
@@ -111,6 +112,11 @@ class UploadRecords:
                 "SELECT DISTINCT key FROM copies WHERE provider = ? AND broken IS NOT NULL", (provider,)
             )
             return {key for (key,) in rows}
+
+    def strangers(self, uids: Iterable[str]) -> set[str]:
+        """Of these tracks, those that this library neither has nor had."""
+        with self._database.read() as conn:
+            return strangers(conn, uids)
 
     def forget(self, copies: Sequence[Copy]) -> None:
         """These rows go, and no other track's of the same object: the track has a newer copy there. (Nobody's place

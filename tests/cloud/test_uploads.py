@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from shared.cloud import layout, parts
+from shared.cloud import catalogue, layout, parts
 from shared.cloud.uploads import UploadStopped
 from shared.model.cloud import CloudFailure
 from shared.model.units import MIB
@@ -265,6 +265,38 @@ def test_a_retagged_file_gets_a_new_object_and_the_old_one_goes_when_nobody_refe
     report = cloud.uploads.refresh([uid, other_uid], Followed())
     assert (report.uploaded, report.replaced, report.removed) == (1, 1, 1)
     assert cloud.bucket.head(before.key) is None and cloud.bucket.head(after.key) is not None
+
+
+def test_an_object_that_another_library_has_offloaded_to_outlives_its_replacement_here(
+    cloud: CloudHouse, tmp_path: Path,
+) -> None:
+    path = make_audio(cloud.music, "a.flac", tags={"title": "A"})
+    (uid,) = cloud.take_up(path)
+    cloud.upload()
+    (before,) = cloud.copies.of(uid)
+    theirs = CloudHouse(tmp_path / "theirs", cloud.provider)
+    try:
+        same = theirs.music / "a.flac"
+        same.write_bytes(path.read_bytes())
+        theirs.take_up(same)
+        assert theirs.upload().skipped == 1     # it lies there: one object for both
+    finally:
+        theirs.close()
+    make_audio(cloud.music, "a.flac", tags={"title": "Another"})
+    cloud.take_up(path)
+    report = cloud.upload()
+    assert (report.uploaded, report.replaced, report.removed) == (1, 1, 0)
+    assert server().body(cloud.provider, before.key) == same.read_bytes()
+
+    make_audio(cloud.music, "a.flac", tags={"title": "Yet another"})
+    cloud.take_up(path)
+    (segment, *_) = catalogue.segments(cloud.bucket, cloud.provider)
+    server().put(cloud.provider, segment, b"damaged")
+    assert cloud.upload().removed == 0          # who can say whose it is?
+    make_audio(cloud.music, "a.flac", tags={"title": "And another"})
+    cloud.take_up(path)
+    server().remove(cloud.provider, segment)
+    assert cloud.upload().removed == 1
 
 
 def test_a_file_that_only_got_another_date_is_not_sent_again(cloud: CloudHouse) -> None:
