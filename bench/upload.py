@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import corpus
-from bench.measure import Table
+from bench.measure import Table, spread
 from shared.model.cloud import Provider
 from shared.model.units import MIB
 from tests.cloud.houses import CloudHouse
@@ -85,6 +85,7 @@ def run(table: Table) -> None:
             assert house.upload(workers=AT_ONCE).skipped == TRACKS
             again = time.monotonic() - again
             _emptied(house.provider)
+        print(f"    MB/s, {ROUNDS} rounds in turns: ours {spread(ours)}, boto3's {spread(theirs)}")
         figure, bare = statistics.median(ours), statistics.median(theirs)
         table.add("upload, hashed, proved and told", f"{TRACKS:,} tracks, {size / 1e9:.1f} GB, {AT_ONCE} at a time",
                   figure, "MB/s", bare=bare, bare_name="boto3's transfer", aim="≥ 0.8", met=figure >= 0.8 * bare)
