@@ -166,12 +166,12 @@ class Storage extends View {
     const stays = [...(one.report?.failed ?? []), ...(one.report?.kept ?? [])];
     const name = errandName(one);
     return html`<li class="thing thing-top errand" data-key="${one.id}" data-state="${one.state}">${icon(one.state === 'failed' ? 'circle-alert' : errandIcon(one), one.state === 'failed' ? 'bad' : '')}
-      <div class="thing-words"><p class="thing-title" title="${name}">${name}</p><p class="quiet count" title="${running ? one.progress?.now ?? '' : ''}">${errandLine(one)}</p>
+      <div class="thing-words"><p class="thing-title" title="${name}">${name}</p><p class="quiet count" title="${running ? one.progress?.now ?? '' : ''}">${errandLine(one).split(' · ').map((piece, i) => html`${i ? ' · ' : ''}<span class="piece">${piece}</span>`)}</p>
         ${running ? html`<div class="meter ${percent === null ? 'meter-open' : ''}" role="progressbar" aria-label="${name}" aria-valuemin="0" aria-valuemax="100" ${percent === null ? '' : html`aria-valuenow="${Math.round(percent)}"`} data-css="--share:${percent ?? 0}%"></div>` : ''}
         ${trouble ? html`<p class="quiet storage-remedy">${withCommands(trouble)}</p>` : ''}
+        ${may && one.state === 'failed' && ['upload', 'offload', 'fetch'].includes(one.kind) ? html`<button class="button button-small" data-do="errand-again" data-id="${one.id}" aria-label="Try again: ${name}">Try again</button>` : ''}
         ${stays.length && (stays.length > 1 || !trouble) ? html`<details class="stays"><summary>${icon('chevron-right')}${one.report.failed?.length ? 'What did not work' : 'What stays, and why'}</summary><ul>${stays.slice(0, 50).map((/** @type {any} */ s) => html`<li><p class="path" title="${s.path}">${s.path}</p><p class="quiet">${s.message ?? s.reason}</p></li>`)}</ul></details>` : ''}</div>
-      ${!may ? '' : one.state === 'running' || one.state === 'waiting' ? html`<button class="button button-small" data-do="errand-stop" data-id="${one.id}" aria-label="Stop: ${name}">Stop</button>`
-        : one.state === 'failed' && ['upload', 'offload', 'fetch'].includes(one.kind) ? html`<button class="button button-small" data-do="errand-again" data-id="${one.id}" aria-label="Try again: ${name}">Try again</button>` : ''}</li>`;
+      ${may && (running || one.state === 'waiting') ? html`<button class="button button-small" data-do="errand-stop" data-id="${one.id}" aria-label="Stop: ${name}">Stop</button>` : ''}</li>`;
   }
 }
 customElements.define('view-storage', Storage);
