@@ -1,7 +1,7 @@
 """`python3 run.py bench [name …]`: run benchmarks, print their table, keep it as JSON and, when all ran, as a page.
 
-Names: scan answers writes streaming hang live kills downloads drops cloud upload upkeep; `quick` is all with 10,000 files
-and 100,000 rows.
+Names: scan answers writes streaming hang live kills downloads drops cloud upload upkeep; `quick` is all with 10,000
+files and 100,000 rows.
 """
 
 from __future__ import annotations

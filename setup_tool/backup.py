@@ -11,8 +11,7 @@ import click
 from setup_tool.cli import PROGRAM, Context, command, shared_options
 
 if TYPE_CHECKING:
-    from shared.station import Station
-    from shared.upkeep.backup import Backup, BackupReport
+    from shared.upkeep.backup import BackupReport
     from shared.upkeep.depots import Stored
 
 
@@ -37,13 +36,14 @@ def run(to: str | None, provider: str | None, no_covers: bool, keep: int | None,
     from setup_tool import show
     from setup_tool.rooms import rooms
     from setup_tool.working import working
+    from setup_tool.workshop import Workshop
     from shared.model.work import Stopped
 
     if to and provider:
         raise click.UsageError("Name one place: a folder, or a storage.")
     place = provider or to or ""
     with rooms(context.load_settings()) as station:
-        backup = backup_of(station)
+        backup = Workshop(station).backup
         if listing:
             where, there = backup.stored(place)
             tell_stored(where, there, context)
@@ -62,18 +62,6 @@ def run(to: str | None, provider: str | None, no_covers: bool, keep: int | None,
         show.document(report)
     else:
         tell(report)
-
-
-def backup_of(station: Station) -> Backup:
-    """The room that makes backups, with the buckets of this process."""
-    from shared.cloud.buckets import Buckets
-    from shared.storage.providers import Providers
-    from shared.upkeep.backup import Backup
-
-    return Backup(
-        database=station.database, settings=station.settings, providers=Providers(settings=station.settings),
-        buckets=Buckets(), covers=station.covers,
-    )
 
 
 def tell(report: BackupReport) -> None:

@@ -44,6 +44,7 @@ def run(kinds: tuple[str, ...], dry_run: bool, yes: bool, undo: str | None, list
     All of it can be undone (--undo) until the trash is emptied. --empty-trash cannot be undone.
     """
     from setup_tool.rooms import rooms
+    from setup_tool.workshop import Workshop
 
     if sum((undo is not None, empty_trash, listing)) > 1:
         raise click.UsageError("--undo, --list and --empty-trash do not go together.")
@@ -55,56 +56,12 @@ def run(kinds: tuple[str, ...], dry_run: bool, yes: bool, undo: str | None, list
         if listing:
             tell_steps(station, context)
         elif undo is not None:
-            take_back(cleanup_of(station), undo, dry_run, context)
+            take_back(Workshop(station).cleanup, undo, dry_run, context)
         elif empty_trash:
             wanted = station.settings.trash_days if days is None else days
-            empty(trash_of(station), wanted, dry_run, yes, context)
+            empty(Workshop(station).trash, wanted, dry_run, yes, context)
         else:
             clean(station, kinds or tuple(KINDS), dry_run, yes, context)
-
-
-# ---- what it works with ------------------------------------------------------------------------------------------
-
-
-def _shared(station: Station) -> dict[str, Any]:
-    from shared.records.journal import JournalRecords
-    from shared.records.leftovers import Leftovers
-    from shared.upkeep.journal import Journal
-
-    settings = station.settings
-    return {
-        "records": Leftovers(database=station.database), "access": station.access,
-        "journal": Journal(records=JournalRecords(database=station.database), folder=settings.data_dir),
-        "data": settings.data_dir, "cache": settings.cache_dir, "providers": station.storages,
-        "buckets": station.buckets,
-    }
-
-
-def cleanup_of(station: Station) -> Cleanup:
-    """The room that cleans up."""
-    from setup_tool.upload import uploads_of
-    from shared.model.download import OVER, Status
-    from shared.model.person import Person
-    from shared.records.artworks import Artworks
-    from shared.upkeep.cleanup import Cleanup
-
-    house = Person(user_id=0, id="", username="", role="owner")
-    alive = [one.value for one in Status if one not in OVER]
-
-    def told(provider: Any, keys: Sequence[str]) -> None:
-        uploads_of(station).catalogue.tell(provider, removed=keys)
-
-    return Cleanup(
-        **_shared(station), kept=Artworks(database=station.database).kept, told=told,
-        unfinished=lambda: station.download_records.ids(house, statuses=alive),
-    )
-
-
-def trash_of(station: Station) -> Trash:
-    """The room that empties the trash."""
-    from shared.upkeep.trash import Trash
-
-    return Trash(**_shared(station), purge=station.shelf.purge, purge_rows=station.tracks.purge_alone)
 
 
 # ---- cleaning up -------------------------------------------------------------------------------------------------
@@ -113,10 +70,11 @@ def trash_of(station: Station) -> Trash:
 def clean(station: Station, kinds: Sequence[str], dry_run: bool, yes: bool, context: Context) -> None:
     from setup_tool import show
     from setup_tool.working import working
+    from setup_tool.workshop import Workshop
     from shared.model.work import Stopped
     from shared.upkeep.cleanup import said
 
-    cleanup = cleanup_of(station)
+    cleanup = Workshop(station).cleanup
     with working("Looking for left-overs", context) as work:
         try:
             found = cleanup.find(kinds, work=work)
@@ -279,9 +237,10 @@ def tell_undone(undone: Undone) -> None:
 
 def tell_steps(station: Station, context: Context) -> None:
     from setup_tool import show
+    from setup_tool.workshop import Workshop
     from shared.upkeep.cleanup import COMMAND
 
-    steps = [one for one in _shared(station)["journal"].list(COMMAND, limit=_MANY) if one.state != "undone"]
+    steps = [one for one in Workshop(station).journal.list(COMMAND, limit=_MANY) if one.state != "undone"]
     if context.json:
         show.document({"items": steps})
     elif not steps:

@@ -77,13 +77,13 @@ def check_self(context: Context) -> None:
     from setup_tool import show
     from setup_tool.rooms import rooms
     from setup_tool.working import working
+    from setup_tool.workshop import Workshop
     from shared.model.work import Stopped
-    from shared.upkeep.selfcheck import SelfCheck
 
     with rooms(context.load_settings()) as station:
         report = None
         with working("Checking", context) as work, suppress(Stopped):
-            report = SelfCheck(database=station.database, cache=station.cache).run(work)
+            report = Workshop(station).self_check.run(work)
     if report is None:
         raise click.Abort
     if context.json:

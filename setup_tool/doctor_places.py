@@ -299,11 +299,9 @@ def _backup(settings: Settings, last: dict[str, object]) -> Iterator[Check]:
 
 
 def _cut_off(station: Station) -> Iterator[Check]:
-    from shared.records.journal import JournalRecords
-    from shared.upkeep.journal import Journal
+    from setup_tool.workshop import Workshop
 
-    journal = Journal(records=JournalRecords(database=station.database), folder=station.settings.data_dir)
-    for step in journal.cut_off()[:5]:
+    for step in Workshop(station).journal.cut_off()[:5]:
         what = "was being undone and was cut off" if step.state == "undoing" else "was cut off"
         yield Check(name="upkeep", state="warn",
                     message=f"{step.command} of {_moment(step.created_at)} {what}; nothing is lost.",

@@ -9,8 +9,7 @@ import click
 from setup_tool.cli import PROGRAM, Context, command, shared_options
 
 if TYPE_CHECKING:
-    from shared.station import Station
-    from shared.upkeep.better_covers import BetterCovers, CoverReport, CoversUndone, Size
+    from shared.upkeep.better_covers import CoverReport, CoversUndone, Size
 
 MOST_SHOWN = 30
 CALLED = {"coverart": "Cover Art Archive", "deezer": "Deezer", "files": "its own files", "cut_off": "the run cut off"}
@@ -38,6 +37,7 @@ def run(min_size: int, sources: tuple[str, ...], albums: tuple[str, ...], dry_ru
     from setup_tool import show
     from setup_tool.rooms import rooms
     from setup_tool.working import working
+    from setup_tool.workshop import Workshop
     from shared.metadata.sleeves import SOURCES
     from shared.model.work import Stopped
     from shared.upkeep.better_covers import CoversStopped
@@ -45,7 +45,7 @@ def run(min_size: int, sources: tuple[str, ...], albums: tuple[str, ...], dry_ru
     if undo is not None and dry_run:
         raise click.UsageError("--undo and --dry-run do not go together.")
     with rooms(context.load_settings()) as station:
-        better = covers_of(station)
+        better = Workshop(station).better_covers
         stopped = False
         with working("Looking for covers", context) as work:
             try:
@@ -69,37 +69,6 @@ def run(min_size: int, sources: tuple[str, ...], albums: tuple[str, ...], dry_ru
         tell(report, dry_run=dry_run, stopped=stopped)
     if stopped or report.failed:
         raise click.exceptions.Exit(1)
-
-
-def covers_of(station: Station) -> BetterCovers:
-    """The room that mends covers, built for this process."""
-    from shared.metadata.sleeves import Sleeves
-    from shared.records.artworks import Artworks
-    from shared.records.journal import JournalRecords
-    from shared.records.upkeep import Upkeep
-    from shared.upkeep.better_covers import BetterCovers
-    from shared.upkeep.journal import Journal
-
-    made = getattr(station, "better_covers", None)
-    if made is not None:
-        return made     # type: ignore[no-any-return]
-    settings, database = station.settings, station.database
-    return BetterCovers(
-        records=Upkeep(database=database), artworks=Artworks(database=database), access=station.access,
-        workers=station.workers, sleeves=Sleeves(settings=settings, lookups=station.lookups),
-        journal=Journal(records=JournalRecords(database=database), folder=settings.data_dir),
-        folder=settings.cache_dir / "better_covers", trash=settings.data_dir / "trash", uploads=uploads_for(station),
-    )
-
-
-def uploads_for(station: Station) -> Any | None:
-    """Who makes copies in the cloud anew; None where there is no storage."""
-    storages = getattr(station, "storages", None)
-    if storages is None or not storages.all():
-        return None
-    from setup_tool.upload import uploads_of
-
-    return uploads_of(station)
 
 
 def as_json(report: CoverReport) -> dict[str, Any]:
@@ -135,14 +104,14 @@ def tell(report: CoverReport, *, dry_run: bool, stopped: bool) -> None:
         console.print(show.text(f"and {len(report.failed) - MOST_SHOWN:,} more files (--json lists all)", show.QUIET))
     tell_cloud(report.cloud)
     looked = show.count(report.looked, "album")
-    amount = f"{show.count(report.fixed, 'album')}, in {show.count(report.tracks, 'file')}"
+    told = f"{show.count(report.fixed, 'album')}, in {show.count(report.tracks, 'file')}"
     if dry_run:
         console.print(show.mark("note"), show.text(f"{looked} looked at. Without --dry-run: a better cover for "
-                                                   f"{amount}."))
+                                                   f"{told}."))
     else:
         ended = " Ended early; the next run goes on." if stopped else ""
         console.print(show.mark("warn" if stopped else "ok"),
-                      show.text(f"{looked} looked at. A better cover for {amount}.{ended}"))
+                      show.text(f"{looked} looked at. A better cover for {told}.{ended}"))
         if report.step and report.fixed:
             console.print(show.text(f"To take it back: {PROGRAM} fix-library-covers --undo {report.step}", show.QUIET))
 

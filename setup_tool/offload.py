@@ -10,8 +10,7 @@ import click
 from setup_tool.cli import Context, command, shared_options
 
 if TYPE_CHECKING:
-    from shared.cloud.offload import Offload, OffloadReport
-    from shared.station import Station
+    from shared.cloud.offload import OffloadReport
 
 MOST_SHOWN = 20
 
@@ -37,6 +36,7 @@ def run(paths: tuple[Path, ...], albums: tuple[str, ...], tracks: tuple[str, ...
     from setup_tool.rooms import rooms
     from setup_tool.upload import named
     from setup_tool.working import working
+    from setup_tool.workshop import Workshop
     from shared.cloud.offload import OffloadStopped
 
     if not (paths or albums or tracks or everything):
@@ -44,7 +44,7 @@ def run(paths: tuple[Path, ...], albums: tuple[str, ...], tracks: tuple[str, ...
     with rooms(context.load_settings()) as station:
         to = station.storages.named(provider) if provider else None
         wanted, _ = named(station, paths, albums, tracks, everything)
-        room = offload_of(station)
+        room = Workshop(station).offload
         if not (yes or dry_run):
             with working("Looking", context) as work:
                 would = room.run(wanted, provider=to, work=work, dry_run=True)
@@ -64,22 +64,6 @@ def run(paths: tuple[Path, ...], albums: tuple[str, ...], tracks: tuple[str, ...
         tell(report, stopped=stopped)
     if stopped or report.failed or report.ended_by:
         raise click.exceptions.Exit(1)
-
-
-def offload_of(station: Station) -> Offload:
-    """The room that makes room, with the buckets of this process."""
-    from setup_tool.upload import uploads_of
-    from shared.cloud.offload import Offload
-    from shared.library.kept_covers import KeptCovers
-    from shared.records.artworks import Artworks
-
-    covers = KeptCovers(
-        records=Artworks(database=station.database), access=station.access, workers=station.workers,
-        folder=station.settings.data_dir / "covers")
-    return Offload(
-        copies=station.copies, pins=station.pins, providers=station.storages, buckets=station.buckets,
-        uploads=uploads_of(station), access=station.access, covers=covers,
-    )
 
 
 def document(report: OffloadReport) -> dict[str, Any]:

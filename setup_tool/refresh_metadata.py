@@ -10,8 +10,7 @@ import click
 from setup_tool.cli import PROGRAM, Context, command, shared_options
 
 if TYPE_CHECKING:
-    from shared.station import Station
-    from shared.upkeep.refresh import Change, Comparison, Difference, Refresh, RefreshReport, RefreshUndone
+    from shared.upkeep.refresh import Change, Comparison, Difference, RefreshReport, RefreshUndone
 
 MOST_SHOWN = 40
 MOST_FAILED = 10
@@ -42,6 +41,7 @@ def run(paths: tuple[Path, ...], albums: tuple[str, ...], tracks: tuple[str, ...
     from setup_tool.rooms import rooms
     from setup_tool.upload import named
     from setup_tool.working import working
+    from setup_tool.workshop import Workshop
     from shared.model.work import Stopped
     from shared.upkeep.refresh import RefreshStopped
 
@@ -49,7 +49,7 @@ def run(paths: tuple[Path, ...], albums: tuple[str, ...], tracks: tuple[str, ...
         raise click.UsageError("--undo takes back a whole step; it goes with nothing else.")
     stopped = False
     with rooms(context.load_settings()) as station:
-        refresh = refresh_of(station)
+        refresh = Workshop(station).refresh
         wanted = None if undo is not None else named(station, paths, albums, tracks, everything)[0]
         with working("Comparing", context) as work:
             try:
@@ -75,29 +75,6 @@ def run(paths: tuple[Path, ...], albums: tuple[str, ...], tracks: tuple[str, ...
         tell(comparison, report, applied=applied, stopped=stopped)
     if stopped or comparison.ended or comparison.failed or report.failed:
         raise click.exceptions.Exit(1)
-
-
-def refresh_of(station: Station) -> Refresh:
-    """The room that compares, built for this process."""
-    from setup_tool.fix_library_covers import uploads_for
-    from shared.metadata.client import MusicBrainzClient, pace_of
-    from shared.metadata.musicbrainz import Finder
-    from shared.records.journal import JournalRecords
-    from shared.records.upkeep import Upkeep
-    from shared.upkeep.journal import Journal
-    from shared.upkeep.refresh import Refresh
-
-    made = getattr(station, "refresh", None)
-    if made is not None:
-        return made     # type: ignore[no-any-return]
-    settings, database = station.settings, station.database
-    client = MusicBrainzClient(settings=settings, lookups=station.lookups, pace=pace_of(settings))
-    return Refresh(
-        records=Upkeep(database=database), access=station.access, workers=station.workers,
-        finder=Finder(client=client), journal=Journal(records=JournalRecords(database=database),
-                                                      folder=settings.data_dir),
-        uploads=uploads_for(station),
-    )
 
 
 def document(comparison: Comparison, report: RefreshReport, *, applied: bool, stopped: bool) -> dict[str, Any]:

@@ -45,11 +45,12 @@ def run(paths: tuple[Path, ...], albums: tuple[str, ...], tracks: tuple[str, ...
     from setup_tool import show
     from setup_tool.rooms import rooms
     from setup_tool.working import working
+    from setup_tool.workshop import Workshop
     from shared.cloud.uploads import UploadStopped
     from shared.model.work import Stopped
 
     with rooms(context.load_settings()) as station:
-        uploads = uploads_of(station)
+        uploads = Workshop(station).uploads
         settings = station.settings
         to = storage(uploads, provider)
         smaller = kind(compress, settings.cloud_compress)
@@ -73,29 +74,6 @@ def run(paths: tuple[Path, ...], albums: tuple[str, ...], tracks: tuple[str, ...
         tell(report, missing=missing, stopped=stopped)
     if stopped or report.failed or report.not_tried:
         raise click.exceptions.Exit(1)
-
-
-def uploads_of(station: Station) -> Uploads:
-    """The room that uploads, with the buckets of this process."""
-    from shared.cloud.catalogue import Catalogue
-    from shared.cloud.uploads import Uploads
-    from shared.library.kept_covers import KeptCovers
-    from shared.records.artworks import Artworks
-    from shared.records.telling import Telling
-    from shared.records.uploads import UploadRecords
-
-    made = getattr(station, "uploads", None)
-    if made is not None:
-        return made     # type: ignore[no-any-return]
-    database = station.database
-    covers = KeptCovers(records=Artworks(database=database), access=station.access, workers=station.workers,
-                        folder=station.settings.data_dir / "covers")
-    return Uploads(
-        copies=station.copies, records=UploadRecords(database=database), providers=station.storages,
-        buckets=station.buckets, access=station.access, workers=station.workers, keepings=station.keepings,
-        settings=station.settings, catalogue=Catalogue(
-            telling=Telling(database=database), copies=station.copies, covers=covers, buckets=station.buckets),
-    )
 
 
 def storage(uploads: Uploads, name: str | None) -> Provider:

@@ -106,6 +106,7 @@ from shared.storage.local import LocalStorage
 from shared.storage.playing import Playing
 from shared.storage.providers import Providers
 from shared.storage.resolver import Resolver
+from shared.storage.second_look import SecondLook
 from shared.storage.taps import Taps
 from shared.upkeep.nightly import Nightly
 
@@ -157,8 +158,9 @@ class Station:
         self.shelf = Shelf(
             tracks=self.tracks, access=self.access, workers=self.workers, scans=self.scans, settings=settings
         )
+        self.artworks = Artworks(database=self.database)
         self.kept_covers = KeptCovers(
-            records=Artworks(database=self.database), access=self.access, workers=self.workers,
+            records=self.artworks, access=self.access, workers=self.workers,
             folder=settings.data_dir / "covers",
         )
         self.covers = Covers(
@@ -209,6 +211,7 @@ class Station:
             providers=self.storages, circuits=self.circuits, url_s=60.0 * settings.cloud_url_minutes)
         self.inflows = Inflows(
             cache=self.cache, copies=self.copies, taps=self.taps, spare=self.local.open_same)
+        self.second_look = SecondLook(copies=self.copies, look=self.inflows.look_again)
         self.playing = Playing(
             resolver=self.resolver, access=self.access, local=self.local, cache=self.cache, cloud=self.cloud,
             inflows=self.inflows, taps=self.taps, redirects=settings.cloud_redirect,
@@ -417,6 +420,8 @@ class Station:
         self._started.append(("cache", self.cache.stop))
         self._started.append(("taps", self.taps.stop))
         self._started.append(("inflows", self.inflows.stop))
+        self.second_look.start()
+        self._started.append(("second look", self.second_look.stop))
         self.errands.start()
         self._started.append(("errands", self.errands.stop))
         self.standing_orders.start()
