@@ -39,6 +39,7 @@ def rooms(settings: Settings, *, make: bool = False) -> Iterator[Station]:
         yield station
     finally:
         station.workers.stop()
+        station.craft_workers.stop()
         station.database.close()
 
 

@@ -59,7 +59,8 @@ def test_what_it_shows_is_what_it_then_writes(tool: Tool, music: Path) -> None:
 def test_it_is_told_field_by_field_and_can_be_taken_back(tool: Tool, music: Path) -> None:
     said = tool("refresh-metadata", str(music / "low" / "1.flac"))
     text = " ".join(said.out.split())
-    assert said.code == 0 and "title speed of life → Speed of Life" in text and "artist ids – → " in text and "of 100 by search" in text
+    assert said.code == 0 and "title speed of life → Speed of Life" in text
+    assert "artist ids – → " in text and "of 100 by search" in text
     assert "1 track would be changed; --apply writes it." in text
     said = tool("refresh-metadata", "--apply")
     assert "2 tracks changed." in " ".join(said.out.split()) and "--undo" in said.out
