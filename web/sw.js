@@ -2,7 +2,7 @@
  * Keeps the player's shell, and the covers looked at last, so that it opens at once and without the station.
  * Music and everything else under /api goes straight to the station, always.
  */
-const VERSION = /* version */'aca0cac2cc93'/* end */;
+const VERSION = /* version */'ab98ed6248c7'/* end */;
 const FILES = /* files */[
   '/',
   '/manifest.webmanifest',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { createMoving } from '../../web/static/core/moving.js';
 import { albumPlace, commandsIn, copyingWords, errandLine, errandName, errandPercent, errandTrouble, isAway, keptBy, overWords, placeLine, placeWords, resultWords, storageState } from '../../web/static/core/places.js';
 
 const at = (...places) => places.map((place) => ({ place }));
@@ -115,4 +116,31 @@ test('what came of it counts what stayed and what failed', () => {
 test('what is copied by itself is said only when something is', () => {
   assert.equal(copyingWords('off'), '');
   assert.match(copyingWords('downloads'), /downloaded/);
+});
+
+const moving = (state, parts = {}) => createMoving({ store: { state: { user: { role: 'adult', scope: 'own' }, storages: ['r2'], pins: [], ...state } }, ...parts });
+const offered = (state, kind, thing, tracks) => moving(state).items(kind, thing, tracks).filter(Boolean).map((item) => item.words);
+
+test('a menu offers what can be done from where a thing lies', () => {
+  const track = { id: 't', album_id: 'a', place: 'local' };
+  assert.deepEqual(offered({}, 'track', track, [track]), ['Copy to the cloud', 'Free up space', 'Keep on this machine', 'Where it lies']);
+  const away = { ...track, place: 'cloud' };
+  assert.deepEqual(offered({}, 'track', away, [away]), ['Keep on this machine', 'Where it lies']);
+  const gone = { ...track, place: 'missing' };
+  assert.deepEqual(offered({}, 'track', gone, [gone]), ['Where it lies']);
+  assert.deepEqual(offered({}, 'album', { id: 'a' }, []), ['Copy to the cloud', 'Free up space', 'Keep on this machine'], 'its tracks are not known yet');
+  assert.deepEqual(moving({}).items('album', { id: 'a' }, [gone]), [], 'and no line stands alone');
+});
+
+test('what is kept here does not leave, and may be let go', () => {
+  const track = { id: 't', album_id: 'a', place: 'local' };
+  assert.deepEqual(offered({ pins: [{ kind: 'track', id: 't' }] }, 'track', track, [track]), ['Copy to the cloud', 'No longer keep here', 'Where it lies']);
+  const items = moving({ pins: [{ kind: 'album', id: 'a' }] }).items('track', track, [track]);
+  assert.deepEqual(items.find((item) => item?.icon === 'pin-off').data, { kind: 'album', id: 'a' });
+});
+
+test('nothing of it is offered to whom the station would refuse it', () => {
+  const track = { id: 't', place: 'local' };
+  for (const user of [null, { role: 'child' }, { role: 'guest' }, { role: 'owner', scope: 'listen' }, { role: 'adult', scope: 'add' }]) assert.deepEqual(offered({ user }, 'track', track, [track]), []);
+  assert.deepEqual(offered({ storages: [] }, 'track', track, [track]), ['Copy to the cloud', 'Where it lies'], 'there is no storage yet');
 });

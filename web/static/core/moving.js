@@ -146,14 +146,15 @@ export const createMoving = ({ api, store, library, errands, ui, attempt, tracks
       const may = edits(user) && there;
       const kept = keptBy(pins, kind, thing.id, thing.album_id);
       const some = storages === null || storages.length > 0;
-      return [null,
+      const items = [
         may && here && { icon: 'cloud-upload', words: 'Copy to the cloud', deed: 'cloud-copy', data },
         may && here && some && !kept && { icon: 'cloud', words: 'Free up space', deed: 'cloud-free', data },
         may && some && !kept && { icon: 'pin', words: 'Keep on this machine', deed: 'keep-here', data },
         may && kept === 'own' && { icon: 'pin-off', words: 'No longer keep here', deed: 'keep-no-longer', data },
         may && kept === 'album' && { icon: 'pin-off', words: 'No longer keep the album here', deed: 'keep-no-longer', data: { kind: 'album', id: thing.album_id } },
         kind === 'track' && { icon: 'hard-drive', words: 'Where it lies', deed: 'where-it-lies', data },
-      ].filter((item) => item !== false && item !== undefined && item !== '');
+      ].filter(Boolean);
+      return items.length ? [null, ...items] : [];
     },
   };
 };

@@ -97,10 +97,10 @@ class Storage extends View {
 
   #lies() {
     const { local, cloud_only: cloud, missing, offloadable } = this.data;
-    const all = local.bytes + cloud.bytes;
-    const row = (/** @type {string} */ symbol, /** @type {string} */ name, /** @type {any} */ amount, /** @type {string} */ cls) => html`<div class="amount"><dt>${cls ? html`<i class="dot ${cls}"></i>` : icon(symbol)}${name}</dt><dd class="count">${plural(amount.tracks, 'track')} · ${size(amount.bytes)}</dd></div>`;
+    const both = local.bytes > 0 && cloud.bytes > 0;
+    const row = (/** @type {string} */ symbol, /** @type {string} */ name, /** @type {any} */ amount, /** @type {string} */ cls) => html`<div class="amount"><dt>${both ? html`<i class="dot ${cls}"></i>` : icon(symbol)}${name}</dt><dd class="count">${plural(amount.tracks, 'track')} · ${size(amount.bytes)}</dd></div>`;
     return html`<section class="group" aria-label="Where your music lies" data-key="lies">
-      ${all ? html`<div class="lies" aria-hidden="true">${local.bytes ? html`<span class="lies-local" data-css="flex-grow:${local.bytes}"></span>` : ''}${cloud.bytes ? html`<span class="lies-cloud" data-css="flex-grow:${cloud.bytes}"></span>` : ''}</div>` : ''}
+      ${both ? html`<div class="lies" aria-hidden="true"><span class="lies-local" data-css="flex-grow:${local.bytes}"></span><span class="lies-cloud" data-css="flex-grow:${cloud.bytes}"></span></div>` : ''}
       <dl class="amounts">${row('hard-drive', 'On this machine', local, 'lies-local')}${cloud.tracks || this.data.providers.length ? row('cloud', 'Only in the cloud', cloud, 'lies-cloud') : ''}
         ${missing ? html`<div class="amount"><dt>${icon('file-question-mark')}<a class="quiet-link" href="#/you/missing">Missing</a></dt><dd class="count">${plural(missing, 'track')}</dd></div>` : ''}</dl>
       ${offloadable.tracks ? html`<p class="quiet">${size(offloadable.bytes)} of what lies here ${offloadable.tracks === 1 ? 'is' : 'are'} in the cloud as well, and could leave at once.</p>` : ''}
