@@ -2,7 +2,7 @@
  * Keeps the player's shell, and the covers looked at last, so that it opens at once and without the station.
  * Music and everything else under /api goes straight to the station, always.
  */
-const VERSION = /* version */'ab98ed6248c7'/* end */;
+const VERSION = /* version */'bbedd21390f9'/* end */;
 const FILES = /* files */[
   '/',
   '/manifest.webmanifest',

@@ -104,6 +104,7 @@ test('the end is told in the listener’s words', () => {
   const failed = over('fetch', null, { state: 'failed', message: 'The key is wrong.' });
   assert.deepEqual([failed.tone, failed.message], ['problem', 'Bringing back did not work for “Weather”. The key is wrong.']);
   assert.equal(over('upload', null, { state: 'cancelled' }), null);
+  assert.equal(over('upload', { uploaded: 9 }, { title: null, selection: { everything: true } }).message, 'All your music is in the cloud now, too.');
   assert.equal(over('backup', {}), null, 'nobody asked for it here');
 });
 

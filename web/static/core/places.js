@@ -139,7 +139,7 @@ export const errandTrouble = (errand) => (errand.state === 'failed' || (errand.s
 
 /** What is said when one that the listener asked for is over. @param {any} errand @returns {{message: string, tone?: 'problem'} | null} */
 export const overWords = (errand) => {
-  const name = `“${errandName(errand)}”`;
+  const name = errand.title ? `“${errand.title}”` : errandName(errand);
   const r = errand.report ?? {};
   if (errand.state === 'failed') return { tone: 'problem', message: `${KINDS[errand.kind]?.running ?? 'That'} did not work for ${name}. ${errand.message ?? ''}`.trim() };
   if (errand.state !== 'done') return null;
