@@ -201,12 +201,14 @@ class Pins:
             return hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
 
     def _ways(self, file: TrackFile, provider: str | None) -> list[Copy]:
-        """The exact copies it can be fetched from, the best first. Raises _Refused when there is none."""
+        """The exact copies it can be fetched from, the best first; at last those that were called gone or altered once:
+        what comes is compared anyway. Raises _Refused when there is none."""
         self._check_folder(file)
-        copies = [one for one in self._copies.of(file.track_id) if provider is None or one.provider == provider]
+        copies = [one for one in self._copies.of(file.track_id, broken=True)
+                  if provider is None or one.provider == provider]
         exact = [one for one in copies if one.exact]
         if not copies:
-            where = "no storage" if provider is None else provider
+            where = "any storage" if provider is None else provider
             raise _Refused("no_copy", f"There is no copy of it in {where}.")
         if not exact:
             raise _Refused("compressed_only", "Only a smaller copy of it is in the cloud; the file itself is not there "
@@ -216,8 +218,8 @@ class Pins:
         if not ways:
             self._providers.named(exact[0].provider)    # raises with what to do
         # The file as it is known, before older ones of it.
-        ways.sort(key=lambda one: one.sha256 != file.sha256 if file.sha256 else
-                  (one.source_size_bytes, one.source_mtime_ns) != (file.size_bytes, file.mtime_ns))
+        ways.sort(key=lambda one: (one.broken is not None, one.sha256 != file.sha256 if file.sha256 else
+                                   (one.source_size_bytes, one.source_mtime_ns) != (file.size_bytes, file.mtime_ns)))
         return ways
 
     def _check_folder(self, file: TrackFile) -> None:
@@ -319,6 +321,8 @@ class Pins:
                 self._copies.broken(copy.provider, copy.key, "gone")
             raise
         _check(staged, copy)
+        if copy.broken is not None:     # it was not, after all, or is back
+            self._copies.verified(copy.provider, copy.key, copy.etag, time.time())
 
     def _bring_sealed(self, bucket: Any, provider: Provider, copy: Copy, staged: Path, work: Work) -> None:
         from shared.storage.sealing import Sealer  # cryptography: only for who has such objects

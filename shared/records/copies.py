@@ -119,6 +119,17 @@ class Copies:
                 driver_cursor(conn), f"{_COPY} WHERE k.sha256 = ? AND k.broken IS NULL {_BEST_FIRST}", (sha256,)
             )
 
+    def doubtful(self, most: int) -> list[Copy]:
+        """Copies that do not count, of tracks whose file is not on this machine, also of those whose row is in the
+        trash alone. Costs a look through what does not count."""
+        with self._database.read() as conn:
+            return _some(
+                driver_cursor(conn),
+                f"{_COPY} JOIN files f ON f.track_id = t.id WHERE k.broken IS NOT NULL AND f.missing_since IS NOT NULL "
+                "AND f.trashed_from IS NULL ORDER BY k.id LIMIT ?",
+                (most,),
+            )
+
     def keys(self, provider: str) -> Iterator[tuple[str, int]]:
         """Every key that has a row, broken or not, with its bytes in the bucket; sorted, each once.
 

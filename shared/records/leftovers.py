@@ -98,7 +98,7 @@ class Leftovers:
     ) -> Iterator[PlacelessRow]:
         """Visible tracks of a root with no copy that counts and nothing in the cache, by path; read in pages.
 
-        gone        objects known to be gone, though their rows do not say so yet
+        gone        objects that were just found to be gone, whatever their rows say
         uncached    hashes with a row in `cached` whose file is not there
         """
         copied, cached = self._elsewhere(frozenset(gone), frozenset(uncached))
@@ -129,7 +129,7 @@ class Leftovers:
             copied = {
                 track_id
                 for track_id, provider, key in cursor.execute(
-                    f"SELECT track_id, provider, key FROM copies WHERE broken IS NULL OR broken <> '{GONE}'"
+                    "SELECT track_id, provider, key FROM copies"
                 )
                 if (provider, key) not in gone
             }
@@ -215,6 +215,18 @@ class Leftovers:
                 (provider,),
             )
             return {key: bool(counts) for key, counts in rows}
+
+    def gone(self) -> list[Object]:
+        """Objects that were called gone, as copies of visible tracks."""
+        with self._database.read() as conn:
+            return (
+                driver_cursor(conn)
+                .execute(
+                    "SELECT DISTINCT k.provider, k.key FROM copies k JOIN tracks t ON t.id = k.track_id "
+                    f"WHERE k.broken = '{GONE}' AND t.trashed_at IS NULL ORDER BY 1, 2"
+                )
+                .fetchall()
+            )
 
     def referred(self, provider: str, keys: Iterable[str]) -> set[str]:
         """Of these keys, those that have a row now."""

@@ -528,7 +528,7 @@ class Inflows:
                 return
             self._proving.add(name)
         try:
-            why = self._look_again(copy)
+            why = self.look_again(copy)
             if why is not None:
                 log.warning("the copy %s at %s counts no more: %s", copy.key, copy.provider, why)
                 self._copies.broken(copy.provider, copy.key, why)
@@ -540,15 +540,16 @@ class Inflows:
             with self._lock:
                 self._proving.discard(name)
 
-    def _look_again(self, copy: Copy) -> str | None:
-        """"gone", "corrupted", or None when it is as it should be. Raises CloudFailure when nobody can say."""
+    def look_again(self, copy: Copy) -> str | None:
+        """Read all of it: "gone", "corrupted", or None when it is as it should be. Raises CloudFailure when nobody can
+        say."""
         digest = hashlib.sha256()
         try:
             with contextlib.closing(self._taps.open(copy)) as tap:
                 while data := tap.read():
                     digest.update(data)
                     if self._stopped:
-                        return None
+                        raise _stopping()
         except CloudFailure as failure:
             if failure.reason == "not_there":
                 return "gone"

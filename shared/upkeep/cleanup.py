@@ -120,7 +120,9 @@ class Cleanup:
             found.files += files
             found.stale = uncached
         if "rows" in kinds:
-            gone = [(one.provider, one.key) for one in found.copies]
+            gone, spared = self._orphans.still_gone(work=work)
+            found.spared += spared
+            gone += [(one.provider, one.key) for one in found.copies]
             found.rows, spared = self._absent.find(gone=gone, uncached=uncached, work=work)
             found.spared += spared
         if "covers" in kinds:

@@ -75,6 +75,32 @@ class Orphans:
                 found.spared.append(Spared(what=provider.name, why=f"It is left alone: {failure.message}"))
         return found
 
+    def still_gone(self, *, work: Work) -> tuple[list[tuple[str, str]], list[Spared]]:
+        """Of the objects that were called gone those that are not there at this moment, as (provider, key), and what
+        was left alone: an answer that was wrong once is no reason. Costs a request for each. Raises Stopped."""
+        asked: dict[str, list[str]] = {}
+        for name, key in self._records.gone():
+            asked.setdefault(name, []).append(key)
+        gone: list[tuple[str, str]] = []
+        spared: list[Spared] = []
+        for provider in self._providers.all():
+            keys = asked.get(provider.name)
+            if not keys:
+                continue
+            try:
+                its = self._proved_gone(self._buckets(provider), keys, work)
+            except CloudFailure as failure:
+                spared.append(Spared(what=provider.name, why="Whether what was called gone is there again cannot be "
+                                                             f"told: {failure.message}"))
+                continue
+            gone += [(provider.name, key) for key in its]
+            if len(its) < len(keys):
+                spared.append(Spared(
+                    what=provider.name, why=f"Of what was called gone, {len(keys) - len(its):,} of {len(keys):,} is "
+                                            "there again. It counts once the station has read it, or tool pin has "
+                                            "brought it back."))
+        return gone, spared
+
     def _look_at(self, provider: Provider, found: InBuckets, work: Work) -> None:
         bucket = self._buckets(provider)
         # Rows first: what they tell of was there before the listing began.

@@ -115,6 +115,16 @@ def test_a_cut_connection_is_taken_up_and_a_missing_object_is_told_of(house: Hou
     assert house.copies.of(gone[1]) == [] and staged(house) == []
 
 
+@pytest.mark.parametrize("why", ["gone", "corrupted"])
+def test_a_copy_that_was_called_broken_is_the_last_way_back_and_counts_again(house: House, gone: list[str], why: str
+                                                                              ) -> None:
+    (copy,) = house.copies.of(gone[0])
+    house.copies.broken(copy.provider, copy.key, why)
+    done = fetch(house, gone[:1])
+    assert (done.fetched, done.failed, len(content(house))) == (1, [], 1)
+    assert [one.key for one in house.copies.of(gone[0])] == [copy.key]
+
+
 def test_what_is_in_the_cache_is_not_fetched_again(house: House, gone: list[str], tmp_path: Path) -> None:
     (copy,) = house.copies.of(gone[0])
     kept = tmp_path / "kept"

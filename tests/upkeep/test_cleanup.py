@@ -16,6 +16,7 @@ from shared.model.errors import Conflict, NotFound
 from shared.model.scan import Picture
 from shared.model.work import Stopped
 from shared.records.telling import Telling
+from shared.upkeep.leftovers import KINDS
 from tests.records.songs import inconsistencies, metadata
 from tests.s3_server import FaultProxy, server
 from tests.upkeep.leftover_house import DAY_S, House, Quiet
@@ -331,6 +332,24 @@ def test_a_copy_whose_object_is_gone_no_longer_counts_and_its_row_follows(house:
     undone = house.cleanup.undo(done.step, work=Quiet())
     assert (undone.copies, undone.rows) == (1, 1)
     assert [copy.key for copy in house.copies.of(one)] == [gone]
+
+
+def test_a_copy_that_was_called_gone_is_asked_for_again_before_its_row_goes(house: House, provider: Provider) -> None:
+    one, two, _ = house.add("1.flac", "2.flac", "3.flac")
+    there, gone = (house.object(provider, body, track=uid) for body, uid in ((b"there", one), (b"gone", two)))
+    house.lose("1.flac", "2.flac")
+    for key in (there, gone):       # the provider said so of both, for a while
+        house.copies.broken(provider.name, key, "gone")
+    server().remove(provider, gone)
+    with FaultProxy(server().url) as proxy:
+        house.providers.add(replace(provider, endpoint=proxy.url), replace=True)
+        for kinds in (("rows",), tuple(KINDS)):
+            found = house.cleanup.find(kinds, work=Quiet())
+            assert [row.path for row in found.rows] == ["2.flac"]
+            assert "is there again" in found.spared[0].why
+        proxy.fault(error="AccessDenied")
+        found = house.cleanup.find(("rows",), work=Quiet())     # nobody knows
+        assert found.rows == [] and "cannot be told" in found.spared[0].why
 
 
 def test_a_bucket_that_is_silent_or_another_one_is_left_alone(house: House, provider: Provider, tmp_path: Path) -> None:
