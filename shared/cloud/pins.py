@@ -236,9 +236,10 @@ class Pins:
 
         found = str(self._access.call(root, state, deadline_s=LOOK_DEADLINE_S))
         if found != "online":
-            why = "is gone" if found == "absent" else "is empty"
-            raise _Refused("folder_offline", f"The music folder {file.root} {why}: plug in and mount its disk, or make "
-                           "the folder again.")
+            raise _Refused("folder_offline", f"The music folder {file.root} is gone. Plug in and mount its disk, or make "
+                           "the folder again." if found == "absent" else
+                           f"The music folder {file.root} is empty. Plug in and mount its disk; or, when it is the right "
+                           f"one, make a folder {moves.HOME} in it.")
 
     def _check_room(self, report: FetchReport, wanted: list[tuple[TrackFile, list[Copy]]]) -> None:
         """Takes out of `wanted` what has no room on its disk."""

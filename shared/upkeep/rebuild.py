@@ -102,7 +102,7 @@ class Rebuild:
             if not found.told and not found.strangers:
                 raise NotFound(f"There is no music of a Soundsible in {place}: neither a catalogue nor objects below "
                                f"{provider.prefix}{layout.MUSIC}.")
-            staged = Staged(staging / "library.db", staging / "covers")
+            staged = Staged(staging / "library.db", staging / "covers", music=str(music))
             library = Database(staged.database)
             try:
                 library.prepare()

@@ -8,17 +8,20 @@ with no station on this home, the one takes the place of the other (upkeep.switc
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from shared.database import Database
+from shared.library import moves
 from shared.library.presence import Presence
 from shared.library.scan_lock import ScanLock
 from shared.model.errors import BadSetting, Conflict, NotFound, SoundsibleError, Unprocessable
@@ -35,6 +38,8 @@ from shared.upkeep.depots import BucketDepot, Buckets, FolderDepot, Stored, depo
 from shared.upkeep.switch import Piece
 from shared.vault import SealedElsewhere, Vault
 
+log = logging.getLogger(__name__)
+
 TOOL = "python3 run.py tool"
 STATION_LOCK, STATION_PATIENCE_S = "station.lock", 0.5
 DRAW_TIMEOUT_S = 30.0
@@ -46,6 +51,7 @@ class Folders(Protocol):
     """What of storage.access.Access is needed here."""
 
     def probe(self, root: str) -> str: ...
+    def call(self, root: str, deed: Callable[[], Any]) -> Any: ...
 
 
 class Kept(Protocol):
@@ -115,6 +121,7 @@ class Staged:
     covers: Path | None = None                          # unpacked: kept/… and shown/…
     config: dict[str, Any] | None = None                # None: the settings stay
     folders: dict[str, str] = field(default_factory=dict)
+    music: str | None = None                            # a music folder that is new, and made where it is not there
     rehearsal: Rehearsal | None = None
 
 
@@ -284,10 +291,22 @@ class Restore:
                 station.release()
         finally:
             self.discard()
+        self._furnish(staged, rehearsal.folders)
         return RestoreReport(
             restored=rehearsal.name, contents=rehearsal.contents, set_aside=rehearsal.set_aside,
             secrets=rehearsal.secrets, folders=rehearsal.folders, covers=covers, remarks=rehearsal.remarks,
         )
+
+    def _furnish(self, staged: Staged, folders: Sequence[FolderPlan]) -> None:
+        """Put the station's own folder into music folders that were named and are empty, so that nobody takes them for
+        the places of unmounted disks: music comes back to them. What cannot be made is said when it is needed."""
+        named = {*staged.folders.values(), staged.music}
+        for one in folders:
+            if one.path in named and (one.state == "empty" or (one.state == "absent" and one.path == staged.music)):
+                try:
+                    self._access.call(one.path, partial(os.makedirs, os.path.join(one.path, moves.HOME), exist_ok=True))
+                except (OSError, SoundsibleError) as error:
+                    log.info("the music folder %s is left as it is: %s", one.path, error)
 
     def _switch(self, staged: Staged, rehearsal: Rehearsal, work: Work) -> None:
         data, config = self._settings.data_dir, self._settings.config_path

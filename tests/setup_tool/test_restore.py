@@ -114,3 +114,19 @@ def test_a_library_from_the_bucket_alone(
     said = tool(*words, "--yes")
     assert said.code == 0 and "2 of 2 tracks play from the cloud" in told(said) and "nobody" in told(said)
     assert tracks(tool) == 2
+    assert tool("pin", "--once", "--all").code == 0     # the new folder is no unmounted disk's place
+    assert len(list((tmp_path / "Music").rglob("*.flac"))) == 2
+
+
+def test_music_comes_back_to_a_folder_that_was_named_and_is_empty(
+        tool: Tool, scanned: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = server().add_to(home, name="attic")
+    assert tool("upload", "--all").code == 0
+    second, new = tmp_path / "second", tmp_path / "elsewhere"
+    new.mkdir()
+    monkeypatch.setenv("SOUNDSIBLE_HOME", str(second))
+    server().add_to(second, provider)
+    assert tool("restore", "--from", str(tmp_path / "backups"), "--folder", f"{scanned}={new}", "--keep-settings",
+                "--yes").code == 0
+    assert tool("pin", "--once", "--all").code == 0
+    assert len(list(new.rglob("*.flac"))) == 2

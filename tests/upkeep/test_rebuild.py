@@ -175,7 +175,7 @@ def test_a_scan_of_the_folder_knows_the_files_again(plain: CloudHouse, second: S
     uids = plain.take_up(*files)
     plain.upload()
     second.run()
-    shutil.copytree(plain.music, second.music)     # with their times, as rsync -a or a backup would
+    shutil.copytree(plain.music, second.music, dirs_exist_ok=True)     # with their times, as rsync -a or a backup would
     with second.library() as database:
         scans, pool = Scans(database=database), WorkerPool(size=1)
         try:
