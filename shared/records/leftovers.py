@@ -228,6 +228,20 @@ class Leftovers:
                 .fetchall()
             )
 
+    def bereft(self, uids: Iterable[str]) -> set[str]:
+        """Of these tracks, those whose file is not here and that have no copy: as when the library was brought back
+        from before their copies were made. Those in the trash alone are among them."""
+        with self._database.read() as conn:
+            return {
+                uid
+                for marks, part in chunks(uids)
+                for (uid,) in driver_cursor(conn).execute(
+                    f"SELECT t.uid FROM tracks t JOIN files f ON f.track_id = t.id WHERE t.uid IN ({marks}) "
+                    f"AND f.missing_since IS NOT NULL AND f.trashed_from IS NULL AND {_NO_COPY}",
+                    part,
+                )
+            }
+
     def referred(self, provider: str, keys: Iterable[str]) -> set[str]:
         """Of these keys, those that have a row now."""
         with self._database.read() as conn:

@@ -123,7 +123,10 @@ class Cleanup:
             gone, spared = self._orphans.still_gone(work=work)
             found.spared += spared
             gone += [(one.provider, one.key) for one in found.copies]
-            found.rows, spared = self._absent.find(gone=gone, uncached=uncached, work=work)
+            rows, spared = self._absent.find(gone=gone, uncached=uncached, work=work)
+            found.spared += spared
+            lying, spared = self._orphans.lying({one.track_id for one in rows}, work=work)
+            found.rows = [one for one in rows if one.track_id not in lying]
             found.spared += spared
         if "covers" in kinds:
             found.files += self._strays.covers(work)

@@ -101,6 +101,35 @@ class Orphans:
                                             "brought it back."))
         return gone, spared
 
+    def lying(self, uids: Collection[str], *, work: Work) -> tuple[set[str], list[Spared]]:
+        """Of these tracks, which have no copy that the library knows of, those that have one all the same, as a bucket
+        tells: the library was brought back from before it was made. All of them where a bucket cannot tell. Costs
+        reading each catalogue, and a request for each copy that it tells of. Raises Stopped."""
+        found: set[str] = set()
+        spared: list[Spared] = []
+        for provider in self._providers.all() if uids else ():
+            try:
+                bucket = self._buckets(provider)
+                library = catalogue.read(bucket, provider, work)
+                told = {(one.copy.key, one.track.uid) for one in library.entries if one.track.uid in uids}
+                gone = set(self._proved_gone(bucket, sorted({key for key, _ in told}), work))
+            except CloudFailure as failure:
+                spared.append(Spared(what=provider.name, why="Whether it holds copies of tracks that are nowhere else "
+                                                             f"cannot be told: {failure.message}"))
+                return set(uids), spared
+            if library.unreadable:
+                spared.append(Spared(what=provider.name, why="Part of what it tells of its own content cannot be read; "
+                                                             "so no track is taken for lost."))
+                return set(uids), spared
+            its = {uid for key, uid in told if key not in gone}
+            if its:
+                spared.append(Spared(
+                    what=provider.name, why=f"It holds the copies of tracks that are nowhere else ({len(its):,}), which "
+                                            "this library does not know of: it was brought back from before they were "
+                                            "made. Restore without --backup-only to have them again."))
+                found |= its
+        return found, spared
+
     def _look_at(self, provider: Provider, found: InBuckets, work: Work) -> None:
         bucket = self._buckets(provider)
         # Rows first: what they tell of was there before the listing began.
@@ -138,7 +167,8 @@ class Orphans:
         if spared:
             found.spared.append(Spared(
                 what=provider.name, why=f"{spared:,} of its objects are copies of tracks that this library has never "
-                                        "had: another library's, or from before it was brought back."))
+                                        "had, or has nowhere else: another library's, or from before this one was "
+                                        "brought back."))
 
     def _listed(self, bucket: Bucket, provider: Provider, work: Work) -> dict[str, StoredObject]:
         listed: dict[str, StoredObject] = {}
@@ -176,12 +206,13 @@ class Orphans:
         ]
 
     def _wanted(self, bucket: Bucket, provider: Provider, told: Collection[str], work: Work) -> set[str] | None:
-        """Keys that are referred to by more than this library's rows: copies of tracks that it never had, and covers.
-        None when the catalogue cannot be read whole."""
+        """Keys that are referred to by more than this library's rows: copies of tracks that it never had, or that it
+        has nowhere else, and covers. None when the catalogue cannot be read whole."""
         library = catalogue.read(bucket, provider, work)
         if library.unreadable:
             return None
-        strangers = self._records.strangers({one.track.uid for one in library.entries})
+        uids = {one.track.uid for one in library.entries}
+        strangers = self._records.strangers(uids) | self._records.bereft(uids)
         wanted = {layout.cover_key(provider, sha256) for sha256 in self._kept()}
         for one in library.entries:
             if one.track.uid in strangers:

@@ -398,6 +398,25 @@ def test_copies_of_another_librarys_tracks_are_spared(house: House, provider: Pr
     assert found.objects == [] and "cannot be read" in found.spared[0].why
 
 
+def test_after_an_older_library_came_back_the_only_copies_of_its_tracks_stay(house: House, provider: Provider) -> None:
+    one, two, _ = house.add("1.flac", "2.flac", "3.flac")
+    key = house.object(provider, b"one", track=one)
+    gone = house.object(provider, b"two", track=two)
+    told = Catalogue(telling=Telling(database=house.database), copies=house.copies, covers=None, buckets=house.buckets)
+    told.tell(provider)
+    server().remove(provider, gone)
+    house.lose("1.flac", "2.flac")
+    house.execute("DELETE FROM copies")     # it was made before they were uploaded
+    for kinds in (tuple(KINDS), ("rows",)):
+        found = house.cleanup.find(kinds, work=Quiet())
+        assert ([row.path for row in found.rows], found.objects) == (["2.flac"], [])
+        assert any("nowhere else" in one.why for one in found.spared)
+    (segment,) = catalogue.segments(house.buckets(provider), provider)
+    server().put(provider, segment, b"damaged")
+    found = house.cleanup.find(work=Quiet())
+    assert (found.rows, found.objects) == ([], []) and house.buckets(provider).head(key) is not None
+
+
 def test_an_object_that_an_upload_takes_up_meanwhile_is_put_back(house: House, provider: Provider) -> None:
     (uid,) = house.add("1.flac")
     first, second, third = (house.object(provider, content) for content in (b"first", b"second", b"third"))
