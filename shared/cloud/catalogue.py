@@ -10,6 +10,7 @@ segment leaves nothing untold: the next one tells it. What is told twice does no
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import logging
@@ -23,7 +24,7 @@ from typing import Any
 
 import msgspec
 
-from shared.cloud import layout
+from shared.cloud import layout, plausible
 from shared.model.cloud import CloudFailure, Copy, Provider
 from shared.model.errors import SoundsibleError
 from shared.model.units import MIB, Bytes
@@ -39,6 +40,7 @@ VERSION = 1
 TOGETHER = 1000             # tracks in one segment
 MOST_SEGMENTS = 40          # more are folded into one
 LARGEST: Bytes = 512 * MIB  # of a segment, unpacked
+LARGEST_PACKED: Bytes = 128 * MIB
 _MAGIC = b"\x1f\x8b"
 
 
@@ -244,14 +246,31 @@ def _read_all(bucket: Any, provider: Provider, keys: Sequence[str], work: Work |
                 raise Stopped
             work.tell(Moved("reading the catalogue", number, len(keys)))
         try:
-            found.append((key, _opened(b"".join(bucket.read(key)), provider)))
+            segment = _opened(_body(bucket, key), provider)
+            told = len(segment.tracks)
+            segment.tracks = [line for line in segment.tracks if plausible.line(line)]
+            if len(segment.tracks) < told:
+                unreadable.append((key, f"{told - len(segment.tracks):,} of its tracks cannot be as it tells."))
+            found.append((key, segment))
         except CloudFailure as error:
             if error.reason not in ("corrupted", "not_there"):
                 raise
             unreadable.append((key, error.message))
-        except (ValueError, EOFError, OSError, zlib.error, msgspec.MsgspecError) as error:
+        except (ValueError, EOFError, OSError, RecursionError, zlib.error, msgspec.MsgspecError) as error:
             unreadable.append((key, str(error)))
     return sorted(found, key=lambda one: (one[1].at, one[0])), unreadable
+
+
+def _body(bucket: Any, key: str) -> bytes:
+    """All of a segment. Raises ValueError when it is larger than any of ours, CloudFailure."""
+    pieces, size = [], 0
+    with contextlib.closing(bucket.read(key)) as reading:
+        for piece in reading:
+            pieces.append(piece)
+            size += len(piece)
+            if size > LARGEST_PACKED:
+                raise ValueError("It is too large.")
+    return b"".join(pieces)
 
 
 def _opened(body: bytes, provider: Provider) -> _Segment:
@@ -266,7 +285,10 @@ def _opened(body: bytes, provider: Provider) -> _Segment:
         raise ValueError("It is too large.")
     if int(msgspec.json.decode(text, type=_Version).version) > VERSION:
         raise ValueError("It was written by a newer Soundsible. Bring this one up to date.")
-    return msgspec.json.decode(text, type=_Segment)
+    segment = msgspec.json.decode(text, type=_Segment)
+    if not (plausible.station(segment.station) and plausible.moment(segment.at)):
+        raise ValueError("It is none that a station wrote.")
+    return segment
 
 
 class _Version(msgspec.Struct):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -191,3 +192,63 @@ def test_a_provider_that_fails_while_reading_is_no_empty_library(cloud: CloudHou
         proxy.fault(r"^GET .*/catalogue/", error="AccessDenied")
         with pytest.raises(SoundsibleError):
             catalogue.read(cloud.bucket, cloud.provider)
+
+
+def _rewritten(cloud: CloudHouse, change: Any) -> tuple[str, Any]:
+    """The only segment, changed by somebody else who may write into the bucket."""
+    (key,) = segments(cloud)
+    content = json.loads(gzip.decompress(server().body(cloud.provider, key)))
+    change(content)
+    server().put(cloud.provider, key, gzip.compress(json.dumps(content).encode()))
+    return key, content
+
+
+@pytest.mark.parametrize("path,value", [
+    ("size_bytes", 2**63), ("source_mtime_ns", 2**200), ("bitrate_kbps", -1), ("added_at", 1e300), ("at", -1.0),
+    ("track.added_at", 1e15), ("track.metadata.track_number", 2**64), ("track.facts.duration_ms", 2**63),
+    ("track.metadata.title", "x" * 100_000), ("mime_type", "text/html"), ("track.facts.mime_type", "audio/x\r\nA: b"),
+    ("format", "exe"), ("sha256", "../../x"), ("source_sha256", ""), ("key", "backups/x"), ("compression", "../x"),
+    ("cover", "../../x"), ("track.uid", "../x"), ("track.path", "a" * 300 + ".flac"), ("track.path", "a\0.flac"),
+])
+def test_a_line_that_no_station_would_write_is_left_out_and_the_others_count(
+    cloud: CloudHouse, path: str, value: Any
+) -> None:
+    cloud.take_up(*make_album(cloud.music, count=2))
+    cloud.upload()
+
+    def change(content: Any) -> None:
+        *above, name = path.split(".")
+        at = content["tracks"][0]
+        for one in above:
+            at = at[one]
+        assert name in at
+        at[name] = value
+
+    key, content = _rewritten(cloud, change)
+    found = catalogue.read(cloud.bucket, cloud.provider)
+    assert [one.track.uid for one in found.entries] == [content["tracks"][1]["track"]["uid"]]
+    assert [at for at, _ in found.unreadable] == [key]
+
+
+@pytest.mark.parametrize("changes", [{"station": "../../x"}, {"station": "a" * 1000}, {"at": 1e300}, {"at": -5.0}])
+def test_a_segment_that_no_station_would_write_tells_nothing(cloud: CloudHouse, changes: dict[str, Any]) -> None:
+    cloud.take_up(*make_album(cloud.music, count=1))
+    cloud.upload()
+    key, _ = _rewritten(cloud, lambda content: content.update(changes))
+    found = catalogue.read(cloud.bucket, cloud.provider)
+    assert (found.entries, found.stations, [at for at, _ in found.unreadable]) == ([], set(), [key])
+
+
+@pytest.mark.parametrize("content", [b'{"version":1,"x":' + b"[" * 200_000, b"[" * 200_000, b"[]", b"null",
+                                     b'{"version":1e300}'])
+def test_a_segment_that_is_no_segment_is_named(cloud: CloudHouse, content: bytes) -> None:
+    key = cloud.provider.prefix + "catalogue/20260101T000000Z-00000000.json.gz"
+    server().put(cloud.provider, key, gzip.compress(content))
+    assert [at for at, _ in catalogue.read(cloud.bucket, cloud.provider).unreadable] == [key]
+
+
+def test_a_segment_is_read_no_further_than_ours_go(cloud: CloudHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "LARGEST_PACKED", 500_000)
+    key = cloud.provider.prefix + "catalogue/20260101T000000Z-00000000.json.gz"
+    server().put(cloud.provider, key, b"\x1f\x8b" + bytes(3_000_000))
+    assert catalogue.read(cloud.bucket, cloud.provider).unreadable == [(key, "It is too large.")]
