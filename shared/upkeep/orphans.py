@@ -125,8 +125,8 @@ class Orphans:
             if its:
                 spared.append(Spared(
                     what=provider.name, why=f"It holds the copies of tracks that are nowhere else ({len(its):,}), "
-                                            "which this library does not know of: it was brought back from before they were "
-                                            "made. Restore without --backup-only to have them again."))
+                                            "which this library does not know of: it was brought back from before they "
+                                            "were made. Restore without --backup-only to have them again."))
                 found |= its
         return found, spared
 
