@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from setup_tool.cli import PROGRAM, Context, command, shared_options
+from setup_tool.cli import PROGRAM, Context, command, confirm, shared_options
 from shared.upkeep.leftovers import KINDS
 
 if TYPE_CHECKING:
@@ -93,8 +93,7 @@ def clean(station: Station, kinds: Sequence[str], dry_run: bool, yes: bool, cont
             show.document({"step": None, **document(station, found), "left": []})
         return
     if not yes:
-        click.confirm(f"Move {said(found)} to the trash?" if said(found) != "nothing" else "Put this in order?",
-                      abort=True, err=True)
+        confirm(f"Move {said(found)} to the trash?" if said(found) != "nothing" else "Put this in order?")
     with working("Moving to the trash", context) as work:
         try:
             done = cleanup.run(found, work=work)
@@ -275,7 +274,7 @@ def empty(trash: Trash, days: int, dry_run: bool, yes: bool, context: Context) -
             show.document({**emptied_document(found), "left": []})
         return
     if not yes:
-        click.confirm("Remove this for ever? It cannot be undone.", abort=True, err=True)
+        confirm("Remove this for ever? It cannot be undone.")
     with working("Emptying the trash", context) as work:
         try:
             done = trash.empty(found, work=work)

@@ -145,6 +145,19 @@ def cli(home: str | None) -> None:
     """Look after a Soundsible station. It may go on playing meanwhile."""
 
 
+def confirm(question: str) -> None:
+    """Ask on standard error. Raises Abort when the answer is no, UsageError when nobody is there to give one."""
+    try:
+        if click.confirm(question, err=True):
+            return
+    except click.Abort:
+        if sys.stdin is not None and sys.stdin.isatty():
+            raise
+        click.echo(err=True)
+        raise click.UsageError("Nobody is there to answer. Say --yes to do it without being asked.") from None
+    raise click.Abort
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the process's exit code."""
     given = sys.argv[1:] if arguments is None else arguments

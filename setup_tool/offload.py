@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from setup_tool.cli import Context, command, shared_options
+from setup_tool.cli import Context, command, confirm, shared_options
 
 if TYPE_CHECKING:
     from shared.cloud.offload import OffloadReport
@@ -51,7 +51,7 @@ def run(paths: tuple[Path, ...], albums: tuple[str, ...], tracks: tuple[str, ...
             tell(would, aside=context.json)
             if not would.offloaded:
                 raise click.exceptions.Exit(1 if would.failed else 0)
-            click.confirm("Remove these files from this machine?", abort=True, err=True)
+            confirm("Remove these files from this machine?")
         stopped = False
         with working("Looking", context) as work:
             try:

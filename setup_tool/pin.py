@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,8 +65,10 @@ def run(paths: tuple[Path, ...], albums: tuple[str, ...], tracks: tuple[str, ...
                 if context.json:
                     show.document({"unpinned": len(things), "dry_run": dry_run})
                 else:
-                    show.out().print(show.mark("ok"), show.text(
-                        f"{show.count(len(things), 'thing')} {'would be' if dry_run else 'are'} pinned no more."))
+                    told = ", ".join(show.count(amount, kind) for kind, amount in sorted(
+                        Counter(kind for kind, _ in things).items()))
+                    show.out().print(show.mark("note" if dry_run else "ok"), show.text(
+                        f"{'Would no longer be' if dry_run else 'No longer'} pinned: {told}."))
                 return
         if not something:
             wanted = list(pins.wanting())

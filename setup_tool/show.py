@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.box import Box
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
@@ -83,10 +83,21 @@ def mark(state: str) -> Text:
     return Text(sign, style=style)
 
 
-def bar() -> Progress:
+class Bar(Progress):
+    """With a quiet line below it: what the work is at (`now`), cut to the terminal's width."""
+
+    now = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self.now:
+            yield Text(f"  {plain(self.now)}", style=QUIET, no_wrap=True, overflow="ellipsis")
+
+
+def bar() -> Bar:
     """A progress bar on standard error; nothing at all when that is no terminal. Its tasks have a field `told`."""
     console = aside()
-    return Progress(
+    return Bar(
         SpinnerColumn(style=ACCENT, finished_text=Text("✓", style=GOOD)), TextColumn("{task.description}"),
         BarColumn(bar_width=None, style=QUIET, complete_style=ACCENT, finished_style=GOOD, pulse_style=ACCENT),
         TextColumn("{task.fields[told]}", style=QUIET),

@@ -25,6 +25,8 @@ RECOVERY_VARIABLE = "SOUNDSIBLE_STORAGE_RECOVERY_KEY"
 TRIAL_S = 15.0          # to wait for an answer of a storage that is tried
 LOOKED_UP = 3           # copies that a storage of a known name must have
 _ACCOUNT = re.compile(r"[0-9a-f]{32}")
+_IS_ACCOUNT = re.compile(r"\b[0-9a-f]{32}\b", re.IGNORECASE)
+_TRIED = re.compile(r" \(Tried to [^()]*\.\)\Z")     # which step it was stands before it
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would happen; change nothing.")
 no_test_option = click.option("--no-test", is_flag=True, help="Write it down without trying it out.")
@@ -35,7 +37,7 @@ recovery_option = click.option(
 
 @group("storage add r2\nstorage test\nstorage list")
 def run() -> None:
-    """The buckets that hold copies of your music: add, test, list, remove.
+    """The buckets that hold copies of your music.
 
     Cloudflare R2 (r2), Backblaze B2 (b2), Amazon S3 (s3), and whatever else speaks S3 (other). There may be several.
     """
@@ -63,9 +65,10 @@ def run() -> None:
 def add(kind: str, name: str | None, endpoint: str | None, account: str | None, region: str | None, bucket: str | None,
         prefix: str | None, key_id: str | None, path_style: bool | None, encrypt: bool, recovery_key: str | None,
         no_test: bool, dry_run: bool, *, context: Context) -> None:
-    """Add a storage: asks what is missing, tries it out, and writes it down with its secrets sealed.
+    """Add a storage.
 
-    On another machine, or when its key has changed, adding it again under its name enters the key anew.
+    It asks for what is missing, tries it out, and writes it down with its secrets sealed. On another machine, or when
+    its key has changed, adding it again under its name enters the key anew.
     """
     from shared.storage.providers import Providers, check
 
@@ -109,9 +112,10 @@ def add(kind: str, name: str | None, endpoint: str | None, account: str | None, 
 @shared_options
 def enter(name: str, key_id: str | None, recovery_key: str | None, no_test: bool, dry_run: bool, *,
           context: Context) -> None:
-    """Enter a storage's key again: it was changed there, or this is another machine.
+    """Enter a storage's key again.
 
-    The secret is asked for without being shown, or taken from SOUNDSIBLE_STORAGE_SECRET.
+    It was changed there, or this is another machine. The secret is asked for without being shown, or taken from
+    SOUNDSIBLE_STORAGE_SECRET.
     """
     from shared.storage.providers import Providers, check
 
@@ -129,7 +133,7 @@ def enter(name: str, key_id: str | None, recovery_key: str | None, no_test: bool
     saved = all(one.ok for one in steps) and not dry_run
     if saved:
         providers.add(provider, replace=True)
-    tell_added(provider, steps, context, saved=saved, dry_run=dry_run, told_key=False)
+    tell_added(provider, steps, context, saved=saved, dry_run=dry_run, told_key=False, known=True)
     if not all(one.ok for one in steps):
         raise click.exceptions.Exit(1)
 
@@ -139,9 +143,10 @@ def enter(name: str, key_id: str | None, recovery_key: str | None, no_test: bool
 @click.option("--read-only", is_flag=True, help="Only look; write nothing.")
 @shared_options
 def test(name: str | None, read_only: bool, *, context: Context) -> None:
-    """Try a storage out, or all: write, read, range, signed URL, list, delete. Nothing is left behind.
+    """Try a storage out, or all of them.
 
-    The exit code is 1 when something does not work.
+    It writes, reads (also a part, also by a signed URL), lists and deletes; nothing is left behind. The exit code is 1
+    when something does not work.
     """
     from setup_tool import show
     from shared.storage.providers import Providers
@@ -298,8 +303,8 @@ def placed(kind: str, given: dict[str, str | None], ask: bool) -> dict[str, str]
         endpoint, told["bucket"] = found[1], told["bucket"] or found[2]
     if not endpoint:
         if "{account}" in row.endpoint:
-            account = told["account"] or asked("account", "Account ID (or the endpoint)", ask)
-            if found := re.search(r"([0-9a-f]{32})\.((?:eu|fedramp)\.)?r2\.cloudflarestorage\.com", account):
+            account = told["account"] or asked("account", "Account ID (or the endpoint)", ask, _IS_ACCOUNT)
+            if found := re.search(r"([0-9a-f]{32})\.((?:eu|fedramp)\.)?r2\.cloudflarestorage\.com", account.lower()):
                 endpoint = f"https://{found[0]}"
             elif _ACCOUNT.fullmatch(account.lower()):
                 endpoint = row.endpoint.format(account=account.lower(), region="")
@@ -320,10 +325,15 @@ def placed(kind: str, given: dict[str, str | None], ask: bool) -> dict[str, str]
             "key_id": told["key_id"] or asked("key-id", "Access key ID", ask)}
 
 
-def asked(option: str, words: str, ask: bool) -> str:
+def asked(option: str, words: str, ask: bool, fits: re.Pattern[str] | None = None) -> str:
+    """The answer to a question, which is asked again until it `fits`. Raises UsageError when nobody can be asked."""
     if not ask:
         raise click.UsageError(f"Missing option '--{option}'.")
-    return str(click.prompt(words, err=True)).strip()
+    while True:
+        answer = str(click.prompt(words, err=True)).strip()
+        if fits is None or fits.search(answer):
+            return answer
+        click.echo("It has 32 letters (a to f) and digits.", err=True)
 
 
 def styled(kind: str, place: dict[str, str], given: bool | None) -> bool:
@@ -423,6 +433,7 @@ def tried(provider: Provider, context: Context, *, write: bool, known: bool = Tr
         for step in bucket.trial(write=write):
             if not known:
                 step = replace(step, message=unnamed(step.message, provider.name))
+            step = replace(step, message=_TRIED.sub("", step.message))
             steps.append(step)
             if context.json:
                 continue
@@ -512,7 +523,7 @@ def listed(steps: list[Trial]) -> list[dict[str, Any]]:
 
 
 def tell_added(provider: Provider, steps: list[Trial], context: Context, *, saved: bool, dry_run: bool,
-               told_key: bool, inhabited: bool = False) -> None:
+               told_key: bool, inhabited: bool = False, known: bool = False) -> None:
     from setup_tool import show
     from shared.storage.sealing import recovery_key
 
@@ -531,8 +542,12 @@ def tell_added(provider: Provider, steps: list[Trial], context: Context, *, save
         console.print(show.mark("note" if dry_run else "fail"), show.text(
             "Nothing was written." if dry_run else "It does not work yet, so nothing was written. Put right what is "
             "said above and try again; --no-test writes it down as it is."))
+        if not dry_run and not known and asking(context):
+            console.print(show.text("To try again without the questions, with what was wrong put right:", show.QUIET))
+            console.print(show.text(f"{PROGRAM} storage add {as_options(provider)}", show.QUIET), soft_wrap=True)
         return
     console.print(show.mark("ok"), show.text(
+        f"The new key of {provider.name} is written down." if known else
         f"{provider.name} is added. Copy music there: {PROGRAM} upload --provider {provider.name}"))
     if inhabited:
         console.print(show.mark("warn"), show.text(
@@ -549,6 +564,16 @@ def tell_added(provider: Provider, steps: list[Trial], context: Context, *, save
     if text is not None:
         console.print()
         show_key(text)
+
+
+def as_options(provider: Provider) -> str:
+    """What was answered, as `storage add` takes it on its command line; no secret."""
+    import shlex
+
+    told = {"name": provider.name, "endpoint": provider.endpoint, "region": provider.region, "bucket": provider.bucket,
+            "prefix": provider.prefix, "key-id": provider.key_id}
+    return " ".join([provider.kind, *(f"--{name} {shlex.quote(value)}" for name, value in told.items() if value),
+                     *(["--encrypt"] if provider.seal_key is not None else [])])
 
 
 def show_key(text: str) -> None:

@@ -159,6 +159,8 @@ def tell(report: UploadReport, *, missing: int, stopped: bool) -> None:
     parts = [f"{show.count(report.uploaded, 'track')} {did} to {report.provider}{size}"]
     if report.skipped:
         parts.append(f"{report.skipped:,} there already")
+        if not report.uploaded and not report.replaced and not report.failed and not report.not_tried:
+            parts = [f"Nothing to upload to {report.provider}: {report.skipped:,} there already"]
     if report.replaced:
         parts.append(f"{report.replaced:,} in the place of an older copy")
     console.print(show.mark("ok"), show.text(", ".join(parts) + "."))

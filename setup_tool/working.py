@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from setup_tool.cli import Context
 
 LINES_EVERY_S = 0.2
+ENDING = "Ending, so that nothing is lost; Ctrl-C once more ends it at once."
 
 
 class _Followed:
@@ -43,6 +44,8 @@ class _Followed:
                     _say({"progress": asdict(moved)})
             elif self._bar is not None:
                 by_bytes = bool(moved.bytes_total)
+                if not self.ending.is_set():
+                    self._bar.now = moved.now
                 self._bar.update(
                     self._task, description=(moved.phase or "working").capitalize(),
                     completed=moved.bytes_done if by_bytes else moved.done,
@@ -75,6 +78,8 @@ def working(title: str, context: Context) -> Iterator[_Followed]:
             if followed.ending.is_set():
                 raise KeyboardInterrupt
             followed.ending.set()
+            if bar.console.is_terminal:     # drawn within a tenth of a second; nothing is locked here
+                bar.now = ENDING
 
         before = {}
         for sign in (signal.SIGINT, signal.SIGTERM):

@@ -189,7 +189,7 @@ class Pins:
         if not file.missing:
             return True
         if (looked.st_size, looked.st_mtime_ns) != (file.size_bytes, file.mtime_ns):
-            raise _Refused("taken", "Another file lies in its place. A scan takes it up: tool scan")
+            raise _Refused("taken", "Another file lies in its place. A scan takes it up: python3 run.py tool scan")
         if file.sha256 is None or self._hash(root, path) != file.sha256:
             return False        # its name is taken; the file comes beside it
         if not dry_run:

@@ -190,10 +190,11 @@ class Providers:
         try:
             self._open[name] = self._opened(row)
         except SealedElsewhere as error:
-            also = " You also need its recovery key." if row.get("seal_key") else ""
+            also = ", with its recovery key" if row.get("seal_key") else ""
             self._closed[name] = (
                 f"The key of the storage '{name}' cannot be opened on this machine. {error.message} That is: "
-                f"{_TOOL} secret {name}{also} (or {_TOOL} remove {name} to do without; what lies in the bucket stays).")
+                f"{_TOOL} secret {name}{also}. (Or {_TOOL} remove {name} to do without; what lies in the bucket "
+                "stays.)")
         except BadInput as error:
             self._closed[name] = (f"The storage '{name}' in {self._settings.config_path} is damaged: {error.message} "
                                   f"Take it out ({_TOOL} remove {name}) and add it again.")

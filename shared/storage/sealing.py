@@ -279,7 +279,7 @@ def parse_recovery_key(text: str) -> bytes:
     key, check = whole[:KEY_BYTES], whole[KEY_BYTES:]
     if len(whole) != KEY_BYTES + _CHECK_BYTES or not hmac.compare_digest(check, _check(key)):
         raise BadInput("This is no recovery key, or there is a slip in it. It has 14 groups of four letters and "
-                       "digits, as `tool storage add … --encrypt` or `tool storage key NAME` showed it.")
+                       "digits, as shown when the storage was added, or by python3 run.py tool storage key NAME.")
     return key
 
 

@@ -40,6 +40,7 @@ from shared.settings import Settings
 from shared.upkeep import archive
 from shared.upkeep.depots import BucketDepot, Buckets, FolderDepot, Stored, depot
 
+TOOL = "python3 run.py tool"
 COVER_PIXELS = 600
 LOCK = "backup.lock"
 PATIENCE_S = 0.3
@@ -112,8 +113,8 @@ class Backup:
     def depot(self, to: str = "") -> FolderDepot | BucketDepot:
         to = to or self._settings.backup_to
         if not to:
-            raise Unprocessable("Say where the backup goes: tool backup FOLDER, or the name of a storage; or once and "
-                                "for all: tool settings set backup_to FOLDER.")
+            raise Unprocessable(f"Say where the backup goes: {TOOL} backup FOLDER, or the name of a storage; or once "
+                                f"and for all: {TOOL} settings set backup_to FOLDER.")
         return depot(to, provider=self._providers.named, names=[one["name"] for one in self._providers.rows()],
                      buckets=self._buckets)
 
@@ -141,10 +142,16 @@ class Backup:
         if not lock.acquire(patience_s=PATIENCE_S):
             raise Conflict("A backup is being made already. Try again when it is done.")
         staging = self._settings.cache_dir / "backup"
+        own = not to and bool(self._settings.backup_to)     # a slip of who asks for one is no backup that failed
+        try:
+            where = None if own else self.depot(to)
+        except BaseException:
+            lock.release()
+            raise
         try:
             shutil.rmtree(staging, ignore_errors=True)      # of one that was killed
             staging.mkdir(parents=True, mode=0o700)
-            report = self._make(self.depot(to), staging, covers, keep, work)
+            report = self._make(where or self.depot(), staging, covers, keep, work)
             self._notes.put(records.BACKUP, {"at": self._clock(), "name": report.name, "place": report.place,
                                              "size_bytes": report.size_bytes, "warnings": report.warnings})
             return report
@@ -280,8 +287,8 @@ class Backup:
                 continue
             yield f"{archive.SHOWN}/{uid}.webp", folder / f"{uid}.webp"
         if silent:
-            warnings.append(f"{silent:,} covers could not be drawn (their files do not answer, or are no pictures); "
-                            "they are not in it.")
+            warnings.append(f"{silent:,} {'cover' if silent == 1 else 'covers'} could not be drawn, and so not backed "
+                            "up: the files do not answer, or hold no picture.")
 
     # ---- inside
 

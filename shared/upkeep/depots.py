@@ -317,7 +317,8 @@ def depot(
         return BucketDepot(provider(text), buckets)
     path = Path(text).expanduser()
     if os.sep not in text and not text.startswith(("~", ".")) and not path.is_dir():
-        known = f"The storages are: {', '.join(names)}." if names else "There is no storage yet (tool storage add)."
+        known = (f"The storages are: {', '.join(names)}." if names else
+                 "There is no storage yet (python3 run.py tool storage add).")
         raise Unprocessable(f"There is no storage called {text}, and no such folder here. {known} For a folder, write "
                             f"its whole path.")
     return FolderDepot(path.absolute())

@@ -16,7 +16,7 @@ from shared.storage.access import Access
 
 #: Why the file of a track cannot be worked on, for people.
 WHY = {
-    "cloud": "It lies in the cloud only. Bring it back first (tool pin), or let it be.",
+    "cloud": "It lies in the cloud only. To bring it back first: python3 run.py tool pin",
     "missing": "Its file is not there. Plug in its disk, or scan its folder.",
     "offline": "Its music folder does not answer now. Nothing is known of it, and nothing is changed.",
     "link": "It is reached through a link that leads out of its music folder, where the station changes nothing.",

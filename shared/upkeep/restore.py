@@ -33,14 +33,13 @@ from shared.records import soundness, transplant
 from shared.records.transplant import Contents
 from shared.settings import Settings
 from shared.upkeep import archive, switch
-from shared.upkeep.backup import COVER_PIXELS, Storages
+from shared.upkeep.backup import COVER_PIXELS, TOOL, Storages
 from shared.upkeep.depots import BucketDepot, Buckets, FolderDepot, Stored, depot, find
 from shared.upkeep.switch import Piece
 from shared.vault import SealedElsewhere, Vault
 
 log = logging.getLogger(__name__)
 
-TOOL = "python3 run.py tool"
 STATION_LOCK, STATION_PATIENCE_S = "station.lock", 0.5
 DRAW_TIMEOUT_S = 30.0
 _ELSEWHERE = ("backup_to", "slskd_downloads", "download_cookies")     # settings that name places on one machine

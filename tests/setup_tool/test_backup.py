@@ -53,7 +53,8 @@ def test_it_lists_what_is_there_newest_first(filled: Tool, tmp_path: Path) -> No
 
 
 def test_the_settings_say_where_and_how_many(filled: Tool, tmp_path: Path) -> None:
-    assert "backup_to" in filled("backup").err and filled("backup").code == 1
+    assert "backup_to" in filled("backup").err and filled("backup").code == 1 and filled("backup", "attick").code == 1
+    assert "failed" not in filled("doctor").out     # a slip of who asks is no backup that failed
     filled("settings", "set", "backup_to", str(tmp_path / "to"))
     filled("settings", "set", "backup_keep", "1")
     first = filled("backup", "--json").document

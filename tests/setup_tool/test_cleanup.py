@@ -83,8 +83,8 @@ def test_the_dry_run_says_exactly_what_a_run_then_does(filled: Tool, home: Path,
 
 def test_it_asks_before_it_moves_anything(filled: Tool) -> None:
     said = filled("cleanup")
-    assert said.code == 1 and "Song" not in said.out and "2.mp3" in said.out
-    assert "1 track, 1 file" in said.err
+    assert said.code == 2 and "Song" not in said.out and "2.mp3" in said.out
+    assert "1 track, 1 file" in said.err and "--yes" in said.err     # nobody sits there
     assert titles() == ["Song 1", "Song 2", "Song 3"]
 
 
@@ -126,7 +126,7 @@ def test_the_trash_is_emptied_only_when_asked_and_of_what_is_old(filled: Tool, h
     dry = filled("cleanup", "--empty-trash", "--days", "0", "--dry-run", "--json").document
     assert (len(dry["rows"]), len(dry["files"]), dry["bytes"], len(dry["steps"])) == (1, 1, 5, 1)
     said = filled("cleanup", "--empty-trash", "--days", "0")
-    assert said.code == 1 and "cannot be undone" in said.err and "no longer be undone" in said.out
+    assert said.code == 2 and "cannot be undone" in said.err and "no longer be undone" in said.out
     done = filled("cleanup", "--empty-trash", "--days", "0", "--yes", "--json").document
     assert {name: done[name] for name in dry if name != "dry_run"} == {
         name: value for name, value in dry.items() if name != "dry_run"}

@@ -51,6 +51,7 @@ def test_what_is_pinned_comes_back_as_it_was(tool: Tool, music: Path, r2: Provid
 def test_once_brings_back_and_pins_nothing(tool: Tool, music: Path, r2: Provider) -> None:
     tool("pin", str(music / "A" / "Two"))
     assert "1 of 1" in tool("pin", "--list").out
+    assert "Would no longer be pinned: 1 track." in tool("pin", str(music / "A" / "Two"), "--remove", "--dry-run").out
     assert tool("pin", str(music / "A" / "Two"), "--remove", "--json").document == {"unpinned": 1, "dry_run": False}
     tool("offload", "--all", "--yes")
     assert "3 files came back" in tool("pin", "--all", "--once").out

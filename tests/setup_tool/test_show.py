@@ -54,3 +54,11 @@ def test_lengths(duration_ms: int, said: str) -> None:
 
 def test_counts() -> None:
     assert [show.count(n, "track") for n in (0, 1, 1234)] == ["0 tracks", "1 track", "1,234 tracks"]
+
+
+def test_what_the_work_is_at_stands_below_the_bar_and_fits() -> None:
+    with show.bar() as bar:
+        bar.add_task("Uploading", total=3, told="")
+        bar.now = "a" * 300 + "\x1b[2J"
+        lines = printed(bar.get_renderable()).splitlines()
+    assert len(lines) == 2 and lines[1].startswith("  aaa") and max(map(len, lines)) <= 80 and "\x1b" not in lines[1]

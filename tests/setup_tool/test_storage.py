@@ -101,7 +101,7 @@ def test_for_r2_the_account_is_enough_and_its_whole_endpoint_too(tool: Tool, hom
     assert tool("storage", "add", "r2", "--account", account, "--bucket", "music", *rest).code == 0
     shown = f"https://{account}.eu.r2.cloudflarestorage.com/other-bucket"
     assert tool("storage", "add", "r2", "--name", "eu", "--endpoint", shown, *rest).code == 0
-    typing(monkeypatch, f"https://{account}.r2.cloudflarestorage.com")
+    typing(monkeypatch, "short", f"https://{account}.r2.cloudflarestorage.com")
     assert tool("storage", "add", "r2", "--name", "asked", "--bucket", "b-3", *rest).code == 0
     assert [(one.endpoint, one.region, one.bucket, one.path_style) for one in there(home).all()] == [
         (f"https://{account}.r2.cloudflarestorage.com", "auto", "music", True),
@@ -141,6 +141,22 @@ def test_what_does_not_work_is_said_and_not_written_down(changes: list[str], wor
     said = tool("storage", "add", "r2", *options, *changes)
     assert (said.code, words in " ".join(said.out.split()), "nothing was written" in said.out) == (1, True, True)
     assert tool("storage", "add", "r2", *options, *changes, "--no-test").code == 0
+
+
+def test_answers_that_did_not_work_need_not_be_given_again(tool: Tool, place: Provider,
+                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    typing(monkeypatch, place.endpoint, "no-such-bucket-here", place.key_id, place.secret)
+    said = tool("storage", "add", "other")
+    [again] = [line for line in said.out.splitlines() if line.startswith("python3 run.py tool storage add other ")]
+    assert said.code == 1 and place.secret not in said.out
+    monkeypatch.setenv(storage.SECRET_VARIABLE, place.secret)
+    words = again.replace("no-such-bucket-here", place.bucket).split()[3:]
+    assert tool(*words).code == 0
+
+
+def test_a_step_that_failed_is_not_called_by_its_object(tool: Tool, options: list[str]) -> None:
+    said = tool("storage", "add", "r2", *options, "--endpoint", "http://127.0.0.1:1")
+    assert said.code == 1 and "Tried to" not in said.out and "the same." in said.out
 
 
 def test_a_wrong_secret_is_told_apart(tool: Tool, options: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,7 +310,8 @@ def test_a_changed_key_is_entered_without_losing_the_encryption(tool: Tool, home
     said = tool("storage", "secret", "r2", "--json")
     assert (said.code, said.document["steps"][0]["reason"]) == (1, "wrong_secret")
     assert there(home).named("r2").secret != "another-secret"
-    assert tool("storage", "secret", "r2", "--no-test", "--key-id", "new").code == 0
+    said = tool("storage", "secret", "r2", "--no-test", "--key-id", "new")
+    assert said.code == 0 and "The new key of r2 is written down." in said.out
     found = there(home).named("r2")
     assert (found.secret, found.key_id, there(home).recovery_key("r2")) == ("another-secret", "new", key)
     assert tool("storage", "secret", "gone").code == 1

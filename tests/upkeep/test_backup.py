@@ -117,12 +117,13 @@ def test_the_copy_is_one_moment_while_others_write(filled: Home, tmp_path: Path)
         "import sqlite3, sys, time\n"
         "c = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)\n"
         "n = 0\n"
-        "print('going', flush=True)\n"
         "while True:\n"
         "    c.execute('BEGIN IMMEDIATE')\n"
         "    c.execute(\"UPDATE state SET value = ? WHERE name = 'revision'\", (str(1000 + n),))\n"
         "    c.execute('UPDATE tracks SET changed_rev = ?', (1000 + n,))\n"
         "    c.execute('COMMIT')\n"
+        "    if n == 0:\n"
+        "        print('going', flush=True)\n"
         "    n += 1\n"
     ), str(filled.settings.database_path)], stdout=subprocess.PIPE, text=True)
     try:
