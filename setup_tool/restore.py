@@ -113,7 +113,7 @@ class Rooms:
         from shared.library.kept_covers import KeptCovers
         from shared.storage.access import Access
         from shared.storage.providers import Providers
-        from shared.upkeep.rebuild import Later, Rebuild
+        from shared.upkeep.rebuild import Later, Rebuild, folders_here
         from shared.upkeep.restore import Restore
 
         self._workers = WorkerPool(size=2, memory_bytes=settings.worker_memory_bytes, name="restore")
@@ -121,8 +121,9 @@ class Rooms:
         providers, access = Providers(settings=settings), Access()
         kept = KeptCovers(records=NoRecords(), access=access, workers=self._workers,
                           folder=settings.data_dir / "covers")
+        later = Later(providers=providers, buckets=self._buckets, here=lambda: folders_here(settings))
         self.restore = Restore(settings=settings, providers=providers, buckets=self._buckets, access=access, kept=kept,
-                               workers=self._workers, later=Later(providers=providers, buckets=self._buckets))
+                               workers=self._workers, later=later)
         self.rebuild = Rebuild(settings=settings, providers=providers, buckets=self._buckets, restore=self.restore,
                                workers=self._workers)
 

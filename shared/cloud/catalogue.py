@@ -41,6 +41,8 @@ TOGETHER = 1000             # tracks in one segment
 MOST_SEGMENTS = 40          # more are folded into one
 LARGEST: Bytes = 512 * MIB  # of a segment, unpacked
 LARGEST_PACKED: Bytes = 128 * MIB
+DENSEST = 50                # hashes pack badly: what is packed more densely than so is made to fill memory …
+ALWAYS_READ: Bytes = 16 * MIB   # … unless it is this small
 _MAGIC = b"\x1f\x8b"
 
 
@@ -279,9 +281,10 @@ def _opened(body: bytes, provider: Provider) -> _Segment:
         if provider.seal_key is None:
             raise ValueError("It is sealed, and this storage was added without its recovery key.")
         body = Sealer(provider.seal_key).open_bytes(body)
+    largest = min(LARGEST, max(ALWAYS_READ, len(body) * DENSEST))
     with gzip.open(io.BytesIO(body)) as file:
-        text = file.read(LARGEST + 1)
-    if len(text) > LARGEST:
+        text = file.read(largest + 1)
+    if len(text) > largest:
         raise ValueError("It is too large.")
     if int(msgspec.json.decode(text, type=_Version).version) > VERSION:
         raise ValueError("It was written by a newer Soundsible. Bring this one up to date.")

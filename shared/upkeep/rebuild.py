@@ -9,11 +9,12 @@ and is said to be there.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from shared.library.naming import Template
 from shared.model.cloud import CloudFailure, Copy, Provider, StoredObject
 from shared.model.errors import NotFound, SoundsibleError
 from shared.model.filepath import to_path, to_text
-from shared.model.track import Reading
+from shared.model.track import EXTENSIONS, Reading
 from shared.model.work import Moved, Stopped
 from shared.ports import Work, Workers
 from shared.records import transplant
@@ -42,6 +43,8 @@ from shared.upkeep.restore import Restore, Staged
 
 if TYPE_CHECKING:
     from shared.storage.s3 import Bucket
+
+log = logging.getLogger(__name__)
 
 READ_TIMEOUT_S, DRAW_TIMEOUT_S = 60.0, 30.0
 _HEX = frozenset("0123456789abcdef")
@@ -229,11 +232,17 @@ _STRANGERS = "\x00strangers"
 
 
 class Later:
-    """What the storages of this machine tell that a backup does not know yet: tracks and copies that came after it."""
+    """What the storages of this machine tell that a backup does not know yet: tracks and copies that came after it.
 
-    def __init__(self, *, providers: Storages, buckets: Buckets, clock: Callable[[], float] = time.time) -> None:
+    here    the music folders of this machine, as texts. A bucket's word alone makes no folder a music folder, into
+            which its tracks would come back.
+    """
+
+    def __init__(self, *, providers: Storages, buckets: Buckets, here: Callable[[], Collection[str]] = tuple,
+                 clock: Callable[[], float] = time.time) -> None:
         self._providers = providers
         self._buckets = buckets
+        self._here = here
         self._clock = clock
 
     def __call__(self, library: Database, covers: Path, work: Work) -> list[str]:
@@ -247,9 +256,11 @@ class Later:
                 rebuilding = Rebuilding(database=library)
                 unknown = rebuilding.unknown(list(found.told))
                 new = [one for uid, one in found.told.items() if uid in unknown]
-                Adopting(library, now=self._clock()).take(
-                    found.told.values(), {one.track.root: (one.track.root, "") for one in new})
+                places, remarks = self._places(library, new)
+                Adopting(library, now=self._clock()).take(found.told.values(), places)
+                new = [one for one in new if one.track.root in places]
                 bring_covers(library, bucket, provider, new, covers, work)
+                said += remarks
                 if new:
                     rebuilding.settle()
                     said.append(f"{len(new):,} tracks came to {provider.name} after this backup; they are taken up "
@@ -264,6 +275,36 @@ class Later:
                 said.append(f"What came to {provider.name} after this backup is not known: {failure.message} Restore "
                             "again when it answers, before a clean-up takes for left over what is not known here.")
         return said
+
+
+    def _places(self, library: Database, new: Sequence[Told]) -> tuple[dict[str, tuple[str, str]], list[str]]:
+        """As `placed`: those of music folders that the backup or this machine knows stay there, the others come below
+        the backup's first one. And what is to be said of these."""
+        folders = [one.path for one in transplant.contents(library).folders]
+        known, said = {*folders, *self._here()}, []
+        places = {one.track.root: (one.track.root, "") for one in new if one.track.root in known}
+        strangers = sorted({one.track.root for one in new} - known)
+        for number, root in enumerate(strangers, 1):
+            if folders:
+                name = PurePosixPath(root.replace("\\", "/")).name.lstrip(".") or "music"
+                places[root] = (folders[0], f"{name}/" if len(strangers) == 1 else f"{name} {number}/")
+            where = f"come below {to_path(folders[0])}" if folders else "are left out"
+            said.append(f"Tracks of {to_path(root)!r}, which is no music folder of this backup or machine, {where}.")
+        return places, said
+
+
+def folders_here(settings: Settings) -> set[str]:
+    """The music folders of this machine, as texts: of its settings, and of the library that is here and readable."""
+    folders = {to_text(str(path)) for path in settings.music}
+    if settings.database_path.is_file():
+        library = Database(settings.database_path)
+        try:
+            folders |= {one.path for one in transplant.contents(library).folders}
+        except Exception as error:  # whatever a damaged file makes SQLite say: it is to be replaced
+            log.info("the library that is here tells of no music folders: %s", error)
+        finally:
+            library.close()
+    return folders
 
 
 def bring_covers(
@@ -382,17 +423,22 @@ class Adopting:
             exact = next((copy.sha256 for copy in one.copies if copy.exact), None)
             by_root.setdefault(root, []).append(Adopted(
                 uid=track.uid, reading=Reading(track.metadata, track.facts, track.lyrics),
-                path=self._free(root, f"{below}{track.path}"), size_bytes=track.size_bytes, mtime_ns=track.mtime_ns,
+                path=self._free(root, f"{below}{track.path}", track.facts.format), size_bytes=track.size_bytes,
+                mtime_ns=track.mtime_ns,
                 sha256=exact or next((copy.source_sha256 for copy in one.copies), None), added_at=track.added_at))
         for root, adopted in by_root.items():
             self._rebuilding.adopt(root, adopted, now=self._now)
         self._copies.put([copy for one in given for copy in one.copies])
         return sum(len(adopted) for adopted in by_root.values())
 
-    def _free(self, root: str, path: str) -> str:
-        """`path`, safe and not taken: what a bucket tells is not believed to stay in its folder."""
-        parts = [part for part in path.split("/") if part not in ("", ".", "..") and "\x00" not in part]
-        path = "/".join(parts) or "unnamed"
+    def _free(self, root: str, path: str, format: str) -> str:
+        """`path`, safe and not taken: what a bucket tells is not believed to stay in its folder, nor to be a name of
+        music. No part of it is hidden, and it ends as music does; so nothing that some other program would run or
+        read comes back from a bucket."""
+        parts = [part.lstrip(".") for part in path.replace(os.sep, "/").split("/") if "\x00" not in part]
+        path = "/".join(part for part in parts if part.strip()) or "unnamed"
+        if os.path.splitext(path)[1].lower() not in EXTENSIONS:
+            path += layout.suffix_of("", format) or ".mp3"
         if root not in self._taken:
             self._taken[root] = {one.casefold() for one in self._rebuilding.paths(root)}
         taken = self._taken[root]

@@ -252,3 +252,10 @@ def test_a_segment_is_read_no_further_than_ours_go(cloud: CloudHouse, monkeypatc
     key = cloud.provider.prefix + "catalogue/20260101T000000Z-00000000.json.gz"
     server().put(cloud.provider, key, b"\x1f\x8b" + bytes(3_000_000))
     assert catalogue.read(cloud.bucket, cloud.provider).unreadable == [(key, "It is too large.")]
+
+
+def test_a_segment_that_is_made_to_fill_memory_is_not_unpacked(cloud: CloudHouse) -> None:
+    key = cloud.provider.prefix + "catalogue/20260101T000000Z-00000000.json.gz"
+    many = b'{"version":1,"station":"a","at":1,"tracks":[],"removed":[' + b'"a",' * 5_000_000 + b'"b"]}'
+    server().put(cloud.provider, key, gzip.compress(many, 1))
+    assert catalogue.read(cloud.bucket, cloud.provider).unreadable == [(key, "It is too large.")]

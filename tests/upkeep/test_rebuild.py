@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -65,9 +67,10 @@ class Second:
         kept = KeptCovers(records=None, access=None, workers=None,  # type: ignore[arg-type]
                           folder=self.home.data / "covers")
         storages = NoStorages(house.provider)
+        self.later = Later(providers=storages, buckets=house.buckets)
         self.restore = Restore(
             settings=self.home.settings, providers=storages, buckets=house.buckets, access=Access(), kept=kept,
-            workers=Here(), later=Later(providers=storages, buckets=house.buckets))  # type: ignore[arg-type]
+            workers=Here(), later=self.later)  # type: ignore[arg-type]
         self.rebuild = Rebuild(settings=self.home.settings, providers=storages, buckets=house.buckets,
                                restore=self.restore, workers=Here())  # type: ignore[arg-type]
 
@@ -280,6 +283,34 @@ def test_several_music_folders_become_one_with_folders_in_it() -> None:
         "/mnt/mapped": ("/else", "")}
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_a_bucket_alone_makes_no_folder_a_music_folder(
+        plain: CloudHouse, second: Second, tmp_path: Path, known: bool) -> None:
+    plain.take_up(*make_album(plain.music, album="Before", count=1))
+    plain.upload()
+    settings = home(tmp_path / "first-home").settings
+    settings.data_dir.mkdir(parents=True)
+    backup_room.Backup(database=plain.database, settings=settings, providers=NoStorages(), buckets=plain.buckets).run(
+        str(tmp_path / "backups"), work=Following())
+    (after,) = plain.take_up(make_audio(plain.music, "b.flac", tags={"title": "After"}))
+    plain.upload()
+    elsewhere = tmp_path / "elsewhere" / "cron.d"
+    for key in server().keys(plain.provider, "catalogue/"):
+        content = json.loads(gzip.decompress(server().body(plain.provider, key)))
+        for line in content["tracks"]:
+            if line["track"]["uid"] == after:
+                line["track"].update(root=to_text(str(elsewhere)), path=".hidden/run-me")
+        server().put(plain.provider, key, gzip.compress(json.dumps(content).encode()))
+    second.later._here = lambda: [to_text(str(elsewhere))] if known else []
+    report = second.restore.apply(second.restore.rehearse(str(tmp_path / "backups"), work=Following()),
+                                  work=Following())
+    with second.library() as database:
+        one = told(database)[after]
+    assert one.path == ("hidden/run-me.flac" if known else "cron.d/hidden/run-me.flac")
+    assert one.root == to_text(str(elsewhere if known else plain.music))
+    assert any("no music folder of this backup" in one for one in report.remarks) is not known
+
+
 @pytest.fixture(scope="module")
 def no_library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     database = Database(tmp_path_factory.mktemp("adopt") / "library.db")
@@ -292,9 +323,10 @@ def no_library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 def test_no_path_that_a_bucket_tells_leaves_the_folder_or_meets_another(
         no_library: Database, paths: list[str]) -> None:
     adopting = Adopting(no_library, now=1.0)
-    given_paths = [adopting._free("/music", path) for path in paths]
+    given_paths = [adopting._free("/music", path, "flac") for path in paths]
     assert len({path.casefold() for path in given_paths}) == len(paths)
     for path in given_paths:
         assert path and not path.startswith("/") and not {"", ".", ".."} & set(path.split("/")) and "\x00" not in path
+        assert path.endswith(".flac") and not any(part.startswith(".") for part in path.split("/"))
 
 
