@@ -139,24 +139,28 @@ class Offload:
 
     def _here(self, uids: Sequence[str], report: OffloadReport, work: Work) -> list[TrackFile]:
         """Those that lie on this machine and may leave it."""
-        pinned, shared = self._pins.pinned(uids), self._copies.sharing(uids)
-        found = []
+        pinned = self._pins.pinned(uids)
+        found: list[tuple[TrackFile, tuple[str, str]]] = []
         for number, file in enumerate(self._copies.sources(uids), 1):
             if work.stopped():
                 raise Stopped
             work.tell(Moved("looking", number, len(uids), now=to_text(file.path)))
             try:
-                if not self._access.call(to_path(file.root), partial(_look, file), deadline_s=LOOK_DEADLINE_S):
+                place = self._access.call(to_path(file.root), partial(_look, file), deadline_s=LOOK_DEADLINE_S)
+                if place is None:
                     report.skipped += 1
                 elif file.track_id in pinned:
                     raise _Stays("pinned", "It is pinned to this machine.")
-                elif file.track_id in shared:
-                    raise _Stays("shared", "The same file is in the library under another name, too.")
                 else:
-                    found.append(file)
+                    found.append((file, place))
             except (_Stays, SoundsibleError, OSError) as error:
                 _tell(report, file, error)
-        return found
+        # By what lies there now: of a file that came back, its row does not tell.
+        shared = self._copies.sharing({file.track_id: place for file, place in found})
+        for file, _ in found:
+            if file.track_id in shared:
+                _tell(report, file, _Stays("shared", "The same file is in the library under another name, too."))
+        return [file for file, _ in found if file.track_id not in shared]
 
     def _sorted(self, files: Sequence[TrackFile], provider: Provider | None, *,
                 report: OffloadReport | None = None) -> tuple[list[TrackFile], list[TrackFile]]:
@@ -308,8 +312,9 @@ class Offload:
 # ---- in the folder's own thread ----------------------------------------------------------------------------------
 
 
-def _look(file: TrackFile) -> bool:
-    """Whether the file is there, as it is known, and could be removed. Raises _Stays, OSError."""
+def _look(file: TrackFile) -> tuple[str, str] | None:
+    """Device and inode of the file, which is there as it is known, and could be removed; None: it is not there. Raises
+    _Stays, OSError."""
     root, path = to_path(file.root), to_text(file.path)
     try:
         with moves.spot(root, path) as (folder, name):
@@ -317,7 +322,7 @@ def _look(file: TrackFile) -> bool:
             writable = os.access("." if folder is not None else os.path.dirname(name), os.W_OK, dir_fd=folder)
     except FileNotFoundError:
         if file.missing:
-            return False
+            return None
         if not os.path.isdir(root) or not os.listdir(root):
             raise _Stays("offline", f"The music folder {file.root} is not there. Is its disk plugged in?") from None
         raise _Stays("missing", "Its file is not where the library knows it. A scan finds out more.") from None
@@ -329,7 +334,7 @@ def _look(file: TrackFile) -> bool:
         raise _Stays("changed", "The file is not as the library knows it. Scan first.")
     if not writable:
         raise _Stays("read_only", "Its folder is read-only; the file cannot be removed.")
-    return True
+    return str(found.st_dev), str(found.st_ino)
 
 
 def _unlink(root: str, path: str, identity: Identity) -> Bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
 from sqlalchemy import Connection
@@ -186,15 +186,20 @@ class Copies:
                 return
             after = tuple(page[-1][10:13])
 
-    def sharing(self, uids: Iterable[str]) -> set[str]:
-        """Those of these tracks whose file is another track's file, too: by a link, or a second name."""
-        twice = (
-            "SELECT t.uid FROM files f JOIN tracks t ON t.id = f.track_id JOIN (SELECT device, inode FROM files "
-            "WHERE inode IS NOT NULL AND missing_since IS NULL GROUP BY device, inode HAVING count(*) > 1) g "
-            "ON g.device IS f.device AND g.inode = f.inode"
-        )
+    def sharing(self, places: Mapping[str, tuple[str, str]]) -> set[str]:
+        """Those of these tracks (public id → device and inode of the file, as it lies there now) whose file is another
+        track's file, too: by a link, or a second name. Costs a look at every file's row, 0.1 s at 100,000."""
+        named: dict[tuple[str, str], set[str]] = {}
+        for uid, place in places.items():
+            named.setdefault(place, set()).add(uid)
         with self._database.read() as conn:
-            return {uid for (uid,) in driver_cursor(conn).execute(twice)} & set(uids)
+            for device, inode, uid in driver_cursor(conn).execute(
+                "SELECT f.device, f.inode, t.uid FROM files f JOIN tracks t ON t.id = f.track_id "
+                "WHERE f.inode IS NOT NULL AND f.missing_since IS NULL"
+            ):
+                if (device, inode) in named:
+                    named[device, inode].add(uid)
+        return {uid for uids in named.values() if len(uids) > 1 for uid in uids} & places.keys()
 
     def track_uids(
         self, *, album: str | None = None, artist: str | None = None, paths: Sequence[str] = (),

@@ -214,6 +214,16 @@ def test_links_are_not_followed_and_second_names_stay(house: House, tmp_path: Pa
     assert (outside / "far.flac").exists() and len(house.files()) == 4
 
 
+def test_a_file_that_came_back_and_got_a_second_name_stays_too(house: House, album: list[str]) -> None:
+    assert house.run(album[:1]).offloaded == 1
+    assert house.pins.fetch_back(album[:1], work=Followed()).fetched == 1
+    (house.music / "one.flac").symlink_to(house.music / next(iter(house.copies.sources(album[:1]))).path)
+    house.take_up(house.music / "one.flac")
+    done = house.run(album[:1])
+    assert (done.offloaded, [one.reason for one in done.kept]) == (0, ["shared"])
+    assert (house.music / "one.flac").exists()
+
+
 def test_a_music_folder_that_is_away_is_left_alone(house: House, album: list[str]) -> None:
     house.upload()
     os.rename(house.music, house.base / "elsewhere")
