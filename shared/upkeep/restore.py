@@ -179,6 +179,7 @@ class Restore:
                 raise Unprocessable(f"{stored.name} holds no library.")
             config = None if keep_settings else _config_in(unpacked / archive.CONFIG)
             staged = Staged(unpacked / archive.DATABASE, unpacked / "covers", config, dict(folders or {}))
+            _refuse_strange(staged.database, stored.name)
             before = _schema(staged.database)
             later = None if backup_only else self._later
             rehearsed = self.look(staged, source=where.title, name=stored.name, work=work, later=later)
@@ -227,7 +228,7 @@ class Restore:
         library = Database(staged.database)
         try:
             library.prepare()
-            if complaints := soundness.integrity(library):
+            if complaints := soundness.integrity(library) or soundness.unfit(library):
                 raise Unprocessable(f"The library in {name} is damaged ({complaints[0]}). Take another backup.")
             said = later(library, (staged.covers or staged.database.parent) / "kept", work) if later is not None else []
             coming = transplant.contents(library)
@@ -497,6 +498,17 @@ class _OneFile(FolderDepot):
         station, made_at = (name.station, name.made_at) if name else ("", 0.0)
         return [Stored(name=self._path.name, station=station, made_at=made_at,
                        size_bytes=self._path.stat().st_size, sealed=False)]
+
+
+def _refuse_strange(path: Path, name: str) -> None:
+    """Before anything else is asked of a database that comes from elsewhere. Raises Unprocessable."""
+    library = Database(path)
+    try:
+        found = soundness.strange(library)
+    finally:
+        library.close()
+    if found:
+        raise Unprocessable(f"The library in {name} was not made by Soundsible alone: {found[0]}. Take another backup.")
 
 
 def _schema(path: Path) -> str | None:

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared.database import Database, first_state
@@ -271,6 +272,47 @@ def test_a_damaged_backup_changes_nothing(filled: Home, backups: Path) -> None:
         path.write_bytes(bad)
         with pytest.raises(Unprocessable, match=r"damaged|no backup"):
             restoring(filled).rehearse(str(path), work=Following())
+    assert filled.files() == before
+
+
+def foreign(backups: Path, *statements: str) -> Path:
+    """The backup, its library changed by somebody else, its manifest fitting."""
+    (path,) = backups.glob("*.tar.gz")
+    folder = backups.parent / "foreign"
+    folder.mkdir()
+    manifest = archive.unpack(path, folder, [archive.DATABASE, archive.CONFIG], Following())
+    connection = sqlite3.connect(folder / archive.DATABASE)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+    members = [(name, folder / name) for name in (archive.DATABASE, archive.CONFIG)]
+    measured = archive.measure(members, Following(), "reading")
+    archive.write(backups.parent / path.name, msgspec.structs.replace(manifest, members=measured),
+                  [member for _, member in members], Following())
+    return backups.parent / path.name
+
+
+ENDLESS = "(WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c)"
+
+
+@pytest.mark.parametrize("statements", [
+    ["CREATE TRIGGER t AFTER UPDATE ON state BEGIN DELETE FROM tracks; END"],
+    ["CREATE VIEW more AS SELECT 1"],
+    ["ALTER TABLE roots RENAME TO r2", f"CREATE VIEW roots AS SELECT r2.* FROM r2, {ENDLESS}"],
+    ["ALTER TABLE alembic_version RENAME TO v2", f"CREATE VIEW alembic_version AS SELECT v2.* FROM v2, {ENDLESS}"],
+    ["ALTER TABLE plays RENAME TO p2", "CREATE VIRTUAL TABLE plays USING fts5(a)"],
+    ["ALTER TABLE tracks ADD COLUMN more GENERATED ALWAYS AS (hex(zeroblob(1000000000)))"],
+    ["DROP TABLE plays"], ["ALTER TABLE tracks DROP COLUMN comment"], ["UPDATE tracks SET added_at = 'soon'"],
+    ["UPDATE tracks SET added_at = 1e300"], ["UPDATE tracks SET title = x'ff00'"],
+    ["UPDATE files SET size_bytes = 9223372036854775807"],
+], ids=lambda found: found[-1][:40])
+def test_a_library_that_does_more_than_ours_or_cannot_be_is_not_taken(
+        filled: Home, backups: Path, statements: list[str]) -> None:
+    before = filled.files()
+    restore = restoring(filled)
+    with pytest.raises(Unprocessable, match=r"not made by Soundsible alone|damaged"):
+        rehearsed(restore, foreign(backups, *statements))
     assert filled.files() == before
 
 
