@@ -189,5 +189,10 @@ def main(arguments: list[str] | None = None) -> int:
             if error.details:
                 shown["details"] = error.details
             sys.stdout.write(json.dumps({"error": shown}, ensure_ascii=False, default=str) + "\n")
-        sys.stderr.write(f"{error.message}\n")
+        if sys.stderr.isatty():     # broken between words
+            from setup_tool import show
+
+            show.aside().print(show.text(error.message))
+        else:
+            sys.stderr.write(f"{error.message}\n")
         return 1

@@ -29,12 +29,15 @@ def run(*, context: Context) -> None:
         roots = [(root.path, station.access.probe(to_path(root.path)), counts.get(root.id, 0))
                  for root in station.scans.roots()]
         report = station.scans.last()
+        lies = station.copies.totals()
         users = station.accounts.users(OPERATOR)
     if context.json:
         show.document({
             "version": __version__, "running": answered is not None,
             "running_version": answered["version"] if answered else None, "port": settings.port,
-            "library": stats, "users": len(users), "owners": sum(one.role == "owner" for one in users),
+            "library": stats, "places": {"local": lies["local"], "only_in_cloud": lies["only_in_cloud"],
+                                         "missing": lies["missing"]},
+            "users": len(users), "owners": sum(one.role == "owner" for one in users),
             "roots": [{"path": path, "state": state, "track_count": held} for path, state, held in roots],
             "scan": report,
         })
@@ -55,6 +58,8 @@ def run(*, context: Context) -> None:
         ("library", "  ".join([show.count(stats.tracks, "track"), show.count(stats.albums, "album"),
                                show.count(stats.artists, "artist")])),
         ("", f"{show.length(stats.duration_ms)} of music, {show.size(stats.size_bytes)}"),
+        *([("places", f"{lies['local']:,} on this machine, {lies['only_in_cloud']:,} in the cloud only")]
+          if lies["only_in_cloud"] else []),
         *([("missing", show.text(show.count(stats.missing, "track"), show.UNSURE))] if stats.missing else []),
         ("people", f"{show.count(len(users), 'account')}; owned by {owners}"),
         ("home", str(settings.data_dir)),

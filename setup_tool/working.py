@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -75,8 +76,9 @@ def working(title: str, context: Context) -> Iterator[_Followed]:
         followed = _Followed(lines=context.lines, bar=bar, task=bar.add_task(title, total=None, told=""))
 
         def end(number: int, frame: Any) -> None:
-            if followed.ending.is_set():
-                raise KeyboardInterrupt
+            if followed.ending.is_set():    # requests that are under way are not waited for: a kill loses nothing
+                os.write(2, b"\x1b[?25h\nStopped.\n" if bar.console.is_terminal else b"Stopped.\n")
+                os._exit(1)
             followed.ending.set()
             if bar.console.is_terminal:     # drawn within a tenth of a second; nothing is locked here
                 bar.now = ENDING

@@ -60,6 +60,8 @@ def test_it_asks_before_it_removes_anything_and_lists_what_stays(
         assert (said.code, files(music)) == (0 if left == 1 else 1, left)
         assert "would leave" in said.out and "Remove these files" in said.err
     assert "2 files left this machine" in said.out and "pinned" in said.out
+    assert tool("status", "--json").document["places"] == {"local": 1, "only_in_cloud": 2, "missing": 0}
+    assert "1 on this machine, 2 in the cloud only" in tool("status").out
 
 
 def test_what_is_wrong_is_said_with_what_to_do(tool: Tool, music: Path) -> None:

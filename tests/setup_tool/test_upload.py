@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -130,3 +135,28 @@ def test_the_station_reads_its_progress_line_by_line(tool: Tool, home: Path, mus
     told = [line["progress"] for line in lines if "progress" in line]
     assert {one["phase"] for one in told} >= {"looking", "uploading"}
     assert told[-1]["done"] == told[-1]["total"] == 5 and any(0 < one["done"] < 5 for one in told)
+
+
+def test_ctrl_c_twice_waits_for_no_storage_that_is_slow(tool: Tool, home: Path, music: Path) -> None:
+    provider = server().provider()
+    with FaultProxy(server().url) as proxy:
+        proxy.fault("^PUT .*/music/", delay_s=600)
+        server().add_to(home, replace(provider, endpoint=proxy.url))
+        with subprocess.Popen([sys.executable, "-m", "setup_tool", "upload"], text=True, stderr=subprocess.PIPE,
+                              preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)) as running:
+            try:
+                while not proxy.count("^PUT .*/music/"):
+                    assert running.poll() is None
+                    time.sleep(0.02)
+                for _ in range(100):
+                    running.send_signal(signal.SIGINT)
+                    with suppress(subprocess.TimeoutExpired):
+                        running.wait(0.3)
+                        break
+                assert running.returncode == 1
+                assert running.stderr is not None and running.stderr.read().endswith("Stopped.\n")
+            finally:
+                running.kill()
+        proxy.heal()
+        again = tool("upload", "--json").document       # those that the storage got before are there already
+        assert (again["uploaded"] + again["skipped"], again["failed"]) == (5, [])
