@@ -80,6 +80,7 @@ from shared.records.copies import Copies
 from shared.records.downloads import Downloads
 from shared.records.errands import Errands as ErrandRecords
 from shared.records.genres import Genres
+from shared.records.leftovers import Leftovers
 from shared.records.listening import Listening
 from shared.records.lookups import StoredLookups
 from shared.records.namesakes import Namesakes
@@ -211,7 +212,10 @@ class Station:
             providers=self.storages, circuits=self.circuits, url_s=60.0 * settings.cloud_url_minutes)
         self.inflows = Inflows(
             cache=self.cache, copies=self.copies, taps=self.taps, spare=self.local.open_same)
-        self.second_look = SecondLook(copies=self.copies, look=self.inflows.look_again)
+        self.second_look = SecondLook(
+            copies=self.copies, look=self.inflows.look_again,
+            restore=Leftovers(database=self.database).restore_rows,
+        )
         self.playing = Playing(
             resolver=self.resolver, access=self.access, local=self.local, cache=self.cache, cloud=self.cloud,
             inflows=self.inflows, taps=self.taps, redirects=settings.cloud_redirect,

@@ -2,7 +2,7 @@
 
 A bucket that answers "there is no such object" in the middle of its own trouble, or a network that answers every
 address with a page of its own, must not cost a track that lies nowhere else. What is found right, whole and by its
-hash, counts again.
+hash, counts again; a track that a clean-up put into the trash meanwhile, because it was nowhere, is taken out of it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from shared.model.cloud import CloudFailure, Copy
 from shared.model.errors import SoundsibleError
@@ -28,14 +28,18 @@ MOST = 100_000
 
 class SecondLook:
     """look    reads a copy: "gone", "corrupted", or None when it is as it should be (Inflows.look_again)
+    restore takes those of these tracks out of the trash that went there without a file (Leftovers.restore_rows)
 
     Looks at copies of tracks whose file is not here; the others are sent again by the next upload.
     """
 
-    def __init__(self, *, copies: Copies, look: Callable[[Copy], str | None],
-                 clock: Callable[[], float] = time.time, ticks: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, copies: Copies, look: Callable[[Copy], str | None], restore: Callable[[Sequence[str]], object],
+        clock: Callable[[], float] = time.time, ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._copies = copies
         self._look = look
+        self._restore = restore
         self._clock = clock
         self._ticks = ticks
         self._waiting: dict[tuple[str, str], tuple[float, Seconds]] = {}    # when next (ticks), and how long after
@@ -77,6 +81,7 @@ class SecondLook:
                 break
             if why is None:
                 self._copies.verified(copy.provider, copy.key, copy.etag, self._clock())
+                self._restore([one.track_id for one in self._copies.at(copy.provider, copy.key)])
                 log.info("the copy %s at %s is as it should be after all, and counts again", copy.key, copy.provider)
                 del self._waiting[name]
                 back += 1

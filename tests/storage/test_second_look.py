@@ -52,10 +52,11 @@ def test_a_copy_that_is_right_after_all_counts_again(house: House, why: str) -> 
         house.copies.broken(provider.name, key, why)
     assert house.records.trash_rows([trashed], only_missing=True) == ([trashed] if why == "gone" else [])
     reading, ticks = Reading(), Ticks()
-    looks = SecondLook(copies=house.copies, look=reading, ticks=ticks)
+    looks = SecondLook(copies=house.copies, look=reading, restore=house.records.restore_rows, ticks=ticks)
     assert looks.turn() == 0 and reading.read == []         # not at once: it has just been looked at
     ticks.now += FIRST_S
     assert looks.turn() == 2
+    assert house.visible() == ["1.flac", "2.flac", "3.flac"]
     assert reading.read == keys[1:] and [one.key for one in house.copies.of(away)] == [keys[1]]
     assert house.copies.of(here) == []                      # its file is here: the next upload sees to it
     ticks.now += FIRST_S
@@ -68,7 +69,7 @@ def test_what_is_broken_still_is_looked_at_ever_less_often(house: House) -> None
     house.lose("1.flac")
     house.copies.broken(provider.name, house.object(provider, b"1", track=uid), "gone")
     reading, ticks = Reading(), Ticks()
-    looks = SecondLook(copies=house.copies, look=reading, ticks=ticks)
+    looks = SecondLook(copies=house.copies, look=reading, restore=house.records.restore_rows, ticks=ticks)
     looks.turn()
     reading.why = CloudFailure("It is silent.", reason="no_answer", provider=provider.name)
     for _ in range(3):
