@@ -469,6 +469,20 @@ def _between(parse: Callable[[str], Any]) -> str:
     return os.pathsep if parse is _paths else " " if parse is _addresses else ","
 
 
+def usable(name: str, value: Any) -> bool:
+    """Whether `value` may stand in config.json as the setting `name`; what is no setting is other rooms' own."""
+    row = next((row for row in rows() if row.name == name), None)
+    if row is None:
+        return True
+    if isinstance(value, dict):
+        return bool(row.metadata["secret"]) and isinstance(value.get("sealed"), str)
+    try:
+        row.metadata["parse"](_as_text(value, _between(row.metadata["parse"])))
+    except (ValueError, KeyError, OverflowError):
+        return False
+    return True
+
+
 def unknown(environ: Mapping[str, str]) -> list[str]:
     """Variables that look like settings and are none: most often a slip of the pen."""
     known = {PREFIX + row.name.upper() for row in rows()}

@@ -20,6 +20,7 @@ _KINDS: dict[type[Any], str] = {
 }  # fmt: skip
 _LAST_MOMENT = 253_000_000_000  # Unix time, s: the year 9987
 _LARGEST = 2**45  # bytes of a file
+_PLAIN = frozenset({"uid", "kept", "sha256", "source_sha256"})
 
 
 def strange(database: Database) -> list[str]:
@@ -68,6 +69,10 @@ def _wrong(column: Column[Any]) -> str | None:
         wrong += f' OR abs("{column.name}") > {_LAST_MOMENT}'
     elif column.name.endswith("_bytes") or column.name == "bytes":
         wrong += f' OR "{column.name}" NOT BETWEEN 0 AND {_LARGEST}'
+    elif column.name in _PLAIN:  # they become names of files
+        wrong += f""" OR "{column.name}" GLOB '*[^a-z0-9]*'"""
+    elif column.table.name == "state" and column.name == "value":
+        wrong += " OR name = 'station_id' AND (value GLOB '*[^a-z0-9]*' OR length(value) NOT BETWEEN 1 AND 40)"
     return wrong
 
 

@@ -14,6 +14,7 @@ only where its names may lie.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -23,6 +24,7 @@ import tarfile
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -241,15 +243,20 @@ def _place(folder: Path, name: str) -> Path:
     return folder.joinpath(*name.split("/"))
 
 
-def _opened(path: Path) -> tarfile.TarFile:
+@contextmanager
+def _opened(path: Path) -> Iterator[tarfile.TarFile]:
+    """Unpacked piece by piece: tarfile's own "r|gz" keeps all that a piece of the packed file becomes in memory."""
     if not path.is_file():
         raise NotFound(f"There is no backup {path}.")
-    try:
-        return tarfile.open(path, mode="r|gz", bufsize=PIECE)
-    except PermissionError as error:
-        raise Unprocessable(f"{path} cannot be read: {error.strerror}.") from error
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise _damaged(path, "it is no compressed tar") from error
+    with ExitStack() as held:
+        try:
+            packed = held.enter_context(gzip.open(path))
+            tar = held.enter_context(tarfile.open(fileobj=packed, mode="r|", bufsize=PIECE))
+        except PermissionError as error:
+            raise Unprocessable(f"{path} cannot be read: {error.strerror}.") from error
+        except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+            raise _damaged(path, "it is no compressed tar") from error
+        yield tar
 
 
 def _manifest(tar: tarfile.TarFile, path: Path) -> Manifest:

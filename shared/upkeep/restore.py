@@ -31,7 +31,7 @@ from shared.model.work import Moved, Stopped
 from shared.ports import Work, Workers
 from shared.records import soundness, transplant
 from shared.records.transplant import Contents
-from shared.settings import Settings
+from shared.settings import Settings, usable
 from shared.upkeep import archive, switch
 from shared.upkeep.backup import COVER_PIXELS, TOOL, Storages
 from shared.upkeep.depots import BucketDepot, Buckets, FolderDepot, Stored, depot, find
@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 STATION_LOCK, STATION_PATIENCE_S = "station.lock", 0.5
 DRAW_TIMEOUT_S = 30.0
 _ELSEWHERE = ("backup_to", "slskd_downloads", "download_cookies")     # settings that name places on one machine
+_REACHING = ("webhook_urls", "allow_private_hosts", "backup_to", "host", "allowed_hosts")   # who is reached, by whom
+_NEVER = ("owner",)     # of a first start alone
 _SECRETS_ROW = ("secret", "seal_key")
 
 
@@ -241,6 +243,7 @@ class Restore:
             for extra in staged.database.parent.glob(f"{staged.database.name}.before-*"):
                 extra.unlink()      # the copy made before it was brought to this version: the backup is one
         present, trouble = self._present()
+        told = staged.config
         merged, again = self._settings_after(staged)
         staged.config = merged
         opened = self._storages_after(merged)
@@ -259,7 +262,8 @@ class Restore:
             source=source, name=name, made_at=None, program=None, contents=coming, present=present,
             present_trouble=trouble, same_station=present is not None and present.station == coming.station,
             upgraded_from=None, covers=0, secrets=again, folders=folders, settings="none",
-            remarks=[*said, *self._remarks(merged)], set_aside=str(aside) if aside else None, running=self.running(),
+            remarks=[*said, *self._remarks(merged, told)], set_aside=str(aside) if aside else None,
+            running=self.running(),
         )
 
     def running(self) -> str | None:
@@ -407,8 +411,8 @@ class Restore:
         again: list[Again] = []
         merged: dict[str, Any] = {}
         for name, value in staged.config.items():
-            if name == "storages":
-                continue
+            if name == "storages" or not usable(name, value) or name in _NEVER:
+                continue        # with a value that cannot be the station would not start
             if isinstance(value, dict) and isinstance(value.get("sealed"), str) and not _opens(vault, value):
                 if isinstance(here.get(name), dict) and _opens(vault, here[name]):
                     merged[name] = here[name]
@@ -423,10 +427,10 @@ class Restore:
         for row in _rows(staged.config):
             name = str(row.get("name"))
             own = rows.pop(name, None)
-            if _row_opens(vault, row):
-                storages.append(row)
-            elif own is not None and _row_opens(vault, own):
+            if own is not None and _row_opens(vault, own):      # its key may have changed since the backup
                 storages.append(own)
+            elif _row_opens(vault, row):
+                storages.append(row)
             else:
                 storages.append(row)
                 again.append(Again(name=f"storage {name}", command=_storage_command(row)))
@@ -441,8 +445,22 @@ class Restore:
         vault = Vault(self._settings.config_dir)
         return {str(row.get("name")) for row in _rows(content) if _row_opens(vault, row)}
 
-    def _remarks(self, merged: dict[str, Any] | None) -> list[str]:
+    def _remarks(self, merged: dict[str, Any] | None, told: Mapping[str, Any] | None) -> list[str]:
+        """What to know of the settings that would hold. `told`: those of the backup."""
         remarks = []
+        here = _config_in(self._settings.config_path) or {}
+        for name, value in (merged or {}).items():
+            if (name.endswith("_url") or name in _REACHING) and value != here.get(name) and value not in ("", []):
+                shown = "what is sealed in it" if isinstance(value, dict) else ", ".join(map(str, value)) if isinstance(
+                    value, list) else str(value)
+                remarks.append(f"The setting {name} becomes {shown[:200]}.")
+        known = {str(row.get("name")) for row in _rows(here)}
+        for row in _rows(merged or {}):
+            if str(row.get("name")) not in known:
+                remarks.append(f"The storage {row.get('name')} is set up: {row.get('bucket')} at "
+                               f"{str(row.get('endpoint'))[:200]}.")
+        if unusable := [name for name, value in (told or {}).items() if name != "storages" and not usable(name, value)]:
+            remarks.append(f"Settings of the backup that cannot be used are left out: {', '.join(unusable)[:500]}.")
         for name in _ELSEWHERE:
             value = (merged or {}).get(name)
             if isinstance(value, str) and os.path.isabs(value) and not os.path.exists(value):
@@ -531,7 +549,7 @@ def _config_in(path: Path) -> dict[str, Any] | None:
     """None when there is none, or it cannot be read."""
     try:
         content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
 

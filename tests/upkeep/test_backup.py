@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from hypothesis import settings as checked
 from hypothesis import strategies as st
 
 from shared.model.errors import Conflict, DiskFull, NotFound, SoundsibleError, Unprocessable
+from shared.model.units import MIB
 from shared.model.work import Stopped
 from shared.upkeep import archive
 from shared.upkeep import backup as backup_room
@@ -368,3 +370,20 @@ def test_names_tell_station_and_moment() -> None:
 
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
     assert FolderDepot(tmp_path / "none").list() == [] and NoStorages().rows() == [] and time.time() > 0
+
+
+def test_what_unpacks_to_much_more_than_it_is_fills_no_memory(tmp_path: Path) -> None:
+    large = tmp_path / "zeros"
+    with open(large, "wb") as file:
+        file.truncate(64 * MIB)
+    measured = archive.measure([("covers/kept/aa/zeros.jpg", large)], Following(), "reading")
+    manifest = archive.Manifest(version=1, program="0", station="a", made_at="2026-01-01T00:00:00Z", contents={},
+                                notes=[], members=measured)
+    archive.write(tmp_path / "a.tar.gz", manifest, [large], Following())
+    assert (tmp_path / "a.tar.gz").stat().st_size < MIB
+    tracemalloc.start()
+    try:
+        assert archive.verify(tmp_path / "a.tar.gz", Following()) == manifest
+        assert tracemalloc.get_traced_memory()[1] < 16 * MIB
+    finally:
+        tracemalloc.stop()

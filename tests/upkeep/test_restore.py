@@ -275,8 +275,8 @@ def test_a_damaged_backup_changes_nothing(filled: Home, backups: Path) -> None:
     assert filled.files() == before
 
 
-def foreign(backups: Path, *statements: str) -> Path:
-    """The backup, its library changed by somebody else, its manifest fitting."""
+def foreign(backups: Path, *statements: str, config: dict[str, Any] | None = None) -> Path:
+    """The backup, its library or settings changed by somebody else, its manifest fitting."""
     (path,) = backups.glob("*.tar.gz")
     folder = backups.parent / "foreign"
     folder.mkdir()
@@ -286,6 +286,8 @@ def foreign(backups: Path, *statements: str) -> Path:
         connection.execute(statement)
     connection.commit()
     connection.close()
+    if config is not None:
+        (folder / archive.CONFIG).write_text(json.dumps(config))
     members = [(name, folder / name) for name in (archive.DATABASE, archive.CONFIG)]
     measured = archive.measure(members, Following(), "reading")
     archive.write(backups.parent / path.name, msgspec.structs.replace(manifest, members=measured),
@@ -305,7 +307,8 @@ ENDLESS = "(WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELE
     ["ALTER TABLE tracks ADD COLUMN more GENERATED ALWAYS AS (hex(zeroblob(1000000000)))"],
     ["DROP TABLE plays"], ["ALTER TABLE tracks DROP COLUMN comment"], ["UPDATE tracks SET added_at = 'soon'"],
     ["UPDATE tracks SET added_at = 1e300"], ["UPDATE tracks SET title = x'ff00'"],
-    ["UPDATE files SET size_bytes = 9223372036854775807"],
+    ["UPDATE files SET size_bytes = 9223372036854775807"], ["UPDATE albums SET uid = '../' || uid"],
+    ["UPDATE state SET value = '../../x' WHERE name = 'station_id'"],
 ], ids=lambda found: found[-1][:40])
 def test_a_library_that_does_more_than_ours_or_cannot_be_is_not_taken(
         filled: Home, backups: Path, statements: list[str]) -> None:
@@ -314,6 +317,31 @@ def test_a_library_that_does_more_than_ours_or_cannot_be_is_not_taken(
     with pytest.raises(Unprocessable, match=r"not made by Soundsible alone|damaged"):
         rehearsed(restore, foreign(backups, *statements))
     assert filled.files() == before
+
+
+def test_settings_that_reach_out_are_said_and_those_that_cannot_be_are_left_out(filled: Home, backups: Path) -> None:
+    save_section(filled.settings, "storages", [row("attic", "http://attic.local", filled.settings.config_dir)])
+    elsewhere = row("attic", "http://elsewhere.example", filled.settings.config_dir)
+    changed = {"storages": [elsewhere, row("new", "http://new.example", filled.settings.config_dir)], "theme": "mine",
+               "musicbrainz_url": "http://10.0.0.1", "webhook_urls": ["json://10.0.0.2/x"], "port": "abc",
+               "threads": {"a": 1}, "owner": "eve:long enough a word", "demo": {"sealed": "x"}}
+    restore = restoring(filled)
+    _, told = rehearsed(restore, foreign(backups, config=changed))
+    restore.discard()
+    said = "\n".join(told.remarks)
+    assert "musicbrainz_url becomes http://10.0.0.1" in said and "webhook_urls becomes json://10.0.0.2/x" in said
+    assert "storage new is set up: music at http://new.example" in said and "elsewhere" not in said
+    assert "left out: port, threads, demo" in said
+    restored(filled, backups.parent / next(backups.glob("*.tar.gz")).name)
+    config = filled.config()
+    assert [one["endpoint"] for one in config["storages"]] == ["http://attic.local", "http://new.example"]
+    assert config["theme"] == "mine" and not {"port", "threads", "demo", "owner"} & set(config)
+    load(environ={"SOUNDSIBLE_HOME": str(filled.settings.home)})
+
+
+def row(name: str, endpoint: str, config: Path) -> dict[str, Any]:
+    return {"name": name, "kind": "other", "endpoint": endpoint, "region": "us-east-1", "bucket": "music", "prefix": "",
+            "key_id": "key", "path_style": True, "secret": {"sealed": Vault(config).seal("hush")}}
 
 
 def test_what_is_not_there_is_said(filled: Home, tmp_path: Path) -> None:
