@@ -207,7 +207,7 @@ def read(bucket: Any, provider: Provider, work: Work | None = None) -> Library:
     Pieces that cannot be read are named, the others count. Raises CloudFailure when the bucket does not answer,
     Stopped.
     """
-    keys = segments(bucket, provider)
+    keys = segments(bucket, provider, work)
     read_, unreadable = _read_all(bucket, provider, keys, work)
     lines, _ = _merged(read_)
     newest: dict[str, _Line] = {}
@@ -224,9 +224,15 @@ def read(bucket: Any, provider: Provider, work: Work | None = None) -> Library:
     )
 
 
-def segments(bucket: Any, provider: Provider) -> list[str]:
-    """Whole keys of the pieces of the catalogue, the oldest first."""
-    return sorted(one.key for one in bucket.list(provider.prefix + layout.CATALOGUE) if one.key.endswith(".json.gz"))
+def segments(bucket: Any, provider: Provider, work: Work | None = None) -> list[str]:
+    """Whole keys of the pieces of the catalogue, the oldest first. Raises CloudFailure, Stopped."""
+    keys = []
+    for number, one in enumerate(bucket.list(provider.prefix + layout.CATALOGUE)):
+        if one.key.endswith(".json.gz"):
+            keys.append(one.key)
+        if number % TOGETHER == 0 and work is not None and work.stopped():
+            raise Stopped
+    return sorted(keys)
 
 
 def put(bucket: Any, provider: Provider, segment: _Segment) -> str:
@@ -277,10 +283,12 @@ def _body(bucket: Any, key: str) -> bytes:
 
 def _opened(body: bytes, provider: Provider) -> _Segment:
     """Raises CloudFailure corrupted, ValueError … when it is no segment of ours."""
-    if not body.startswith(_MAGIC):
-        if provider.seal_key is None:
-            raise ValueError("It is sealed, and this storage was added without its recovery key.")
+    if provider.seal_key is not None:
+        if body.startswith(_MAGIC):     # anybody who may write there could have made it
+            raise ValueError("It is not sealed, and what this station tells there is.")
         body = Sealer(provider.seal_key).open_bytes(body)
+    elif not body.startswith(_MAGIC):
+        raise ValueError("It is sealed, and this storage was added without its recovery key.")
     largest = min(LARGEST, max(ALWAYS_READ, len(body) * DENSEST))
     with gzip.open(io.BytesIO(body)) as file:
         text = file.read(largest + 1)

@@ -157,9 +157,12 @@ class BucketDepot:
         return self._provider.seal_key is not None
 
     def list(self) -> list[Stored]:
+        """See Depot; an encrypted storage's encrypted ones alone."""
         prefix = self._open().key(FOLDER)
         found = [(parse_name(one.key.removeprefix(prefix)), one.size_bytes) for one in self._open().list(prefix)]
-        return _newest_first([_stored(name, size) for name, size in found if name is not None])
+        # Where all is sealed one that is not was put there by somebody without the key.
+        return _newest_first([_stored(name, size) for name, size in found
+                              if name is not None and (name.sealed or not self.seals)])
 
     def place_for(self, name: str, staging: Path) -> Path:
         bucket = self._open()

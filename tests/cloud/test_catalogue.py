@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +13,9 @@ import pytest
 
 from shared.cloud import catalogue, layout
 from shared.cloud.uploads import UploadStopped
+from shared.model.cloud import StoredObject
 from shared.model.errors import SoundsibleError
+from shared.model.work import Stopped
 from shared.records.tracks import Tracks
 from tests.builders import make_album, make_audio, make_picture
 from tests.cloud.houses import CloudHouse, Followed
@@ -259,3 +263,31 @@ def test_a_segment_that_is_made_to_fill_memory_is_not_unpacked(cloud: CloudHouse
     many = b'{"version":1,"station":"a","at":1,"tracks":[],"removed":[' + b'"a",' * 5_000_000 + b'"b"]}'
     server().put(cloud.provider, key, gzip.compress(many, 1))
     assert catalogue.read(cloud.bucket, cloud.provider).unreadable == [(key, "It is too large.")]
+
+
+def test_what_somebody_without_the_key_put_into_a_sealed_catalogue_tells_nothing(sealed: CloudHouse) -> None:
+    sealed.take_up(*make_album(sealed.music, count=1))
+    sealed.upload()
+    key = sealed.provider.prefix + "catalogue/20990101T000000Z-00000000.json.gz"
+    (own,) = [one.copy.key for one in catalogue.read(sealed.bucket, sealed.provider).entries]
+    planted = {"version": 1, "station": "a", "at": 4e9, "tracks": [],
+               "removed": [layout.relative(sealed.provider, own)]}
+    server().put(sealed.provider, key, gzip.compress(json.dumps(planted).encode()))
+    found = catalogue.read(sealed.bucket, sealed.provider)
+    assert [one.copy.key for one in found.entries] == [own] and [at for at, _ in found.unreadable] == [key]
+
+
+def test_a_listing_without_end_can_be_stopped(cloud: CloudHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = StoredObject("catalogue/x.json.gz", 1, "", 0.0)
+    work = Followed()
+
+    def endless(prefix: str) -> Iterator[StoredObject]:
+        for number in itertools.count():
+            if number == 5_000:
+                work.ending.set()
+            assert number < 20_000
+            yield one
+
+    monkeypatch.setattr(cloud.bucket, "list", endless)
+    with pytest.raises(Stopped):
+        catalogue.read(cloud.bucket, cloud.provider, work)

@@ -170,3 +170,15 @@ def test_kill_9_in_the_middle_of_the_parts_leaves_no_backup_and_the_parts_go_in_
     depot.place_for(NAME, tmp_path)
     assert not server().client().list_multipart_uploads(Bucket=provider.bucket).get("Uploads")
     assert depot.list() == []
+
+
+def test_an_encrypted_storage_has_no_backup_that_somebody_without_the_key_put_there(filled: Home) -> None:
+    provider = server().provider("attic", seal_key=os.urandom(32))
+    buckets = Buckets()
+    server().put(provider, f"backups/{NAME}", b"planted, and newer than all")
+    assert BucketDepot(provider, buckets).list() == []
+    restore = restoring(filled, providers=NoStorages(provider), buckets=buckets)
+    with pytest.raises(NotFound):
+        restore.rehearse("attic", work=Following())
+    with pytest.raises(NotFound):
+        restore.rehearse(f"attic:{NAME}", work=Following())
