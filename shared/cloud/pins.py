@@ -236,10 +236,10 @@ class Pins:
 
         found = str(self._access.call(root, state, deadline_s=LOOK_DEADLINE_S))
         if found != "online":
-            raise _Refused("folder_offline", f"The music folder {file.root} is gone. Plug in and mount its disk, or make "
-                           "the folder again." if found == "absent" else
-                           f"The music folder {file.root} is empty. Plug in and mount its disk; or, when it is the right "
-                           f"one, make a folder {moves.HOME} in it.")
+            raise _Refused("folder_offline", f"The music folder {file.root} is gone. Plug in and mount its disk, or "
+                           "make the folder again." if found == "absent" else
+                           f"The music folder {file.root} is empty. Plug in and mount its disk; or, when it is the "
+                           f"right one, make a folder {moves.HOME} in it.")
 
     def _check_room(self, report: FetchReport, wanted: list[tuple[TrackFile, list[Copy]]]) -> None:
         """Takes out of `wanted` what has no room on its disk."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DAY_S = 86_400.0
+SETTLED_S = 600.0       # after so long an object of this station has its row, or will have none
+YOUNG_ASKED = 2000      # young objects that are asked whose they are
 AT_ONCE = 8             # requests to one bucket
 LOOK_EVERY = 1000       # objects of a listing between two looks at whether to end
 _MUSIC = re.compile(r"music/([0-9a-f]{2})/\1[0-9a-f]{62}(\.[a-z0-9.-]+)?\Z")
@@ -146,8 +148,15 @@ class Orphans:
         found.copies += [GoneCopy(provider=provider.name, key=key) for key in gone]
         found.uploads += self._uploads(bucket, provider)
 
+        unknown = {key: one for key, one in ours.items() if key not in told}
         before = self._clock() - DAY_S
-        old = {key: one for key, one in ours.items() if one.modified_at < before and key not in told}
+        old = {key: one for key, one in unknown.items() if one.modified_at < before}
+        young = {key: one for key, one in unknown.items() if key not in old}
+        old |= self._settled(bucket, young, work)
+        if len(unknown) > len(old):
+            found.spared.append(Spared(
+                what=provider.name, why=f"{len(unknown) - len(old):,} of its objects were put there in the last hours: "
+                                        "perhaps they belong to an upload that goes on. Clean up again tomorrow."))
         if not old:
             return
         wanted = self._wanted(bucket, provider, set(told), work)
@@ -180,6 +189,27 @@ class Orphans:
                     if work.stopped():
                         raise Stopped
         return listed
+
+    def _settled(self, bucket: Bucket, young: dict[str, StoredObject], work: Work) -> dict[str, StoredObject]:
+        """Of objects that came lately those that belong to no upload under way: no station wrote them, or this one did
+        and has long written its rows."""
+        settled: dict[str, StoredObject] = {}
+        station, before = self._records.station_id(), self._clock() - SETTLED_S
+        asked = sorted(young)[:YOUNG_ASKED]
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="cleanup") as threads:
+            try:
+                for key, there in zip(asked, threads.map(bucket.head, asked), strict=True):
+                    if work.stopped():
+                        raise Stopped
+                    if there is None:
+                        continue
+                    whose = there.metadata.get("station")
+                    sealed = key.endswith(".sealed") or "sealed" in there.metadata
+                    if whose == station and young[key].modified_at < before if whose else not sealed:
+                        settled[key] = young[key]
+            finally:
+                threads.shutdown(cancel_futures=True)
+        return settled
 
     def _proved_gone(self, bucket: Bucket, keys: list[str], work: Work) -> list[str]:
         """Those that are not there when they are asked for by name, either."""

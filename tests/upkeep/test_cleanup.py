@@ -296,10 +296,29 @@ def test_objects_without_a_row_move_to_the_buckets_own_trash_and_back(house: Hou
     assert server().body(provider, left) == b"left over"
 
 
+def test_what_no_station_put_there_is_left_over_at_once_and_what_this_one_put_there_soon(
+        house: House, provider: Provider) -> None:
+    house.add("1.flac")
+    bucket = house.buckets(provider)
+    own, other = (house.object(provider, one) for one in (b"ours", b"another's"))
+    nobodys = house.object(provider, b"nobody's")
+    bucket.put(own, b"ours", metadata={"station": house.records.station_id()})
+    bucket.put(other, b"another's", metadata={"station": "another"})
+    house.ahead_s = 0.0
+    found = house.cleanup.find(work=Quiet())
+    assert [one.key for one in found.objects] == [nobodys]
+    assert any("2 of its objects were put there in the last hours" in one.why for one in found.spared)
+    house.ahead_s = 1000.0
+    assert {one.key for one in house.cleanup.find(work=Quiet()).objects} == {nobodys, own}
+    house.ahead_s = 2 * DAY_S
+    assert {one.key for one in house.cleanup.find(work=Quiet()).objects} == {nobodys, own, other}
+
+
 def test_young_objects_and_unfinished_uploads_are_left(house: House, provider: Provider) -> None:
     house.add("1.flac")
-    key = house.object(provider, b"just sent")
     bucket = house.buckets(provider)
+    key = house.object(provider, b"just sent")
+    bucket.put(key, b"just sent", metadata={"station": "another"})
     upload_id = bucket.begin_parts(key, metadata={}, content_type="audio/flac")
     known = bucket.begin_parts(key, metadata={}, content_type="audio/flac")
     house.execute("INSERT INTO uploads (provider, key, upload_id, sha256, part_bytes, updated_at) "
