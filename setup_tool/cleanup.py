@@ -40,7 +40,7 @@ def run(kinds: tuple[str, ...], dry_run: bool, yes: bool, undo: str | None, list
     That is: tracks whose file is in none of the three places, cached tracks and covers that nothing refers to,
     left-overs of downloads and uploads, and objects in buckets without a track. A music folder that is offline, or a
     storage that does not answer, is never a reason to remove anything.
-    Objects and left-overs younger than a day may be in the making still, and stay.
+    What came lately may be in the making still, and stays, which is said.
 
     All of it can be undone (--undo) until the trash is emptied. --empty-trash cannot be undone.
     """
