@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from setup_tool.albums import album_ids
 from setup_tool.cli import PROGRAM, Context, command, shared_options
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ CALLED = {"coverart": "Cover Art Archive", "deezer": "Deezer", "files": "its own
               help="Covers whose longer side is smaller are looked for.")
 @click.option("--source", "sources", multiple=True, type=click.Choice(("coverart", "deezer")),
               help="Where to look; may be given several times, then in that order. Else all.")
-@click.option("--album", "albums", multiple=True, metavar="ID", help="An album by its id; may be given several times.")
+@click.option("--album", "albums", multiple=True, metavar="ALBUM",
+              help="An album by its id or title; may be given several times.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
 @click.option("--undo", is_flag=False, flag_value="last", metavar="[STEP]",
               help="Give the files of the last run, or of STEP, their old pictures back.")
@@ -45,6 +47,7 @@ def run(min_size: int, sources: tuple[str, ...], albums: tuple[str, ...], dry_ru
     if undo is not None and dry_run:
         raise click.UsageError("--undo and --dry-run do not go together.")
     with rooms(context.load_settings()) as station:
+        albums = album_ids(station, albums)
         better = Workshop(station).better_covers
         stopped = False
         with working("Looking for covers", context) as work:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from setup_tool.albums import album_ids
 from setup_tool.cli import Context, command, confirm, shared_options
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ MOST_SHOWN = 20
 
 @command("offload --album ID\noffload ~/Music/Jazz --dry-run\noffload --all --provider r2 --yes")
 @click.argument("paths", nargs=-1, metavar="[PATH]…", type=click.Path(path_type=Path))
-@click.option("--album", "albums", multiple=True, metavar="ID", help="An album by its id; may be given several times.")
+@click.option("--album", "albums", multiple=True, metavar="ALBUM",
+              help="An album by its id or title; may be given several times.")
 @click.option("--track", "tracks", multiple=True, metavar="ID", help="A track by its id; likewise.")
 @click.option("--all", "everything", is_flag=True, help="The whole library.")
 @click.option("--provider", metavar="NAME", help="Only copies in this storage count, and what has none goes there; "
@@ -43,6 +45,7 @@ def run(paths: tuple[Path, ...], albums: tuple[str, ...], tracks: tuple[str, ...
         raise click.UsageError("Say what may leave this machine: PATH, --album, --track, or --all.")
     with rooms(context.load_settings()) as station:
         to = station.storages.named(provider) if provider else None
+        albums = album_ids(station, albums)
         wanted, _ = named(station, paths, albums, tracks, everything)
         room = Workshop(station).offload
         if not (yes or dry_run):

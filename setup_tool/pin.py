@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from setup_tool.albums import album_ids
 from setup_tool.cli import PROGRAM, Context, command, shared_options
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ MOST_SHOWN = 20
 
 @command("pin --album ID\npin --list\npin --album ID --remove\npin ~/Music/Jazz --once")
 @click.argument("paths", nargs=-1, metavar="[PATH]…", type=click.Path(path_type=Path))
-@click.option("--album", "albums", multiple=True, metavar="ID", help="An album by its id, with the tracks it will get; "
-              "may be given several times.")
+@click.option("--album", "albums", multiple=True, metavar="ALBUM",
+              help="An album by its id or title, with the tracks it will get; may be given several times.")
 @click.option("--track", "tracks", multiple=True, metavar="ID", help="A track by its id; likewise.")
 @click.option("--all", "everything", is_flag=True, help="With --once: the whole library. Else: what is pinned.")
 @click.option("--provider", metavar="NAME", help="Bring it back from this storage; else from whichever has it.")
@@ -49,6 +50,7 @@ def run(paths: tuple[Path, ...], albums: tuple[str, ...], tracks: tuple[str, ...
     if (remove or once) and not something:
         raise click.UsageError("Say what is meant: PATH, --album, or --track.")
     with rooms(context.load_settings()) as station:
+        albums = album_ids(station, albums)
         pins = station.pins
         if listing:
             print_pins(pins.all(), context)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from setup_tool.albums import album_ids
 from setup_tool.cli import PROGRAM, Context, command, shared_options
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ MOST_FAILED = 10
 @command("refresh-metadata ~/Music/Jazz\nrefresh-metadata --album ID --apply\nrefresh-metadata --all --apply\n"
          "refresh-metadata --undo")
 @click.argument("paths", nargs=-1, metavar="[PATH]…", type=click.Path(path_type=Path))
-@click.option("--album", "albums", multiple=True, metavar="ID", help="An album by its id; may be given several times.")
+@click.option("--album", "albums", multiple=True, metavar="ALBUM",
+              help="An album by its id or title; may be given several times.")
 @click.option("--track", "tracks", multiple=True, metavar="ID", help="A track by its id; likewise.")
 @click.option("--all", "everything", is_flag=True, help="The whole library; so too when nothing is named.")
 @click.option("--min-score", type=click.FloatRange(55, 100), default=80, show_default=True, metavar="SCORE",
@@ -49,6 +51,7 @@ def run(paths: tuple[Path, ...], albums: tuple[str, ...], tracks: tuple[str, ...
         raise click.UsageError("--undo takes back a whole step; it goes with nothing else.")
     stopped = False
     with rooms(context.load_settings()) as station:
+        albums = album_ids(station, albums)
         refresh = Workshop(station).refresh
         wanted = None if undo is not None else named(station, paths, albums, tracks, everything)[0]
         with working("Comparing", context) as work:

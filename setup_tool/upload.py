@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from setup_tool.albums import album_ids
 from setup_tool.cli import PROGRAM, Context, command, shared_options
 from shared.model.errors import NotFound, SoundsibleError
 from shared.model.filepath import to_text
@@ -24,7 +25,8 @@ MOST_SHOWN = 20
 
 @command("upload\nupload ~/Music/Jazz --provider r2 --dry-run\nupload --compress opus:128 --workers 8")
 @click.argument("paths", nargs=-1, metavar="[PATH]…", type=click.Path(path_type=Path))
-@click.option("--album", "albums", multiple=True, metavar="ID", help="An album by its id; may be given several times.")
+@click.option("--album", "albums", multiple=True, metavar="ALBUM",
+              help="An album by its id or title; may be given several times.")
 @click.option("--track", "tracks", multiple=True, metavar="ID", help="A track by its id; likewise.")
 @click.option("--all", "everything", is_flag=True, help="The whole library; so too when nothing is named.")
 @click.option("--provider", metavar="NAME", help="Which storage; else the setting cloud_provider, else the first.")
@@ -54,6 +56,7 @@ def run(paths: tuple[Path, ...], albums: tuple[str, ...], tracks: tuple[str, ...
         settings = station.settings
         to = storage(uploads, provider)
         smaller = kind(compress, settings.cloud_compress)
+        albums = album_ids(station, albums)
         wanted, whole = named(station, paths, albums, tracks, everything)
         stopped, missing, plan, report = False, 0, None, None
         with working("Looking", context) as work:
