@@ -334,8 +334,8 @@ def test_one_from_a_newer_program_says_to_update(tmp_path: Path) -> None:
         archive.peek(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"text", gzip.compress(b"text", mtime=0), gzip.compress(b"\0" * 20_000, mtime=0)],
-                         ids=["nothing", "text", "packed text", "packed zeros"])
+@pytest.mark.parametrize("content", [b"", b"text", gzip.compress(b"text"), gzip.compress(b"\0" * 20_000)],
+                         ids=["nothing", "text", "packed text", "packed zeros"])    # gzip writes the time
 def test_what_is_no_backup_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "b.tar.gz").write_bytes(content)
     with pytest.raises(Unprocessable, match=r"no backup|damaged"):
