@@ -364,8 +364,8 @@ def test(arguments: list[str]) -> int:
         if run_here(command):
             failed.append(name)
     say("--- pytest")
-    # Most of its time is spent waiting for stations and children: two at once, each whole files.
-    if run_here([VENV_PYTHON, "-P", "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile"]):
+    # Much of its time is spent waiting for stations and children: three at once, each whole files.
+    if run_here([VENV_PYTHON, "-P", "-m", "pytest", "-q", "-n", "3", "--dist", "loadfile"]):
         failed.append("pytest")
     if failed:
         say("Not in order: {}.".format(", ".join(failed)))

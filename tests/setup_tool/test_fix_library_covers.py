@@ -82,7 +82,8 @@ def test_it_is_told_and_can_be_taken_back(tool: Tool, files: list[Path]) -> None
 
 def test_one_album_one_source_and_another_size(tool: Tool, files: list[Path]) -> None:
     assert tool("fix-library-covers", "--source", "deezer", "--json").document["fixed"] == 0
-    assert tool("fix-library-covers", "--album", "nobody", "--json").document["looked"] == 0
+    assert tool("fix-library-covers", "--album", "nobody", "--json").document["error"]["code"] == "not_found"
+    assert tool("fix-library-covers", "--album", "unknown", "--json").document["looked"] == 1
     assert tool("fix-library-covers", "--min-size", "100", "--json").document["fixed"] == 0
     assert tool("fix-library-covers", "--min-size", "20").code == 2
     assert tool("fix-library-covers", "--undo", "--dry-run").code == 2
