@@ -8,6 +8,7 @@ config.json ({"sealed": …}, see shared/vault.py); `save` writes one setting th
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import os
 import platform
@@ -72,6 +73,22 @@ def _paths(value: str) -> tuple[Path, ...]:
 def _names(value: str) -> tuple[str, ...]:
     """names, separated by commas"""
     return tuple(one.strip().lower() for one in value.split(",") if one.strip())
+
+
+def _networks(value: str) -> tuple[str, ...]:
+    """addresses or networks (10.0.0.0/24), separated by commas"""
+    given = _names(value)
+    for one in given:
+        ipaddress.ip_network(one, strict=False)
+    return given
+
+
+def _header(value: str) -> str:
+    """the name of a header"""
+    word = value.strip()
+    if word and not re.fullmatch(r"[A-Za-z0-9-]{1,80}", word):
+        raise ValueError
+    return word
 
 
 def _addresses(value: str) -> tuple[str, ...]:
@@ -163,6 +180,33 @@ class Settings:
                                             parse=_owner, secret=True)
     allowed_hosts: tuple[str, ...] = setting((), "Further host names under which the station may be asked.",
                                              parse=_names)
+    # finding the station, and trusting it
+    name: str = setting("", "What the station is called on other devices; else this machine's name.")
+    public_url: str = setting("", "The address under which it is reached from outside, through a reverse proxy or with "
+                              "a certificate of your own (https://music.example.org).", parse=_url)
+    mdns: bool = setting(True, "Announce the station on the home network (soundsible.local).", parse=_flag)
+    https: bool = setting(True, "Answer HTTPS too, on the same port, with a certificate of the station's own authority "
+                          "or your own.", parse=_flag)
+    certificate: Path | None = setting(None, "A certificate of your own for HTTPS: a PEM file with its whole chain.",
+                                       parse=_path)
+    certificate_key: Path | None = setting(None, "Its private key, a PEM file.", parse=_path)
+    trusted_proxies: tuple[str, ...] = setting((), "Addresses or networks of reverse proxies that say truly who asks "
+                                               "(127.0.0.1,10.0.0.0/24).", parse=_networks)
+    pairing_minutes: int = setting(10, "How long a sync token can be used.", unit="min", parse=_whole(1, 1440))
+    invitation_days: int = setting(7, "How long an invitation can be accepted.", unit="days", parse=_whole(1, 90))
+    login_header: str = setting("", "A header in which a trusted proxy names who is logged in (Remote-User, "
+                                "Tailscale-User-Login).", parse=_header)
+    oidc_issuer: str = setting("", "An OpenID Connect provider that people log in with (https://id.example.org).",
+                               parse=_url)
+    oidc_client_id: str = setting("", "The client id that the provider gave this station.")
+    oidc_client_secret: str = setting("", "Its secret.", secret=True)
+    oidc_username_claim: str = setting("preferred_username", "Which of the provider's claims is the user name.")
+    new_people: str = setting("off", "What becomes of somebody unknown whom proxy or provider name: refused, or given "
+                              "an account of this role.", parse=_one_of("off", "adult", "child", "guest"))
+    requests_per_second: int = setting(600, "Requests a second that one client may make.", unit="1/s",
+                                       parse=_whole(10, 100_000))
+    connections_per_client: int = setting(450, "Connections that one client may hold open.", parse=_whole(8, 10_000))
+    audit_days: int = setting(365, "How long the audit log is kept.", unit="days", parse=_whole(1, 3650))
     log_level: str = setting("info", "How much is logged.", parse=_one_of("debug", "info", "warning", "error"))
     threads: int = setting(400, "Threads that answer; each open WebSocket and each paused player holds one.",
                            parse=_whole(16, 2000))

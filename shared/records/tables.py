@@ -443,6 +443,24 @@ users = Table(
     Column("password_hash", Text, nullable=False),  # argon2id
     Column("role", Text, nullable=False),  # owner adult child guest
     Column("created_at", Float, nullable=False),
+    Column("may_add", Integer),  # 1 yes, 0 no; NULL: as the role has it (model.person)
+    Column("may_edit", Integer),
+    Column("may_delete", Integer),
+    Column("limited", Integer, nullable=False, server_default="0"),  # sees the music of user_folders alone
+    Column("identity", Text),  # "issuer subject" of who logs in through OpenID Connect
+    Column("second_factor", Text),  # sealed (vault) TOTP secret, base32; NULL: none
+    Column("second_factor_step", Integer, nullable=False, server_default="0"),  # the last time step that was used
+    Column("recovery_codes", Text, nullable=False, server_default="[]"),  # JSON: SHA-256 (hex) of those not used yet
+    Index("ix_users_identity", "identity", unique=True, sqlite_where=text("identity IS NOT NULL")),
+)
+
+user_folders = Table(  # what limited people see
+    "user_folders",
+    metadata,
+    Column("user_id", Integer, _to("users.id"), primary_key=True),
+    Column("root_id", Integer, _to("roots.id"), primary_key=True),
+    Column("path", Text, primary_key=True),  # beneath its root, see model.filepath; "" is all of it
+    sqlite_with_rowid=False,
 )
 
 tokens = Table(  # sessions, devices, bearer tokens: only their hashes
@@ -459,6 +477,68 @@ tokens = Table(  # sessions, devices, bearer tokens: only their hashes
     Column("expires_at", Float),
     Column("last_used_at", Float),
     Column("last_address", Text),
+)
+
+invitations = Table(  # links that make an account
+    "invitations",
+    metadata,
+    _key(),
+    _uid(),
+    Column("hash", LargeBinary, nullable=False, unique=True),  # SHA-256 of the link's code
+    Column("created_by", Integer, _to("users.id"), nullable=False),
+    Column("name", Text, nullable=False, server_default=""),  # whom it is for, as the owner says
+    Column("role", Text, nullable=False),
+    Column("rights", Text, nullable=False, server_default="{}"),  # JSON {may_add?, may_edit?, may_delete?}
+    Column("folders", Text),  # JSON [[root id, path], …]; NULL: all
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", Float),
+    Column("used_by", Integer, ForeignKey("users.id", ondelete="SET NULL")),
+)
+
+pairings = Table(  # sync tokens that were made
+    "pairings",
+    metadata,
+    _key(),
+    _uid(),
+    Column("key", LargeBinary, nullable=False),  # derived from the one-time secret: proofs are checked with it
+    Column("user_id", Integer, _to("users.id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),  # device | move (of the token below to another address) | station
+    Column("token_id", Integer, _to("tokens.id")),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("scope", Text, nullable=False),  # listen | add | own
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", Float),
+)
+
+stations = Table(  # other stations that a person paired this one with
+    "stations",
+    metadata,
+    _key(),
+    _uid(),
+    Column("user_id", Integer, _to("users.id"), nullable=False),
+    Column("fingerprint", Text, nullable=False),  # of its public key
+    Column("name", Text, nullable=False),
+    Column("endpoints", Text, nullable=False),  # JSON list of addresses, in the order they are tried
+    Column("token", Text, nullable=False),  # sealed (vault)
+    Column("created_at", Float, nullable=False),
+    Column("last_seen_at", Float),
+    Column("last_error", Text),
+    UniqueConstraint("user_id", "fingerprint"),
+)
+
+audit = Table(  # what matters for who looks after the station; says who even when the account is gone
+    "audit",
+    metadata,
+    _key(),
+    Column("at", Float, nullable=False, index=True),
+    Column("user_id", Integer),
+    Column("username", Text, nullable=False, server_default=""),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("deed", Text, nullable=False),  # a word of model.audit.DEEDS
+    Column("subject", Text, nullable=False, server_default=""),
+    Column("details", Text, nullable=False, server_default="{}"),  # JSON object
 )
 
 
