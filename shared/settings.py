@@ -7,18 +7,17 @@ config.json ({"sealed": …}, see shared/vault.py); `save` writes one setting th
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import json
 import os
 import platform
 import re
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from shared import durable
 from shared.model.errors import BadSetting
 from shared.model.units import GIB, Bytes
 
@@ -461,19 +460,7 @@ def save_section(bare: Settings, name: str, value: Any) -> None:
 def _write(path: Path, content: dict[str, Any]) -> None:
     """All of config.json, atomically, readable by this user alone."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, ensure_ascii=False, indent=2)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise
+    durable.write(path, json.dumps(content, ensure_ascii=False, indent=2).encode() + b"\n")
 
 
 _SET = "python3 run.py tool settings set"

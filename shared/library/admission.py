@@ -26,6 +26,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from shared.durable import sync_folder
 from shared.library import moves
 from shared.library.naming import MOST_BYTES, Template
 from shared.library.placing import NO_LINKS as _NO_LINKS
@@ -33,7 +34,6 @@ from shared.library.placing import copy_between as _copy_between
 from shared.library.placing import put as _put
 from shared.library.placing import put_over as _put_over
 from shared.library.placing import sync_at as _sync_at
-from shared.library.placing import sync_folder as _sync_folder
 from shared.library.walk import found_file
 from shared.model.download import QUALITIES, Failure, Options, Wanted
 from shared.model.errors import DiskFull, NotFound, StorageOffline, UnreadableFile
@@ -463,7 +463,7 @@ class _Journal:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, place)
-        _sync_folder(place.parent)
+        sync_folder(place.parent)
 
 
 def _make_staging(root: str, *, make: bool = True) -> None:

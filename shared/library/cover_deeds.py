@@ -8,13 +8,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import secrets
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from shared import durable
 from shared.audio import artwork, embedding
 from shared.library import kept_covers
 from shared.library.reading import lyrics_beside
@@ -164,18 +165,10 @@ def _keep(data: bytes, folder: str) -> str:
         if os.stat(path).st_size == len(data):
             return sha256
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    part = f"{path}.{secrets.token_hex(4)}.part"
     try:
-        with open(part, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        durable.write(Path(path), data)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull("There is no room to keep the old pictures. Nothing was changed.") from error
         raise
-    finally:
-        with suppress(OSError):
-            os.unlink(part)
     return sha256

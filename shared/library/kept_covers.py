@@ -12,7 +12,6 @@ import hashlib
 import logging
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from shared import durable
 from shared.model.errors import DiskFull, NotFound, SoundsibleError, UnreadableFile
 from shared.model.units import MIB, Bytes
 from shared.model.work import Moved, Stopped
@@ -201,17 +201,7 @@ def write(data: bytes, folder: str) -> str:
         if os.stat(path).st_size == len(data):
             return sha256
     os.makedirs(place, mode=0o700, exist_ok=True)
-    part = f"{path}.{secrets.token_hex(4)}.part"
-    try:
-        with open(part, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError:
-        with suppress(OSError):
-            os.unlink(part)
-        raise
+    durable.write(Path(path), data)
     return sha256
 
 

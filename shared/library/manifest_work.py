@@ -21,6 +21,7 @@ from typing import Any
 
 import msgspec
 
+from shared import durable
 from shared.library.merge import EDITABLE, merge
 from shared.model.units import MIB
 from shared.records import manifest as records
@@ -124,7 +125,7 @@ def export(database: str, folder: str, expected: Look | None) -> dict[str, Any]:
         if expected is not None:
             os.chmod(part, os.stat(place / FILE).st_mode & 0o777)
         os.replace(part, place / FILE)
-        _sync(place)
+        durable.sync_folder(place)
         os.replace(base_part, place / BASE)
         _remember(place, now)
         return {"status": "written", "look": now["look"]}
@@ -159,15 +160,6 @@ def _remember(place: Path, state: dict[str, Any]) -> None:
     with open(part, "wb", opener=_private) as file:
         file.write(_json(state))
     os.replace(part, place / STATE)
-
-
-def _sync(folder: Path) -> None:
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 # ---- reading ------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import secrets
 import shutil
 from pathlib import Path
 
+from shared import durable
 from shared.library import moves
 
 NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL,
@@ -90,7 +91,7 @@ def allow_reading(folder: int | None, name: str) -> None:
 def sync_at(folder: int | None, name: str) -> None:
     """What has just come to be called `name` is called so after a power cut, too."""
     if folder is None:
-        sync_folder(Path(name).parent)
+        durable.sync_folder(Path(name).parent)
         return
     with contextlib.suppress(PermissionError):      # a folder that may be gone through, but not listed
         # Opened for passing through alone, it cannot be synced itself.
@@ -99,16 +100,6 @@ def sync_at(folder: int | None, name: str) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return      # cannot open folders; NTFS orders the rename itself
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _same_file(staged: str, folder: int | None, name: str) -> bool:

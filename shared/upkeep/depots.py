@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from shared import durable
 from shared.cloud.parts import Lanes, Patience
 from shared.model.cloud import CloudFailure, Provider
 from shared.model.errors import NotFound, Unprocessable
@@ -105,7 +106,7 @@ class FolderDepot:
             if target.exists():
                 raise Unprocessable(f"{target} is there already. Try again in a second.")
             os.replace(part, target)
-            sync(self._folder)
+            durable.sync_folder(self._folder)
             size = target.stat().st_size
         except OSError as error:
             raise no_room(error, target) from error
@@ -127,16 +128,6 @@ class FolderDepot:
             if entry.name.startswith(f".{own}-") and entry.name.endswith(".part"):
                 with contextlib.suppress(OSError):
                     os.unlink(entry.path)
-
-
-def sync(folder: Path) -> None:
-    """Have the names in `folder` on the disk."""
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 # ---- a bucket ----------------------------------------------------------------------------------------------------

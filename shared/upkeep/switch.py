@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared import durable
 from shared.library.scan_lock import ScanLock
 from shared.model.errors import Conflict, StartFailed
 
@@ -45,13 +46,8 @@ def decide(data_dir: Path, pieces: Sequence[Piece]) -> None:
     """Switch. Everything staged must be on the disk; the caller holds the lock. Raises OSError (see `settle`)."""
     told = [{"live": str(one.live), "aside": str(one.aside) if one.aside else None,
              "staged": str(one.staged) if one.staged else None} for one in pieces]
-    part = data_dir / f"{JOURNAL}.part"
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        json.dump({"version": 1, "pieces": told}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, data_dir / JOURNAL)
-    _sync(data_dir)
+    durable.write(data_dir / JOURNAL, json.dumps({"version": 1, "pieces": told}).encode())
+    durable.sync_folder(data_dir)
     _walk(data_dir, pieces)
 
 
@@ -96,21 +92,13 @@ def _walk(data_dir: Path, pieces: Sequence[Piece]) -> None:
         if one.aside is not None and os.path.lexists(one.live) and not os.path.lexists(one.aside):
             one.aside.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.rename(one.live, one.aside)
-            _sync(one.aside.parent)
+            durable.sync_folder(one.aside.parent)
         if one.staged is not None:
             one.live.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.replace(one.staged, one.live)
         if one.live.parent.is_dir():
-            _sync(one.live.parent)
+            durable.sync_folder(one.live.parent)
     (data_dir / JOURNAL).unlink()
-    _sync(data_dir)
+    durable.sync_folder(data_dir)
     shutil.rmtree(data_dir / STAGING, ignore_errors=True)
 
-
-def _sync(folder: Path) -> None:
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
