@@ -150,10 +150,13 @@ def test_a_damaged_library_is_not_backed_up_over_good_backups(filled: Home, tmp_
     with filled.backup() as backup:
         good = backup.run(str(tmp_path / "to"), work=Following())
     path = filled.settings.database_path
-    size = path.stat().st_size
-    with open(path, "r+b") as file:     # the middle of it, past the first pages
-        file.seek(size // 2)
-        file.write(b"\x00" * 40_000)
+    with sqlite3.connect(path) as driver:
+        (page,), (page_bytes,) = (driver.execute(asked).fetchone() for asked in (
+            "SELECT rootpage FROM sqlite_master WHERE name = 'tracks'", "PRAGMA page_size"))
+    driver.close()
+    with open(path, "r+b") as file:
+        file.seek((page - 1) * page_bytes)
+        file.write(b"\x00" * page_bytes)
     with filled.backup() as backup, pytest.raises(SoundsibleError, match=r"damaged|cannot be read"):
         backup.run(str(tmp_path / "to"), keep=1, work=Following())
     assert os.listdir(tmp_path / "to") == [good.name]
