@@ -204,18 +204,23 @@ class People:
     def token_ids(self, user_id: int, *, kind: str | None = None) -> list[int]:
         return [token.id for token in self.tokens(user_id, kind=kind)]
 
-    def live_tokens(self, token_ids: Sequence[int], *, now: float) -> set[int]:
-        """Those of `token_ids` that are there and have not expired."""
+    def live_tokens(self, token_ids: Sequence[int], *, now: float) -> dict[int, bytes]:
+        """Those of `token_ids` that are there and have not expired, with their hashes: an id that became free may
+        name another token."""
         with self._database.read() as conn:
             cursor = driver_cursor(conn)
             return {
-                row[0]
+                row[0]: row[1]
                 for marks, part in chunks(token_ids)
                 for row in cursor.execute(
-                    f"SELECT id FROM tokens WHERE id IN ({marks}) AND (expires_at IS NULL OR expires_at > ?)",
+                    f"SELECT id, hash FROM tokens WHERE id IN ({marks}) AND (expires_at IS NULL OR expires_at > ?)",
                     (*part, now),
                 )
             }
+
+    def data_version(self) -> int:
+        """Moves when another process has changed anything; see Database.data_version."""
+        return self._database.data_version()
 
     def touch_token(
         self, token_id: int, at: float, address: str | None = None, expires_at: float | None = None

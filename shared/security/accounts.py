@@ -1,9 +1,9 @@
 """Accounts: who may log in, who is behind a token, and who may change whom.
 
-A token is 256 random bits; only its SHA-256 is stored. Who is behind it is remembered for two seconds, so that a
-token revoked here counts no more at once, and one revoked by another process (the command line) two seconds later.
-Nothing is written while a request is answered: when a token was last used is kept in batches by a thread of its own,
-which also ends the open sockets of tokens that are gone.
+A token is 256 random bits; only its SHA-256 is stored. Who is behind it is remembered for two seconds. A token that
+is revoked counts no more at once; one that another process revoked (the command line) half a second later, when the
+thread of this room has seen it, and tells whoever holds sockets or streams open for it. Nothing is written while a
+request is answered: when a token was last used is kept in batches, by the same thread.
 """
 
 from __future__ import annotations
@@ -33,9 +33,12 @@ log = logging.getLogger(__name__)
 DAY_S: Seconds = 86_400.0
 REMEMBERED_S: Seconds = 2.0     # how long the answer of `who` may be old
 REMEMBERED = 4096               # tokens whose answer is remembered
+SEEN = 65_536                   # tokens in use that are looked after; more than a house full of people can have
 TOUCHED_S: Seconds = 60.0       # a token's last use is written this seldom
-ROUND_S: Seconds = 5.0          # of the background thread
-WRITING_ROUNDS = 6              # uses are written every so many of them
+LOOK_S: Seconds = 0.3           # so often the background thread asks whether another process changed something
+ROUND_S: Seconds = 5.0          # so often it looks at all tokens in use in any case: some run out
+WRITE_S: Seconds = 30.0         # so often uses are written
+DEVICE_DAYS = 365               # a device that is not used for so long has to be paired again
 LONGEST_TOKEN = 256             # characters; longer ones are not looked at
 SESSIONS = 200                  # of one person; the least recently used end first
 
@@ -115,22 +118,28 @@ class Accounts:
         self.write_uses()
 
     def _run(self) -> None:
-        rounds = 0
-        while not self._stop.wait(ROUND_S):
-            rounds += 1
+        version, looked_at = -1, float("-inf")
+        written_at = time.monotonic()
+        while not self._stop.wait(LOOK_S):
+            now = time.monotonic()
             try:
-                self.end_revoked()
-                if rounds % WRITING_ROUNDS == 0:
+                found = self._people.data_version()
+                if found != version or now - looked_at >= ROUND_S:
+                    self.end_revoked()
+                    version, looked_at = found, now
+                if now - written_at >= WRITE_S:
+                    written_at = now
                     self.write_uses()
             except Exception:  # the edge of this thread: the next round tries again
                 log.exception("the round through the sessions failed")
+                self._stop.wait(ROUND_S)
 
     def write_uses(self) -> int:
         """Write when tokens were last used, in one transaction; sessions that are used live on. How many."""
         due, self._used = self._used, {}
         if due:
             self._people.touch_tokens([
-                (token_id, at, address, at + self._session_s if kind == "session" else None)
+                (token_id, at, address, at + (self._session_s if kind == "session" else DEVICE_DAYS * DAY_S))
                 for token_id, (at, address, kind) in due.items()
             ])
         return len(due)
@@ -141,7 +150,7 @@ class Accounts:
         if not seen:
             return
         alive = self._people.live_tokens(list(seen), now=self._clock())
-        self._ended([token_id for token_id in seen if token_id not in alive])
+        self.ended([token_id for token_id, digest in seen.items() if alive.get(token_id) != digest])
 
     # ---- logging in ------------------------------------------------------------------------------------------------
 
@@ -178,7 +187,7 @@ class Accounts:
             self._people.revoke_tokens([token_id])
             raise NotLoggedIn(_WRONG)
         if len(self._people.token_ids(user.id, kind="session")) > SESSIONS:
-            self._ended(self._people.trim_tokens(user.id, kind="session", keep=SESSIONS, now=now))
+            self.ended(self._people.trim_tokens(user.id, kind="session", keep=SESSIONS, now=now))
         return Login(token, now + self._session_s, person_of(found[1], scope="own", token_id=token_id))
 
     def expiry_of(self, expires_at: float | None) -> tuple[str | None, int | None]:
@@ -205,14 +214,14 @@ class Accounts:
 
     def logout(self, person: Person) -> None:
         """End the session that `person` speaks through."""
-        self._revoke([person.token_id])
+        self.revoke([person.token_id])
 
     def _look_up(self, digest: bytes, now: float, before: _Remembered | None) -> _Remembered | None:
         turn = self._turn
         found = self._people.find_token(digest)
         if found is None:
             if before is not None:      # another process revoked it
-                self._ended([before.person.token_id])
+                self.ended([before.person.token_id])
             return None
         token, user = found
         entry = _Remembered(
@@ -225,8 +234,10 @@ class Accounts:
         if turn == self._turn and now < entry.expires_at:
             if len(self._remembered) >= REMEMBERED:
                 self._remembered = {}
+            if self._seen.get(token.id, digest) != digest:  # the id of one that is gone
+                self.ended([token.id])
             self._remembered[digest] = entry
-            if len(self._seen) >= REMEMBERED:
+            if len(self._seen) >= SEEN:
                 self._seen = {}
             self._seen[token.id] = digest
         return entry
@@ -307,7 +318,7 @@ class Accounts:
         user = self._user(uid)
         ended = self._people.token_ids(user.id)
         self._people.delete_user(uid)
-        self._ended(ended)
+        self.ended(ended)
         log.info("user %s was removed", uid)
 
     def _user(self, uid: str) -> UserRow:
@@ -343,14 +354,15 @@ class Accounts:
     # ---- endings ---------------------------------------------------------------------------------------------------
 
     def _end_all(self, user_id: int, *, but: int = 0, kind: str | None = None) -> None:
-        self._revoke([one for one in self._people.token_ids(user_id, kind=kind) if one != but])
+        self.revoke([one for one in self._people.token_ids(user_id, kind=kind) if one != but])
 
-    def _revoke(self, token_ids: list[int]) -> None:
+    def revoke(self, token_ids: list[int]) -> None:
+        """Remove these tokens, whose ever they are: who may do that was asked before."""
         if token_ids:
             self._people.revoke_tokens(token_ids)
-        self._ended(token_ids)
+        self.ended(token_ids)
 
-    def _ended(self, token_ids: list[int]) -> None:
+    def ended(self, token_ids: list[int]) -> None:
         """These tokens count no more: forget them here, tell whoever holds something open for them."""
         if not token_ids:
             return

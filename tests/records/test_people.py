@@ -83,7 +83,7 @@ def test_the_use_of_tokens_is_kept_and_the_stalest_are_trimmed(people: People) -
     people.touch_token(ids[1], 4e9, "")
     token = people.tokens(user.id)[1]
     assert (token.last_used_at, token.last_address, token.expires_at) == (4e9, "10.0.0.1", 3e12)
-    assert people.live_tokens([*ids, device, 999], now=2e12) == {*ids[1:], device}
+    assert set(people.live_tokens([*ids, device, 999], now=2e12)) == {*ids[1:], device}
     assert people.trim_tokens(user.id, kind="session", keep=2, now=2e12) == [ids[0], ids[2], ids[3]]
     assert people.token_ids(user.id, kind="session") == [ids[1], ids[4]]
     assert people.token_ids(user.id) == [ids[1], ids[4], device]
