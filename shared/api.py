@@ -43,6 +43,7 @@ def create_app(settings: Settings) -> Flask:
     """
     from flask import Flask
 
+    from shared import limits
     from shared.feed import Feed
     from shared.routes.register import register
     from shared.sockets import Sockets
@@ -56,10 +57,11 @@ def create_app(settings: Settings) -> Flask:
         downloads=lambda person: _downloads_now(station, person), errands=station.errands.under_way,
     )
     station.doors.append(("feed", feed.stop))
-    register(app, station, feed=feed)
+    operations = register(app, station, feed=feed)
     sockets = Sockets(events=station.events, accounts=station.accounts, feed=feed, settings=settings)
     sockets.init_app(app)
     station.doors.append(("sockets", sockets.stop))
+    limits.install(app, operations, requests_per_second=settings.requests_per_second)
     return app
 
 

@@ -23,6 +23,7 @@ FLOORS = {
     "shared.cloud": 3, "shared.upkeep": 3, "odst": 3,
     "shared.routes": 4, "shared.subsonic": 4, "shared.sockets": 4, "shared.feed": 4,
     "shared.station": 5, "shared.terminal": 5, "shared.api": 5, "shared.server": 5, "shared.serving": 5,
+    "shared.limits": 5,
     "setup_tool": 5,
 }
 # What the serving process may not load: each costs tens of megabytes, or decodes hostile files.
