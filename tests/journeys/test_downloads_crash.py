@@ -14,11 +14,11 @@ from typing import Any
 
 from tests.journeys.downloading import ask, staged, start, until_over
 from tests.media_server import MediaServer, audio
+from tests.patience import some
 from tests.running import RunningStation
 
 #: What is seen over the API when the kill comes; None: at some moment.
 MOMENTS = ("understand", "find", "fetch", "inspect", "identify", "process", "dress", "admit", "queued", None)
-KILLS = 10
 HOW = {"download_workers": "3", "scan_on_start": "false", "watch": "false", "manifest": "false"}
 
 
@@ -102,14 +102,14 @@ def undisturbed(base: Path, server: MediaServer, links: list[str]) -> tuple[Any,
         station.stop()
 
 
-def killed(base: Path, server: MediaServer, links: list[str], *, kills: int, dice: random.Random) -> tuple[Any, ...]:
+def killed(base: Path, server: MediaServer, links: list[str], *, moments: list[str | None], dice: random.Random,
+           ) -> tuple[Any, ...]:
     uids: list[str] = []
-    moments = [*MOMENTS] * (1 + kills // len(MOMENTS))
-    for number in range(kills):
+    for moment in moments:
         station = start(base / "home", base / "music", server, **HOW)
         if not uids:
             uids = [ask(station, link)["id"] for link in links]
-        wait_for(station, moments[number], dice)
+        wait_for(station, moment, dice)
         kill(station)
     station = start(base / "home", base / "music", server, **HOW)
     try:
@@ -126,7 +126,7 @@ def test_killed_at_every_stage_nothing_is_lost_and_nothing_is_there_twice(tmp_pa
     with MediaServer() as server:
         links = goods(server)
         expected = undisturbed(tmp_path / "calm", server, links)
-        found = killed(tmp_path / "killed", server, links, kills=KILLS, dice=random.Random(7))
+        found = killed(tmp_path / "killed", server, links, moments=some(MOMENTS, 5), dice=random.Random(7))
     assert len(expected[0]) == 11 and expected[3] == []
     assert found == expected
     shutil.rmtree(tmp_path / "killed")

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import some
 from tests.records.songs import inconsistencies
 from tests.s3_server import server
 from tests.upkeep.leftover_house import DAY_S, House, Quiet
 
 PROJECT = Path(__file__).resolve().parents[2]
 
-# Forks a child for each world; each child dies by its own hand at a later moment than the one before.
+# Forks a child for each world; each child dies by its own hand at the moment that is told with it.
 CHILD = """
 import functools, os, signal, sys
 from pathlib import Path
@@ -24,7 +25,7 @@ from shared.records.leftovers import Leftovers
 from shared.storage.s3 import Bucket
 from tests.upkeep.leftover_house import House, Quiet
 
-deed, first, homes = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+deed, worlds = sys.argv[1], [one.split(":", 1) for one in sys.argv[2:]]
 passed, die_at = 0, 0
 
 def point():
@@ -48,10 +49,10 @@ for owner, names in (
     for name in names:
         around(owner, name)
 
-for number, home in enumerate(homes, first):
+for number, home in worlds:
     child = os.fork()
     if child == 0:
-        die_at = number
+        die_at = int(number)
         house = House(Path(home), ahead_s=float(os.environ["AHEAD"]))
         if deed == "run":
             house.cleanup.run(house.cleanup.find(work=Quiet()), work=Quiet())
@@ -63,11 +64,12 @@ for number, home in enumerate(homes, first):
 """
 
 
-def killed(deed: str, homes: list[Path], *, first: int = 1, ahead_s: float = 0.0) -> list[str]:
-    """Do `deed` in each home, killed one moment later each time; how each of them ended."""
+def killed(deed: str, homes: dict[int, Path], *, ahead_s: float = 0.0) -> list[str]:
+    """Do `deed` in each home, killed at the moment that is its number; how each of them ended."""
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", CHILD, deed, str(first), *map(str, homes)], cwd=PROJECT, text=True,
-        capture_output=True, timeout=120, env={**os.environ, "AHEAD": str(ahead_s)}, check=False)
+        [sys.executable, "-W", "ignore", "-c", CHILD, deed, *(f"{at}:{home}" for at, home in homes.items())],
+        cwd=PROJECT, text=True, capture_output=True, timeout=120, env={**os.environ, "AHEAD": str(ahead_s)},
+        check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.split("\n")[:-1]
 
@@ -118,17 +120,17 @@ def undo_all(house: House) -> None:
         assert house.cleanup.undo(last.id, work=Quiet()).left == []
 
 
-# The last of the worlds comes to its end alive: who adds a step to the work adds a world here.
-@pytest.mark.parametrize(("make", "first", "points"), [(local, 1, 21), (in_bucket, 4, 7)])
-def test_a_clean_up_that_is_killed_loses_nothing_and_can_be_undone(make, first: int, points: int, tmp_path: Path
-                                                                   ) -> None:
-    houses = [make(tmp_path / str(number) / "home") for number in range(points)]
+# The last of the moments never comes: who adds a step to the work adds a moment here.
+@pytest.mark.parametrize(("make", "moments"), [(local, some(range(1, 22), 8)), (in_bucket, some(range(4, 11), 4))])
+def test_a_clean_up_that_is_killed_loses_nothing_and_can_be_undone(make, moments: list[int], tmp_path: Path) -> None:
+    houses = [make(tmp_path / str(number) / "home") for number in moments]
     before = [(state(house), contents(house)) for house in houses]
     for house in houses:
         house.close()
-    ended = killed("run", [house.home for house in houses], first=first, ahead_s=houses[0].ahead_s)
+    homes = {number: house.home for number, house in zip(moments, houses, strict=True)}
+    ended = killed("run", homes, ahead_s=houses[0].ahead_s)
     assert set(ended) == {"killed", "ended 0"}
-    assert ended.count("killed") >= points - 3 and ended[-1] == "ended 0"
+    assert ended.count("killed") >= len(moments) - 3 and ended[-1] == "ended 0"
     for number, (house, (was, all_of_it)) in enumerate(zip(houses, before, strict=True)):
         assert contents(house) == all_of_it, number
         assert inconsistencies(house.database) == []
@@ -144,15 +146,16 @@ def test_a_clean_up_that_is_killed_loses_nothing_and_can_be_undone(make, first: 
         house.close()
 
 
-@pytest.mark.parametrize(("make", "first", "points"), [(local, 1, 10), (in_bucket, 2, 7)])
-def test_an_undoing_that_is_killed_is_finished_by_the_next(make, first: int, points: int, tmp_path: Path) -> None:
-    houses = [make(tmp_path / str(number) / "home") for number in range(points)]
+@pytest.mark.parametrize(("make", "moments"), [(local, some(range(1, 11), 5)), (in_bucket, some(range(2, 9), 4))])
+def test_an_undoing_that_is_killed_is_finished_by_the_next(make, moments: list[int], tmp_path: Path) -> None:
+    houses = [make(tmp_path / str(number) / "home") for number in moments]
     before = [(state(house), contents(house)) for house in houses]
     for house in houses:
         done = house.cleanup.run(house.cleanup.find(work=Quiet()), work=Quiet())
         assert done.step is not None
         house.close()
-    ended = killed("undo", [house.home for house in houses], first=first, ahead_s=houses[0].ahead_s)
+    homes = {number: house.home for number, house in zip(moments, houses, strict=True)}
+    ended = killed("undo", homes, ahead_s=houses[0].ahead_s)
     assert set(ended) == {"killed", "ended 0"} and ended[-1] == "ended 0"
     for number, (house, (was, all_of_it)) in enumerate(zip(houses, before, strict=True)):
         assert contents(house) == all_of_it, number
