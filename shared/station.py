@@ -72,6 +72,7 @@ from shared.records.admission import Shelving
 from shared.records.albums import Albums
 from shared.records.artists import Artists
 from shared.records.artworks import Artworks
+from shared.records.audit import Audit
 from shared.records.breakers import BreakerRow
 from shared.records.breakers import Breakers as StoredBreakers
 from shared.records.cached import Cached
@@ -95,6 +96,7 @@ from shared.records.tracks import Tracks
 from shared.records.uncopied import Uncopied
 from shared.records.watches import Watches
 from shared.security.accounts import Accounts
+from shared.security.audit import AuditLog
 from shared.security.setup import Setup
 from shared.security.throttle import Throttle
 from shared.settings import Settings
@@ -185,6 +187,8 @@ class Station:
         self._build_downloads()
 
         # people
+        self.audit_records = Audit(database=self.database)
+        self.audit = AuditLog(records=self.audit_records, days=settings.audit_days)
         self.throttle = Throttle()
         self.accounts = Accounts(
             people=self.people, throttle=self.throttle, events=self.events, session_days=settings.session_days
@@ -234,7 +238,7 @@ class Station:
         )
         self.nightly = Nightly(
             settings=settings, notes=Notes(database=self.database), events=self.events,
-            submit=lambda kind: self.errands.submit(kind, Selection()),
+            submit=lambda kind: self.errands.submit(kind, Selection()), tidy=lambda: self.audit.trim(),
         )
 
     def _build_downloads(self) -> None:
@@ -385,6 +389,8 @@ class Station:
         self._started.append(("presence", self.presence.leave))
         self.database.prepare()
         self._started.append(("database", self.database.close))
+        self.audit.start()
+        self._started.append(("audit", self.audit.stop))
         self.accounts.ensure_owner(settings.owner)
         new_roots = self._add_music()
         self._started.append(("workers", self.workers.stop))

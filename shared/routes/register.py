@@ -12,6 +12,7 @@ from shared.discovery import interfaces
 from shared.feed import Feed
 from shared.routes import (
     acquire,
+    audit,
     cloud,
     covers,
     downloads,
@@ -79,6 +80,7 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
             circuit=station.circuits.state,
         ),
         users.door(accounts=station.accounts),
+        audit.door(audit=station.audit_records),
         system.door(
             tracks=station.tracks, scanning=station.scanning, folders=folders.known, settings=station.settings,
             circuits=lambda: station.downloads.health()["providers"], cloud=lambda: station.cloud.states(),

@@ -40,15 +40,18 @@ def last_moment(now: float, at: str) -> float:
 
 
 class Nightly:
-    """submit(kind): takes on an errand, `check` or `backup`. `start` and `stop` belong to the station's."""
+    """submit(kind): takes on an errand, `check` or `backup`. tidy(): is called once a night, and is quick. `start` and
+    `stop` belong to the station's."""
 
     def __init__(
         self, *, settings: Settings, notes: Notes, submit: Callable[[str], object], events: EventBus,
-        clock: Callable[[], float] = time.time, look_every_s: Seconds = LOOK_EVERY_S, first_s: Seconds = FIRST_S,
+        tidy: Callable[[], object] = lambda: None, clock: Callable[[], float] = time.time, look_every_s: Seconds = LOOK_EVERY_S, first_s: Seconds = FIRST_S,
     ) -> None:
         self._settings = settings
         self._notes = notes
         self._submit = submit
+        self._tidy = tidy
+        self._tidied_at = 0.0
         self._events = events
         self._clock = clock
         self._look_every_s, self._first_s = look_every_s, first_s
@@ -89,6 +92,9 @@ class Nightly:
             return []
         kept = self._notes.get(records.NIGHTLY)
         moment = last_moment(now, self._settings.upkeep_at)
+        if self._tidied_at < moment or self._tidied_at > now:
+            self._tidied_at = now
+            self._tidy()
         done: list[str] = []
         for kind, wanted in (("check", self._settings.self_check), ("backup", self._backup_wanted())):
             last = kept.get(kind)

@@ -240,6 +240,7 @@ class FakeStation:
         self.scans, self.covers, self.transcodes = FakeScans(), Anything(), Anything()
         self.search, self.changes = FakeSearch(), FakeChanges()
         self.accounts, self.setup, self.scanning = FakeAccounts(), FakeSetup(), FakeScanning()
+        self.audit, self.audit_records = Anything(), Anything()
         self.access = Access()
         self.resolver = Resolver(storages=[LocalStorage(access=self.access)])
         self.playing = Playing(resolver=self.resolver, access=self.access)

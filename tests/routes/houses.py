@@ -19,6 +19,7 @@ from shared.model.track import AudioFacts, Credit, Lyrics, Metadata, Reading
 from shared.model.units import GIB
 from shared.records.albums import Albums
 from shared.records.artists import Artists
+from shared.records.audit import Audit
 from shared.records.changes import Changes
 from shared.records.copies import Copies
 from shared.records.downloads import Downloads
@@ -35,6 +36,7 @@ from shared.records.tracks import Tracks
 from shared.records.watches import Watches
 from shared.routes.register import register
 from shared.security.accounts import OPERATOR, Accounts
+from shared.security.audit import AuditLog
 from shared.security.passwords import Passwords
 from shared.security.setup import Setup
 from shared.security.throttle import Throttle
@@ -106,6 +108,8 @@ class House:
         self.search, self.changes = Search(database=self.database), Changes(database=self.database)
         self.playlists, self.listening = Playlists(database=self.database), Listening(database=self.database)
         self.people, self.scans = People(database=self.database), Scans(database=self.database)
+        self.audit_records = Audit(database=self.database)
+        self.audit = AuditLog(records=self.audit_records)
         self.accounts = Accounts(people=self.people, throttle=Throttle(), events=self.events,
                                  passwords=Passwords(memory_kib=64))
         self.setup = Setup(people=self.people, accounts=self.accounts)

@@ -30,7 +30,7 @@ FOR_OWNERS = {
     ("GET", "/api/users"), ("POST", "/api/users"), ("GET", "/api/users/<id>"), ("PATCH", "/api/users/<id>"),
     ("DELETE", "/api/users/<id>"), ("GET", "/api/settings"), ("POST", "/api/library/roots"),
     ("DELETE", "/api/library/roots"), ("POST", "/api/library/missing/purge"),
-    ("POST", "/api/storage/cache/clear"),
+    ("POST", "/api/storage/cache/clear"), ("GET", "/api/audit"),
 }
 FOR_WHO_SEES_FILES = {
     ("GET", "/api/library/roots"), ("GET", "/api/storage"), ("GET", "/api/storage/errands"),

@@ -93,6 +93,15 @@ def test_the_first_start_checks_nothing_until_the_night(night: Night) -> None:
     assert night.until("2026-03-10 23:59") == []
 
 
+def test_the_house_is_tidied_once_a_night_and_once_after_a_start(tmp_path: Path) -> None:
+    night, tidied = Night(tmp_path), []
+    night.nightly = Nightly(settings=night.settings, notes=night.notes, submit=night._submit, events=EventBus(),
+                            clock=lambda: night.now, tidy=lambda: tidied.append(time.localtime(night.now).tm_mday))
+    night.until("2026-03-13 12:00")
+    assert tidied == [10, 11, 12, 13]
+    night.database.close()
+
+
 def test_what_was_slept_through_is_made_up_for_once(night: Night) -> None:
     night.until("2026-03-10 20:00")
     night.now = local("2026-03-14 09:17")   # four nights later
