@@ -40,6 +40,7 @@ def create_app(settings: Settings) -> Flask:
     """The whole station as one Flask application.
 
     `app.extensions["station"]` is the Station, built and not started: the server calls its start() and stop().
+    `app.extensions["operations"]` are all of the API.
     """
     from flask import Flask
 
@@ -57,7 +58,7 @@ def create_app(settings: Settings) -> Flask:
         downloads=lambda person: _downloads_now(station, person), errands=station.errands.under_way,
     )
     station.doors.append(("feed", feed.stop))
-    operations = register(app, station, feed=feed)
+    operations = app.extensions["operations"] = register(app, station, feed=feed)
     sockets = Sockets(events=station.events, accounts=station.accounts, feed=feed, settings=settings)
     sockets.init_app(app)
     station.doors.append(("sockets", sockets.stop))
