@@ -45,7 +45,8 @@ class Nightly:
 
     def __init__(
         self, *, settings: Settings, notes: Notes, submit: Callable[[str], object], events: EventBus,
-        tidy: Callable[[], object] = lambda: None, clock: Callable[[], float] = time.time, look_every_s: Seconds = LOOK_EVERY_S, first_s: Seconds = FIRST_S,
+        tidy: Callable[[], object] = lambda: None, clock: Callable[[], float] = time.time,
+        look_every_s: Seconds = LOOK_EVERY_S, first_s: Seconds = FIRST_S,
     ) -> None:
         self._settings = settings
         self._notes = notes
