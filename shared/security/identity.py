@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import logging
+import os
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared import durable
 from shared.model.errors import BadInput, SoundsibleError
-from shared.security.whole_files import clear_parts, close_to_others, put_new
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
@@ -28,6 +31,7 @@ TRACE_FILE = "authority.crt"        # signed by the key: that it stands without 
 SIGNATURE_BYTES = 64
 _HALF = SIGNATURE_BYTES // 2
 _KEY_FILE_LIMIT_BYTES = 16 * 1024
+_LEFT_S = 600.0         # what a killed process left of a file it wrote is nobody's after so long
 
 AFTERWARDS = ("Devices then have to be paired again, and those that trust this station's certificate have to install "
               "the new one (/trust).")
@@ -61,11 +65,16 @@ class Identity:
         return self._public
 
     def sign(self, data: bytes) -> bytes:
-        """ECDSA with SHA-256 over `data`: r and s, 32 bytes each, as WebCrypto has it."""
+        """ECDSA with SHA-256 over `data`: r and s, 32 bytes each, as WebCrypto has it.
+
+        The key is the authority's, too: what could be a certificate is not signed here. Raises ValueError.
+        """
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
         from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+        if _is_der_sequence(data):
+            raise ValueError("a DER sequence is not signed for anybody")
         r, s = decode_dss_signature(self.key().sign(data, ECDSA(hashes.SHA256())))
         return r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big")
 
@@ -104,7 +113,9 @@ class Identity:
 
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         made = ec.generate_private_key(ec.SECP256R1())
-        put_new(self._path, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        with contextlib.suppress(FileExistsError):      # another process was quicker: its key counts
+            durable.write(self._path, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), over=False)
+            durable.sync_folder(self.folder)
 
     def _read(self) -> EllipticCurvePrivateKey:
         from cryptography.exceptions import UnsupportedAlgorithm
@@ -123,6 +134,28 @@ class Identity:
             f"{self._path} is no key of a station, or is damaged. Put it back from where you keep it; or remove the "
             f"folder {self.folder} and start again for a new one. {AFTERWARDS}"
         )
+
+
+def clear_parts(folder: Path) -> None:
+    """Remove what killed processes left in `folder` of files that they were writing."""
+    with contextlib.suppress(OSError):
+        for part in folder.glob(".*.part"):
+            with contextlib.suppress(OSError):
+                if time.time() - part.stat().st_mtime > _LEFT_S:
+                    part.unlink()
+
+
+def close_to_others(path: Path) -> bool:
+    """See to it that only this user may read `path`; whether others could before. Never raises."""
+    if os.name != "posix":
+        return False
+    try:
+        if not path.stat().st_mode & 0o077:
+            return False
+        path.chmod(0o600)
+    except OSError:
+        return False
+    return True
 
 
 def verify(public_key: str, data: bytes, signature: bytes) -> bool:
@@ -146,6 +179,15 @@ def fingerprint_of(public_key: str) -> str:
     """The fingerprint of another station's public key. Raises BadInput when it is none."""
     _key_of(public_key)
     return _base64url(hashlib.sha256(_bytes_of(public_key)).digest())
+
+
+def _is_der_sequence(data: bytes) -> bool:
+    if len(data) < 2 or data[0] != 0x30:
+        return False
+    if data[1] < 0x80:
+        return len(data) == 2 + data[1]
+    size = data[1] & 0x7F
+    return 0 < size <= 4 and len(data) == 2 + size + int.from_bytes(data[2:2 + size], "big")
 
 
 def _key_of(public_key: str) -> EllipticCurvePublicKey:

@@ -118,6 +118,13 @@ def test_a_signature_holds_for_no_other_station_and_no_other_bytes(tmp_path: Pat
         assert not verify(identity.public_key, b"music", wrong)
 
 
+def test_what_could_be_a_certificate_is_signed_for_nobody(identity: Identity) -> None:
+    for der in (b"\x30\x00", b"\x30\x03abc", b"\x30\x81\x80" + b"a" * 128, b"\x30\x82\x01\x00" + b"a" * 256):
+        with pytest.raises(ValueError):
+            identity.sign(der)
+    assert identity.sign(b"0 is how this text begins")
+
+
 @given(st.text(max_size=300), st.binary(max_size=80))
 def test_no_text_from_outside_breaks_the_check(key: str, signature: bytes) -> None:
     assert not verify(key, b"music", signature)
