@@ -144,6 +144,11 @@ class Accounts:
             ])
         return len(due)
 
+    def used(self, token_id: int) -> tuple[float, str] | None:
+        """When (Unix seconds) and from where a token was last used, if that is not written yet."""
+        found = self._used.get(token_id)
+        return None if found is None else found[:2]
+
     def end_revoked(self) -> None:
         """Tell of the tokens that other processes revoked or that ran out, so that their sockets end."""
         seen = dict(self._seen)

@@ -248,6 +248,7 @@ def test_a_revocation_during_a_look_up_is_not_forgotten(owned: House, monkeypatc
 
 def test_what_is_remembered_of_tokens_is_bounded(owned: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REMEMBERED", 5)
+    monkeypatch.setattr(module, "SEEN", 5)
     logins = [log_in(owned) for _ in range(12)]
     assert all(owned.accounts.who(login.token) for login in logins)
     assert len(owned.accounts._remembered) <= 5 and len(owned.accounts._seen) <= 5
