@@ -345,9 +345,17 @@ def run_here(command: list[str]) -> int:
         return 130
 
 
+def begin_here(command: list[str]) -> "subprocess.Popen[str]":  # noqa: F821
+    """The same in the background; what it says is kept until it is asked for."""
+    import subprocess
+
+    return subprocess.Popen(command, cwd=ROOT, env=environment_for_station(), text=True, errors="replace",
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
 def test(arguments: list[str]) -> int:
     """Everything, or only what pytest is told; 0 when all of it passed."""
-    browser, node = test_tools()
+    browser, _ = test_tools()
     if browser:
         os.environ.setdefault("SOUNDSIBLE_TEST_BROWSER", browser)
     os.chdir(ROOT)
@@ -355,29 +363,21 @@ def test(arguments: list[str]) -> int:
         return become(["-m", "pytest", *arguments])
 
     failed = []
-    steps = [("ruff", [VENV_PYTHON, "-m", "ruff", "check", "."]), ("mypy", [VENV_PYTHON, "-m", "mypy"])]
-    scripts = javascript_tests()
-    if node and scripts:
-        steps.append(("node", [node, "--test", *scripts]))
-    for name, command in steps:
-        say(f"--- {name}")
-        if run_here(command):
-            failed.append(name)
-    say("--- pytest")
-    # Much of its time is spent waiting for stations and children: three at once, each whole files.
-    if run_here([VENV_PYTHON, "-P", "-m", "pytest", "-q", "-n", "3", "--dist", "loadfile"]):
+    say("--- pytest, and ruff and mypy beside it")
+    beside = [(name, begin_here([VENV_PYTHON, "-m", name, *words]))
+              for name, *words in (("ruff", "check", "."), ("mypy",))]
+    # Much of its time is spent waiting for stations and children: three at once, each whole files. They come in the
+    # order of tests/conftest.py, the long ones first.
+    if run_here([VENV_PYTHON, "-P", "-m", "pytest", "-q", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]):
         failed.append("pytest")
+    for name, process in beside:
+        said, _ = process.communicate()
+        say(f"--- {name}\n{said.strip()}")
+        if process.returncode:
+            failed.append(name)
     if failed:
         say("Not in order: {}.".format(", ".join(failed)))
     return 1 if failed else 0
-
-
-def javascript_tests() -> list[str]:
-    """The player's own tests, wherever under tests/ they stand (node 18 wants files, not folders)."""
-    found = []
-    for folder, _, names in os.walk(os.path.join(ROOT, "tests")):
-        found += [os.path.join(folder, name) for name in names if name.endswith((".test.js", ".test.mjs"))]
-    return sorted(found)
 
 
 def test_tools() -> tuple[str | None, str | None]:

@@ -10,6 +10,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -26,6 +27,16 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 hypothesis.settings.register_profile("short", max_examples=40, deadline=None)
 hypothesis.settings.register_profile("long", max_examples=400, deadline=None)
 hypothesis.settings.load_profile("long" if LONG else "short")
+
+
+#: Whoever shares the files among processes gives these out first, so that none is left alone with a long one.
+LONG_FIRST = ("journeys", "web", "upkeep", "cloud", "setup_tool", "library", "serving", "storage", "shared")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    place = {folder: number for number, folder in enumerate(LONG_FIRST)}
+    items.sort(key=lambda item: place.get(item.path.relative_to(here).parts[0], len(place)))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,18 +23,6 @@ from tests.web.browsing import (
 )
 
 sync_api = pytest.importorskip("playwright.sync_api")
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def test_the_rules_of_the_player_hold_in_node() -> None:
-    if shutil.which("node") is None:
-        if os.environ.get("CI"):
-            pytest.fail("node is needed to try web/static/core")
-        pytest.skip("node is not installed; web/static/core is tried where it is")
-    tests = sorted(str(one) for one in (ROOT / "tests" / "web").glob("*.test.mjs"))
-    run = subprocess.run(["node", "--test", *tests], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert run.returncode == 0, run.stdout[-6000:]
 
 
 def test_logging_in_and_playing_lets_time_pass(open_player: Callable[..., Any], station: Any) -> None:
