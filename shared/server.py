@@ -9,9 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Collection
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from shared.serving.tls import TlsOf
 
 Kind = Literal["gunicorn", "eventlet", "werkzeug"]
+
+CONNECTIONS_PER_CLIENT = 450
 
 
 class ServerSettings(Protocol):
@@ -44,18 +49,26 @@ def serve(
     settings: ServerSettings,
     on_ready: Callable[[list[tuple[str, int]]], None] | None = None,
     proxies: Collection[str] = (),
+    proxy_headers: Collection[str] = (),
+    tls: TlsOf | None = None,
+    connections_per_client: int = CONNECTIONS_PER_CLIENT,
 ) -> int:
     """Run the station until it is told to stop (Ctrl-C, SIGTERM); the process's exit code.
 
     create    makes the WSGI application; its `extensions["station"]`, if any, has start() and
               stop(timeout_s). Under gunicorn it is called in the worker process, after the fork.
     on_ready  is called once, in a thread, with the addresses [(host, port)] when requests are answered.
-    proxies   addresses of trusted reverse proxies, which speak for many people at once.
+    proxies   addresses and networks of trusted reverse proxies, which say truly who asks.
+    proxy_headers           further headers that count from those alone (who is logged in).
+    tls       is asked for the certificate's files, again and again once the station has started; None, or None as its
+              answer: HTTP alone.
+    connections_per_client  that one household (an IPv4 address, an IPv6 /64) may hold open.
 
     What a person can put right (port in use, SoundsibleError at the start) is one sentence on standard error
     and exit code 1.
     """
     from shared.model.errors import StartFailed
+    from shared.security.proxies import Proxies
     from shared.serving.admission import Admission, rooms_for
     from shared.serving.listening import allow_many_files, listen
 
@@ -66,11 +79,15 @@ def serve(
         sys.stderr.write(f"{error.message}\n")
         return 1
     allow_many_files()
+    trusted = Proxies(proxies)
     admission = Admission(rooms=rooms_for(settings.threads), exempt=proxies)
     if chosen == "gunicorn":
         from shared.serving import gunicorn_server
 
-        return gunicorn_server.run(listeners, create=create, on_ready=on_ready, admission=admission)
+        return gunicorn_server.run(
+            listeners, create=create, on_ready=on_ready, admission=admission, proxies=trusted,
+            proxy_headers=proxy_headers, tls=tls, connections_per_client=connections_per_client,
+        )
     if chosen == "eventlet":
         from shared.serving import eventlet_server
 

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
+from shared.security.proxies import Networks
+
 Kind = Literal["stream", "socket", "quick", "login", "body", "outside", "stranger"]
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -169,20 +171,20 @@ def rooms_for(threads: int) -> Rooms:
 class Admission:
     """Counts who is inside. Safe from any thread; each call costs about a microsecond.
 
-    `exempt` names addresses that stand for many people (a reverse proxy): for them only the totals hold.
+    `exempt` names addresses and networks that stand for many people (a reverse proxy): for them only the totals hold.
     This machine's own addresses are exempt always, because that is where a proxy or a tunnel usually runs.
     """
 
     def __init__(self, *, rooms: Rooms, exempt: Collection[str] = ()) -> None:
         self.rooms = rooms
-        self._exempt = frozenset(exempt)
+        self._exempt = Networks(exempt)
         self._inside: Counter[Kind] = Counter()
         self._households: Counter[tuple[Kind, str]] = Counter()
         self._lock = threading.Lock()
 
     def enter(self, kind: Kind, address: str) -> bool:
         """True: let in, `leave` must follow. False: the room, or this household's part of it, is full."""
-        home = self._home(address)
+        home = self.home(address)
         with self._lock:
             if self.full(kind) or any(self._full_for(one, home) for one in _kinds(kind)):
                 return False
@@ -191,14 +193,14 @@ class Admission:
             return True
 
     def leave(self, kind: Kind, address: str) -> None:
-        home = self._home(address)
+        home = self.home(address)
         with self._lock:
             for one in _kinds(kind):
                 self._count(one, home, -1)
 
     def move(self, corner: Kind, address: str, *, into: bool) -> bool:
         """Into a corner of the room one is in (False: it is full), or out of it again (always True)."""
-        home = self._home(address)
+        home = self.home(address)
         with self._lock:
             if into and (self._inside[corner] >= self._room(corner).total or self._full_for(corner, home)):
                 return False
@@ -219,7 +221,8 @@ class Admission:
         room: Room = getattr(self.rooms, kind)
         return room
 
-    def _home(self, address: str) -> str | None:
+    def home(self, address: str) -> str | None:
+        """The household for which an address counts; None: it stands for many."""
         return None if address in self._exempt else household(address)
 
     def _full_for(self, kind: Kind, home: str | None) -> bool:

@@ -7,6 +7,8 @@ home station needs more. What is different here:
 - admission happens there too, so that a full house answers 503 instead of queueing behind stuck calls;
 - a closing connection lingers in the main loop, where gunicorn would wait for it up to two seconds;
 - sending has a patience: who takes nothing for PATIENCE_S is let go, sooner when the place is needed;
+- who begins with a TLS hello goes on in the process that speaks TLS (tls), and comes back in plain bytes;
+- one household holds so many connections and no more: its longest idle one gives way;
 - stopping ends streams and sockets, lets quick requests finish, and calls the station's stop() at the end.
 
 It relies on gunicorn's inner names, so the version is pinned and tests/serving holds each promise.
@@ -30,8 +32,9 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, get_args
 
 from gunicorn import http
@@ -41,6 +44,7 @@ from gunicorn.errors import HaltServer
 from gunicorn.sock import TCP6Socket, TCPSocket
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from shared.security.proxies import Forwarded, Proxies
 from shared.serving.admission import (
     PLACE,
     SMALL_BODY_BYTES,
@@ -54,7 +58,10 @@ from shared.serving.admission import (
     room_of,
     short_answer,
 )
+from shared.serving.hang_up import HANG_UP, HangUp
 from shared.serving.heads import Chunks, Head, head_of, without_expectation
+from shared.serving.tls import HELLO, Tls, TlsOf, begin_tls
+from shared.serving.tls_relay import HANDSHAKE_S
 
 log = logging.getLogger("soundsible.server")
 
@@ -106,6 +113,8 @@ class ClientSocket(socket.socket):
     progress_at = 0.0                       # monotonic seconds of the last byte taken by the client
     read_until: float | None = None         # monotonic seconds; None: no deadline (a WebSocket)
     place: Place | None = None
+    secure = False                          # the client speaks TLS; this is the plain end of it
+    hang_up_now: HangUp | None = None       # of the request that is being answered
     ended = False                           # the client hung up, or its body did not come in time
 
     def setblocking(self, flag: bool) -> None:
@@ -200,6 +209,12 @@ class ClientSocket(socket.socket):
             log.warning("Sending a file stopped half-way: %s", error)
         return BrokenPipeError(errno.EPIPE, f"client gone: {error}")
 
+    def over(self) -> None:
+        """The request has been answered; who wanted to end it is too late."""
+        if self.hang_up_now is not None:
+            self.hang_up_now.over()
+            self.hang_up_now = None
+
     def hang_up(self) -> None:
         """End it from outside, whatever its thread is doing; the thread then sees a closed connection.
 
@@ -225,7 +240,10 @@ class Connection(TConn):  # type: ignore[misc]
         self.used = False               # has answered a request before
         self.wanted: Kind = "quick"
         self.place: Place | None = None
-        self.address = client[0] if isinstance(client, tuple) else ""
+        self.address: str = client[0] if isinstance(client, tuple) else ""
+        self.asker = self.address       # who asks this request: another one, when a proxy hands it on
+        self.home = ""                  # the household that it counts for; "": for none
+        self.fresh = True               # nothing has been read of it
         self.waiting_since = 0.0
         self.drained = 0
         self.lingers_until = 0.0
@@ -251,6 +269,19 @@ class Connection(TConn):  # type: ignore[misc]
         self.said = self.chunks = None
         self.long_body = self.begun = False
         self.searched = 0
+
+
+class Household:
+    """The connections of one client, or of a few behind one address."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.idle: dict[Connection, None] = {}      # of these, those that gather; the longest idle first
+
+    def longest_idle(self) -> Connection | None:
+        """Who gives way: one that has said nothing yet, among the first few; else the first of all."""
+        first = list(islice(self.idle, 16))
+        return next((one for one in first if not one.begun), first[0] if first else None)
 
 
 class Crew:
@@ -331,7 +362,7 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
         self.station: Any = None
         try:
             app = self.app.create()
-            self.wsgi = _as_expected(app)
+            self.wsgi = _as_expected(Forwarded(app, proxies=self.app.proxies, only_theirs=self.app.proxy_headers))
             self.station = getattr(app, "extensions", {}).get("station")
             if self.station is not None:
                 self.station.start()
@@ -348,6 +379,8 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
         self.gathered = 0               # bytes of heads and bodies that are not whole yet
         self.waiting: dict[Kind, deque[Connection]] = {kind: deque() for kind in get_args(Kind)}
         self.working: set[Connection] = set()
+        self.households: dict[str, Household] = {}
+        self.tls: Tls | None = begin_tls(self.app.tls)
         self.refusal = refusal()
         self.names = {listener: listener.getsockname() for listener in self.sockets}
 
@@ -380,20 +413,57 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
                 return
             if self.nr_conns >= self.worker_connections:
                 self._let_the_longest_idle_go()
+            home = self.admission.home(address[0]) or ""
+            if home and not self._has_room(home):
+                accepted.close()
+                continue
             self.nr_conns += 1
             client = ClientSocket(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
             connection = Connection(self.cfg, client, address, self.names[listener])
+            connection.home = home
             self._gather(connection, FIRST_BYTE_S)
+
+    def _has_room(self, home: str) -> bool:
+        """Whether a household may have one more connection, which is then counted; its longest idle one gives way."""
+        household = self.households.setdefault(home, Household())
+        if household.count >= self.app.connections_per_client:
+            longest = household.longest_idle()
+            if longest is None:
+                return False
+            self._forget(longest)
+            self._close(longest)
+            self.households[home] = household
+        household.count += 1
+        return True
+
+    def _secure(self, connection: Connection) -> None:
+        """Who says hello in TLS goes on with the process that speaks it; what it says comes back in plain bytes."""
+        inner = None if self.tls is None else self.tls.take(connection.sock, connection.home)
+        if inner is None:
+            self._close(connection)
+            return
+        connection.sock = ClientSocket(inner.family, inner.type, inner.proto, fileno=inner.detach())
+        connection.sock.secure = True
+        connection.sock.setblocking(False)
+        self._gather(connection, HANDSHAKE_S + FIRST_BYTE_S)
 
     def _gather(self, connection: Connection, patience_s: float) -> None:
         connection.deadline = time.monotonic() + patience_s
         self.gathering[connection.sock.fileno()] = connection
         self.poller.register(connection.sock, selectors.EVENT_READ, partial(self._arrived, connection))
+        if connection.home:
+            self.households[connection.home].idle[connection] = None
         self._count(connection)
 
     def _arrived(self, connection: Connection, _: Any) -> None:
         """More of a head or a short body: admit the request when it is whole."""
         try:
+            if connection.fresh:
+                connection.fresh = False
+                if socket.socket.recv(connection.sock, 1, socket.MSG_PEEK) == HELLO:
+                    self._forget(connection)
+                    self._secure(connection)
+                    return
             data = socket.socket.recv(connection.sock, 65536)
         except BlockingIOError:
             return
@@ -474,12 +544,15 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
         self.gathered -= connection.counted
         connection.counted = 0
         self.gathering.pop(connection.sock.fileno(), None)
+        if connection.home:
+            self.households[connection.home].idle.pop(connection, None)
         with contextlib.suppress(KeyError, ValueError, OSError):
             self.poller.unregister(connection.sock)
 
     def _admit(self, connection: Connection) -> None:
         said = connection.said
         assert said is not None
+        connection.asker = self.app.proxies.client_of(connection.address, said.forwarded_for)[0]
         kind = connection.wanted = kind_of(said.method, said.path, claims=said.claims, long_body=connection.long_body)
         if self._enter(connection):
             self._answer(connection)
@@ -492,9 +565,9 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
             self._answer_shortly(connection, self.refusal)
 
     def _enter(self, connection: Connection) -> bool:
-        if not self.admission.enter(connection.wanted, connection.address):
+        if not self.admission.enter(connection.wanted, connection.asker):
             return False
-        connection.place = connection.sock.place = Place(self.admission, connection.wanted, connection.address)
+        connection.place = connection.sock.place = Place(self.admission, connection.wanted, connection.asker)
         return True
 
     def _answer(self, connection: Connection) -> None:
@@ -520,6 +593,7 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
         except BaseException:
             log.exception("A request ended in an unexpected way.")
         finally:
+            connection.sock.over()
             self.method_queue.defer(self._answered, connection, keep)
 
     def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:
@@ -572,7 +646,7 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
         stalled = [
             other for other in self.working
             if other.wanted == newcomer.wanted == "stream" and other.sock.progress_at < latest
-            and (whole_room or other.address == newcomer.address)
+            and (whole_room or other.asker == newcomer.asker)
         ]
         if not stalled:
             return False
@@ -631,6 +705,11 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
 
     def _close(self, connection: Connection) -> None:
         self.nr_conns -= 1
+        household = self.households.get(connection.home)
+        if household is not None:
+            household.count -= 1
+            if not household.count:
+                del self.households[connection.home]
         with contextlib.suppress(OSError):
             connection.sock.close()
 
@@ -685,6 +764,8 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
             until = time.monotonic() + QUICK_GRACE_S
             while time.monotonic() < until and any(one.room == "quick" for one in self.working):
                 self.wait_for_and_dispatch_events(timeout=0.05)
+            if self.tls is not None:
+                self.tls.stop()
         except Exception:
             log.exception("Closing the connections failed.")
         try:
@@ -692,6 +773,8 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
                 self.station.stop(STATION_GRACE_S)
         except Exception:
             log.exception("The station did not stop cleanly.")
+        if self.tls is not None:
+            self.tls.end()
         _end(0)
 
 
@@ -704,10 +787,18 @@ class StationApplication(BaseApplication):  # type: ignore[misc]
         create: Callable[[], Any],
         on_ready: Callable[[list[tuple[str, int]]], None] | None,
         admission: Admission,
+        proxies: Proxies,
+        proxy_headers: Collection[str],
+        tls: TlsOf | None,
+        connections_per_client: int,
     ) -> None:
         self.create = create
         self.on_ready = on_ready
         self.admission = admission
+        self.proxies = proxies
+        self.proxy_headers = proxy_headers
+        self.tls = tls
+        self.connections_per_client = connections_per_client
         super().__init__()
 
     def load_config(self) -> None:
@@ -756,13 +847,16 @@ def _as_expected(app: Any) -> Any:
 
     gunicorn promises that its input ends by itself, which makes Werkzeug take half an upload for a whole one; without
     the promise it answers 400. A body in answer to HEAD is dropped before gunicorn complains of it in the log. And
-    the application finds the request's place.
+    the application finds the request's place, how to end it, and whether it came through TLS.
     """
 
     def site(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         if "CONTENT_LENGTH" in environ:
             environ.pop("wsgi.input_terminated", None)
-        environ[PLACE] = environ["gunicorn.socket"].place
+        wire = environ["gunicorn.socket"]
+        environ[PLACE] = wire.place
+        environ[HANG_UP] = wire.hang_up_now = HangUp(wire)
+        environ["wsgi.url_scheme"] = "https" if wire.secure else "http"
         body = app(environ, start_response)
         if environ["REQUEST_METHOD"] == "HEAD":
             getattr(body, "close", lambda: None)()
@@ -871,13 +965,20 @@ def run(
     create: Callable[[], Any],
     on_ready: Callable[[list[tuple[str, int]]], None] | None,
     admission: Admission,
+    proxies: Proxies,
+    proxy_headers: Collection[str],
+    tls: TlsOf | None,
+    connections_per_client: int,
 ) -> int:
     """Serve on `listeners` until told to stop; 0 after an ordinary stop, 1 when the station cannot run.
 
     `create` runs in the worker process; the application's `extensions["station"]` is started there before the
     first request and stopped after the last one.
     """
-    application = StationApplication(create=create, on_ready=on_ready, admission=admission)
+    application = StationApplication(
+        create=create, on_ready=on_ready, admission=admission, proxies=proxies, proxy_headers=proxy_headers, tls=tls,
+        connections_per_client=connections_per_client,
+    )
     arbiter = StationArbiter(application)
     arbiter.LISTENERS = [
         (TCP6Socket if listener.family == socket.AF_INET6 else TCPSocket)(

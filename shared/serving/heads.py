@@ -23,6 +23,7 @@ class Head:
     expects: bool           # asks for "100 Continue" before it sends the body
     upgrade: bool           # to a WebSocket
     claims: bool            # brings something that may be a login: a cookie, a token, an open session's name
+    forwarded_for: str      # X-Forwarded-For, for who trusts it
     end: int                # bytes from the beginning of the head to the first of the body
 
 
@@ -38,6 +39,7 @@ def head_of(data: bytes | bytearray) -> Head | None:
         target = "/" + target.partition("://")[2].partition("/")[2]
     path, _, query = target.partition("?")
     length, chunked, expects, upgrade = 0, False, False, False
+    forwarded: list[str] = []
     claims = any(field.startswith("sid=") for field in query.split("&"))
     for line in lines:
         name, _, value = line.partition(b":")
@@ -52,7 +54,9 @@ def head_of(data: bytes | bytearray) -> Head | None:
             upgrade = value == b"websocket"
         elif name in (b"cookie", b"authorization"):
             claims = True
-    return Head(method, unquote(path), length, chunked, expects, upgrade, claims, end + 4)
+        elif name == b"x-forwarded-for":
+            forwarded.append(value.decode("latin-1"))
+    return Head(method, unquote(path), length, chunked, expects, upgrade, claims, ",".join(forwarded), end + 4)
 
 
 def _number(text: bytes) -> int:

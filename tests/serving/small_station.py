@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -145,5 +146,12 @@ if __name__ == "__main__":
         server=KIND,
         threads=int(os.environ.get("THREADS", "400")),
     )
+    tls = None
+    if os.environ.get("CERTIFICATE"):
+        from shared.serving.tls import TlsFiles
+
+        tls = partial(TlsFiles, Path(os.environ["CERTIFICATE"]), Path(os.environ["KEY"]))
     wanted = create_doors if os.environ.get("DOORS") else create
-    sys.exit(server.serve(create=wanted, settings=settings, on_ready=on_ready))
+    sys.exit(server.serve(create=wanted, settings=settings, on_ready=on_ready, tls=tls,
+                          proxies=os.environ.get("PROXIES", "").split(), proxy_headers=["Remote-User"],
+                          connections_per_client=int(os.environ.get("PER_CLIENT", "450"))))
