@@ -1,7 +1,7 @@
 """`python3 run.py bench [name …]`: run benchmarks, print their table, keep it as JSON and, when all ran, as a page.
 
-Names: scan answers writes streaming hang live kills downloads drops cloud upload upkeep; `quick` is all with 10,000
-files and 100,000 rows.
+Names: scan answers writes streaming hang live kills downloads drops cloud upload upkeep soak; `quick` is all with
+10,000 files and 100,000 rows, and one minute of the soak.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import answers, cloud, corpus, downloads, kills, live, scan, streaming, upkeep, upload
+from bench import answers, cloud, corpus, downloads, kills, live, scan, soak, streaming, upkeep, upload
 from bench.measure import Table, machine
 
 ALL: dict[str, Callable[[Table], None]] = {
@@ -29,11 +29,13 @@ ALL: dict[str, Callable[[Table], None]] = {
     "cloud": cloud.run,
     "upload": upload.run,
     "upkeep": upkeep.run,
+    "soak": soak.run,
 }
 QUICK: dict[str, Callable[[Table], None]] = {
     **ALL,
     "scan": lambda table: scan.run(table, (10_000,)),
     "answers": lambda table: answers.run(table, (100_000,)),
+    "soak": lambda table: soak.run(table, 60),
 }
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 
