@@ -59,7 +59,8 @@ def create_app(settings: Settings) -> Flask:
     )
     station.doors.append(("feed", feed.stop))
     operations = app.extensions["operations"] = register(app, station, feed=feed)
-    sockets = Sockets(events=station.events, accounts=station.accounts, feed=feed, settings=settings)
+    sockets = Sockets(events=station.events, accounts=station.accounts, feed=feed, settings=settings,
+                      names=station.finding.names)
     sockets.init_app(app)
     station.doors.append(("sockets", sockets.stop))
     limits.install(app, operations, requests_per_second=settings.requests_per_second)
@@ -86,10 +87,12 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(f"Soundsible {__version__}\n")
         return 0
 
-    from shared import logs, server, settings, terminal
+    from shared import confine, logs, server, settings, terminal
     from shared.model.errors import SoundsibleError
+    from shared.serving.tls import TlsFiles
     from shared.upkeep import switch
 
+    confine.keep_to_oneself()       # before there is a secret to keep
     if music:
         remembered = os.environ.get("SOUNDSIBLE_MUSIC", "")
         given["music"] = os.pathsep.join([*([remembered] if remembered else []), *music])
@@ -115,10 +118,18 @@ def main(arguments: list[str] | None = None) -> int:
         return app
 
     def ready(listening: list[tuple[str, int]]) -> None:
-        stations[0].presence.tell(*listening[0])
+        stations[0].answers_at(listening)
         front.ready(listening)
 
-    return server.serve(create=create, settings=loaded, on_ready=ready)
+    def tls() -> TlsFiles | None:
+        files = stations[0].certificates.files()
+        return None if files is None else TlsFiles(*files)
+
+    return server.serve(
+        create=create, settings=loaded, on_ready=ready, tls=tls if loaded.https else None,
+        proxies=loaded.trusted_proxies, proxy_headers=[loaded.login_header],
+        connections_per_client=loaded.connections_per_client,
+    )
 
 
 def _read(arguments: list[str]) -> tuple[dict[str, str], list[str], str | None]:

@@ -25,7 +25,7 @@ import struct
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from http.cookies import CookieError, SimpleCookie
@@ -43,7 +43,7 @@ from simple_websocket import Server as WebSocket
 from wsproto.events import CloseConnection
 from wsproto.utilities import ProtocolError
 
-from shared.events import EventBus, SessionsEnded
+from shared.events import EventBus, PersonChanged, SessionsEnded
 from shared.feed import Feed, Told
 from shared.model.person import Person
 from shared.routes.guard import token_of
@@ -101,14 +101,16 @@ class Sockets:
 
     accounts    security.accounts.Accounts: who is behind a token.
     feed        what happens, as it is told.
+    names       the station's own names that were found out (discovery), beside those that are fixed.
     """
 
-    def __init__(self, *, events: EventBus, accounts: Any, feed: Feed, settings: Any) -> None:
+    def __init__(self, *, events: EventBus, accounts: Any, feed: Feed, settings: Any,
+                 names: Callable[[], Collection[str]] = frozenset) -> None:
         self._events = events
         self._accounts = accounts
         self._feed = feed
         self._allowed: tuple[str, ...] = tuple(settings.allowed_hosts)
-        self._names = own_names(allowed=self._allowed)
+        self._own_names, self._found_names = own_names(allowed=self._allowed), names
 
         self._open: dict[str, Listener] = {}        # sid → who
         self._admitted: dict[str, Listener] = {}    # logged in, not yet welcomed
@@ -158,6 +160,7 @@ class Sockets:
         app.wsgi_app = _Gate(app.wsgi_app, sockets=self)  # type: ignore[method-assign]
         feed.attach(self._hear)
         self._endings.append(self._events.subscribe(SessionsEnded, self._hear_endings))
+        self._endings.append(self._events.subscribe(PersonChanged, self._hear_person))
 
     def stop(self) -> None:
         """Close every socket; quick."""
@@ -178,7 +181,7 @@ class Sockets:
     def allowed(self, environ: Mapping[str, Any]) -> int:
         """Whether a request to /socket.io may go on, by its headers: 0, or the status that refuses it."""
         host = environ.get("HTTP_HOST", "")
-        if not host_named(host, self._names):
+        if not host_named(host, self._own_names.union(self._found_names())):
             return 421
         origin = environ.get("HTTP_ORIGIN")
         headers = {name: environ[key] for name, key in _HEADERS if key in environ}
@@ -305,6 +308,21 @@ class Sockets:
         if gone:
             self._feed.soon(lambda: self._dismiss(gone))
 
+    def _hear_person(self, event: PersonChanged) -> None:
+        changed = self._of(event.user_id)
+        if changed:
+            self._feed.soon(lambda: self._look_again(changed))
+
+    def _look_again(self, listeners: Iterable[Listener]) -> None:
+        """Ask who they are now; let go whose login has ended without a word."""
+        for one in listeners:
+            one.checked_at = time.monotonic()
+            person = self._accounts.who(one.token, one.address)
+            if person is None:
+                self._dismiss([one])
+            else:
+                one.person = person
+
     def _of(self, user_id: int) -> list[Listener]:
         return [one for one in list(self._open.values()) if one.person.user_id == user_id]
 
@@ -368,14 +386,7 @@ class Sockets:
         for engine_sid, socket in list(self._server.eio.sockets.items()):
             if socket.closed or (socket.last_ping and time.time() - socket.last_ping > PING_PATIENCE_S):
                 self._close(engine_sid)
-        for listener in list(self._open.values()):
-            if now - listener.checked_at >= RECHECK_EVERY_S:
-                listener.checked_at = now
-                person = self._accounts.who(listener.token, listener.address)
-                if person is None:
-                    self._dismiss([listener])
-                else:
-                    listener.person = person
+        self._look_again([one for one in list(self._open.values()) if now - one.checked_at >= RECHECK_EVERY_S])
 
 
 # ---- small parts ---------------------------------------------------------------------------------------------------

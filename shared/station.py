@@ -9,7 +9,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -37,13 +37,16 @@ from odst.staging import Staging
 from odst.throttle import Throttle as DownloadThrottle
 from odst.watching import Watching
 from odst.webhook import Webhook
-from shared import outbound
+from shared import __version__, outbound
 from shared.audio.pool import WorkerPool
 from shared.cloud.buckets import Buckets
 from shared.cloud.errands import Errands
 from shared.cloud.pins import Pins
 from shared.cloud.standing_orders import StandingOrders
+from shared.confine import Bounds, for_media
 from shared.database import Database
+from shared.discovery.finding import Finding, station_name
+from shared.discovery.mdns import Announcer
 from shared.events import EventBus, Notice
 from shared.library import outside_covers
 from shared.library.admission import Admission
@@ -78,6 +81,7 @@ from shared.records.breakers import Breakers as StoredBreakers
 from shared.records.cached import Cached
 from shared.records.changes import Changes
 from shared.records.copies import Copies
+from shared.records.devices import Devices as DeviceRecords
 from shared.records.downloads import Downloads
 from shared.records.errands import Errands as ErrandRecords
 from shared.records.genres import Genres
@@ -87,6 +91,7 @@ from shared.records.lookups import StoredLookups
 from shared.records.namesakes import Namesakes
 from shared.records.notes import Notes
 from shared.records.origins import Origins
+from shared.records.pairings import Pairings
 from shared.records.people import People
 from shared.records.pins import Pins as PinRecords
 from shared.records.playlists import Playlists
@@ -97,6 +102,12 @@ from shared.records.uncopied import Uncopied
 from shared.records.watches import Watches
 from shared.security.accounts import Accounts
 from shared.security.audit import AuditLog
+from shared.security.certificates import Certificates
+from shared.security.devices import Devices
+from shared.security.hosts import own_names
+from shared.security.identity import Identity
+from shared.security.open_streams import OpenStreams
+from shared.security.pairing import Pairing
 from shared.security.setup import Setup
 from shared.security.throttle import Throttle
 from shared.settings import Settings
@@ -146,8 +157,10 @@ class Station:
         # crafts and places
         self.workers = WorkerPool(
             size=settings.transcodes_at_once + 2,   # covers and tags do not wait behind conversions
-            memory_bytes=settings.worker_memory_bytes, name="craft",
+            memory_bytes=settings.worker_memory_bytes, name="craft", bounds=self._bounds,
         )
+        # Alone in reading the database: no media comes near it.
+        self.clerks = WorkerPool(size=1, memory_bytes=settings.worker_memory_bytes, name="manifest")
         self.access = Access(closed_folders=[settings.config_dir, settings.data_dir, settings.cache_dir])
         self.local = LocalStorage(access=self.access)
         self._build_places()
@@ -179,7 +192,7 @@ class Station:
             at_once=settings.transcodes_at_once, limit_bytes=settings.transcode_cache_bytes,
         )
         self.manifest = Manifest(
-            database=self.database, events=self.events, folder=settings.data_dir, workers=self.workers,
+            database=self.database, events=self.events, folder=settings.data_dir, workers=self.clerks,
             apply=self.shelf.take_up,
         )
         self.pulse = Pulse(database=self.database, events=self.events)
@@ -194,6 +207,29 @@ class Station:
             people=self.people, throttle=self.throttle, events=self.events, session_days=settings.session_days
         )
         self.setup = Setup(people=self.people, accounts=self.accounts)
+
+        # where devices find it, and how they know it again
+        self.identity = Identity(folder=settings.config_dir / "identity")
+        self.finding = Finding(settings=settings)
+        self.certificates = Certificates(
+            identity=self.identity, folder=self.identity.folder, names=self._goes_by, own=self._own_certificate(),
+            title=station_name(settings.name), enabled=settings.https,
+        )
+        self.finding.subscribe(lambda network: self.certificates.look_soon())
+        self.announcer = Announcer(
+            finding=self.finding, name=station_name(settings.name), properties=self._announced)
+
+        # devices, and what is on its way to them
+        self.open_streams = OpenStreams(events=self.events)
+        self.pairing = Pairing(
+            pairings=Pairings(database=self.database), people=self.people, accounts=self.accounts,
+            identity=self.identity, events=self.events, endpoints=self.finding.urls, station=self.who,
+            minutes=settings.pairing_minutes, audit=self.audit,
+        )
+        self.devices = Devices(
+            records=DeviceRecords(database=self.database), people=self.people, accounts=self.accounts,
+            events=self.events, audit=self.audit,
+        )
 
         self.doors: list[tuple[str, Callable[[], object]]] = []    # what is open to the outside, closed first
         self.started_at = 0.0
@@ -252,7 +288,7 @@ class Station:
         self.breakers = Breakers(store=self.stored_breakers, row=BreakerRow, on_change=self._tell_of_breaker)
         self.craft_workers = WorkerPool(
             size=DOWNLOAD_WORKERS, memory_bytes=settings.worker_memory_bytes, nice=DOWNLOAD_NICENESS,
-            name="downloads",
+            name="downloads", bounds=self._bounds,
         )
         self.admission = Admission(
             records=Shelving(database=self.database), scans=self.scans, access=self.access,
@@ -391,9 +427,12 @@ class Station:
         self._started.append(("database", self.database.close))
         self.audit.start()
         self._started.append(("audit", self.audit.stop))
+        self.certificates.start()
+        self._started.append(("certificates", self.certificates.stop))
         self.accounts.ensure_owner(settings.owner)
         new_roots = self._add_music()
         self._started.append(("workers", self.workers.stop))
+        self._started.append(("clerks", self.clerks.stop))
         self.pulse.start()
         self._started.append(("pulse", self.pulse.stop))
         self.accounts.start()
@@ -438,7 +477,46 @@ class Station:
         self._started.append(("standing orders", self.standing_orders.stop))
         self.nightly.start()
         self._started.append(("nightly", self.nightly.stop))
+        self._started.append(("finding", self.finding.stop))
+        self._started.append(("announcer", self.announcer.stop))
         self.started_at = time.time()
+
+    def answers_at(self, listening: Sequence[tuple[str, int]]) -> None:
+        """Requests are answered at these (host, port) pairs from now on: tell this machine and the network."""
+        self.presence.tell(*listening[0])
+        self.finding.start(listening)
+        if self.settings.mdns:
+            self.announcer.start()
+
+    def _goes_by(self) -> tuple[list[str], list[str]]:
+        """(names, addresses) of this station now, for its certificate."""
+        names = own_names(allowed=self.settings.allowed_hosts) | self.finding.names()
+        return sorted(names), [one.ip for one in self.finding.addresses()]
+
+    def _own_certificate(self) -> tuple[Path, Path] | None:
+        """The owner's certificate and key, which may be one file."""
+        certificate, key = self.settings.certificate, self.settings.certificate_key
+        first = certificate or key
+        return None if first is None else (first, key or first)
+
+    def _announced(self) -> dict[str, str]:
+        """What is told of the station to everybody on the home network."""
+        settings = self.settings
+        return {"version": __version__, "path": "/", "id": self.fingerprint()[:16],
+                "https": "1" if settings.https else "0", "name": station_name(settings.name)}
+
+    def fingerprint(self) -> str:
+        """Of the station's key; empty while there is none to be had."""
+        try:
+            return self.identity.fingerprint
+        except SoundsibleError as error:
+            log.warning("%s", error.message)
+            return ""
+
+    def who(self) -> dict[str, str]:
+        """The station as others name it."""
+        fingerprint = self.fingerprint()
+        return {"id": fingerprint, "name": station_name(self.settings.name), "fingerprint": fingerprint}
 
     def stop(self, timeout_s: float = 4.0) -> None:
         """End everything that `start` woke, the last first. One part's trouble does not keep the others running."""
@@ -453,10 +531,20 @@ class Station:
             if time.monotonic() > deadline:
                 log.warning("stopping took longer than %.0f s (at %s)", timeout_s, name)
 
+    def _bounds(self) -> Bounds:
+        """What the processes that open media are kept to."""
+        roots: list[str] = []
+        try:
+            roots = [root.path for root in self.scans.roots()]
+        except SoundsibleError:     # they are told of elsewhere
+            log.debug("the music folders are not known now", exc_info=True)
+        return for_media(self.settings, roots)
+
     def _add_music(self) -> list[str]:
         """Remember the music folders that were given; the new ones. A new one that is not there stops the start."""
         wanted = [Path(path) for path in self.settings.music]
         if self.settings.demo:
+            make_folder(self.settings.data_dir / "demo")
             wanted.append(ensure_demo(self.settings.data_dir / "demo", self.workers))
         known = {root.path for root in self.scans.roots()}
         added = []

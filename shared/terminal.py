@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 from shared.events import ScanMoved
 
 if TYPE_CHECKING:
+    from shared.discovery.finding import Network
     from shared.station import Station
 
 BAR = 24
 KINDS = {"this_machine": "this machine", "home": "home network", "vpn": "VPN", "public": "public"}
+LINES = 8       # addresses that are listed; the player shows all
 
 
 class Front:
@@ -30,6 +32,7 @@ class Front:
         self._moving = False        # a progress line stands without its line end
         self._last = 0.0
         self._scan_seen = ""
+        self._names: set[str] = set()       # that were told
         self._station: Station | None = None
 
     def watch(self, station: Station) -> None:
@@ -39,20 +42,21 @@ class Front:
     def ready(self, listening: list[tuple[str, int]]) -> None:
         """Print where the station answers. `listening`: the bound (host, port) pairs."""
         from shared import __version__
-        from shared.discovery.interfaces import endpoints
+        from shared.discovery.interfaces import url_of
 
         station = self._station
         if station is None:
             return
         host, port = listening[0]
-        everywhere = any(one in ("0.0.0.0", "::") for one, _ in listening)
-        if everywhere:
-            places = [(one.url, KINDS.get(one.kind, one.kind)) for one in endpoints(port) if one.reachable is not False]
-        else:
-            places = [(f"http://{'[' + host + ']' if ':' in host else host}:{port}", "")]
+        found = [one for one in station.finding.endpoints() if one.reachable]
+        plain = [one for one in found if not one.secure or one.url == station.settings.public_url]
+        places = [(one.url, KINDS.get(one.kind, one.kind)) for one in plain[:LINES]] or [(url_of(host, port), "")]
         lines = [f"Soundsible {__version__} is playing at", ""]
         width = max((len(url) for url, _ in places), default=0)
         lines += [f"  {url:<{width}}   {kind}".rstrip() for url, kind in places]
+        if len(plain) < len(found):
+            home = next((one.url for one in plain if one.kind == "home"), places[0][0])
+            lines += ["", f"  https:// works there, too: {home}/trust tells a device once how to trust it."]
         if station.setup.needed():
             lines += ["", *self._invitation(places)]
         if not station.scans.roots():
@@ -60,6 +64,14 @@ class Front:
                       "folders). --demo plays a few tracks to look around with."]
         lines += ["", "Ctrl-C stops it.", ""]
         self._say("\n".join(lines))
+        station.finding.subscribe(self._named)
+
+    def _named(self, network: Network) -> None:
+        """The home network knows the station by a name, or by another one than before."""
+        for name in sorted(one for one in network.names if one.endswith(".local")):
+            if name not in self._names:
+                self._names.add(name)
+                self._say(f"In the home network it is also found at http://{name}:{network.port}\n")
 
     def _invitation(self, places: list[tuple[str, str]]) -> list[str]:
         import segno

@@ -1,35 +1,31 @@
-"""At which addresses this machine can be reached, of which kind they are, and whether the station answers there.
+"""At which addresses this machine can be reached, and of which kind they are.
 
-Addresses come from the network interfaces (ifaddr). `endpoints` tries each with a short TCP connection from inside
-and keeps the answer; a request never waits for the network.
+Addresses come from the network interfaces (ifaddr); nobody is asked over the network. Whether the station answers
+there is tried elsewhere (trials.py), and remembered (finding.py).
 """
 
 from __future__ import annotations
 
 import contextlib
 import ipaddress
-import logging
 import re
 import selectors
 import socket
-import threading
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from shared.model.units import Seconds
 
-log = logging.getLogger(__name__)
-
-KINDS = ("this_machine", "home", "vpn", "public")   # in the order they are listed
+KINDS = ("home", "vpn", "public", "this_machine")   # in the order they are listed: whom most can use comes first
 
 TRIAL_S: Seconds = 0.5      # for all addresses together; they are this machine's own
-FRESH_S: Seconds = 30.0     # an answer this old is renewed in the background
-PATIENCE_S: Seconds = 1.0   # the very first asker waits this long at most
 
 _VPN_INTERFACE = re.compile(r"(?i)^(tun|tap|utun|wg|tailscale|zt|nordlynx|proton|ipsec|vpn|wireguard)")
 # Bridges between containers or virtual machines: they lead nowhere outside this machine.
 _INNER_INTERFACE = re.compile(r"(?i)^(docker|br-[0-9a-f]{6,}|veth|virbr|vmnet|vboxnet|lxcbr|lxdbr|cni|podman|kube)")
+_TUNNEL_TYPES = frozenset({"65534", "768", "769", "776", "778"})    # Linux: no link layer, IP in IP, GRE
 _TAILSCALE_4 = ipaddress.ip_network("100.64.0.0/10")
 _TAILSCALE_6 = ipaddress.ip_network("fd7a:115c:a1e0::/48")
 
@@ -45,26 +41,22 @@ class Address:
     interface: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """The public endpoint. `reachable`: something answered there when it was last tried, from this machine."""
-
-    url: str
-    kind: str
-    reachable: bool
-
-
-def kind_of(ip: IPAddress, interface: str) -> str | None:
+def kind_of(ip: IPAddress, interface: str, *, tunnel: bool = False) -> str | None:
     """The kind of an address, None for one that nobody can type (link-local, multicast, none at all)."""
     if ip.is_loopback:
         return "this_machine"
     if ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved:
         return None
-    if ip in _TAILSCALE_4 or ip in _TAILSCALE_6 or _VPN_INTERFACE.match(interface):
+    if in_tailscale(ip) or tunnel or _VPN_INTERFACE.match(interface):
         return "vpn"
     if _INNER_INTERFACE.match(interface):
         return "this_machine"
     return "home" if ip.is_private else "public"
+
+
+def in_tailscale(ip: IPAddress) -> bool:
+    """Whether an address is of the range that Tailscale gives out."""
+    return ip in _TAILSCALE_4 or ip in _TAILSCALE_6
 
 
 def addresses() -> list[Address]:
@@ -76,18 +68,33 @@ def addresses() -> list[Address]:
         for one in adapter.ips:
             text = one.ip if isinstance(one.ip, str) else one.ip[0]
             found.append((str(adapter.nice_name), text))
-    return ranked(found)
+    return ranked(found, is_tunnel=is_tunnel)
 
 
-def ranked(found: Iterable[tuple[str, str]]) -> list[Address]:
+def is_tunnel(interface: str, folder: Path = Path("/sys/class/net")) -> bool:
+    """Whether Linux says that an interface is a tunnel, whatever it is called (WireGuard, OpenVPN, IP in IP)."""
+    if not re.fullmatch(r"[\w.-]{1,32}", interface) or interface in (".", ".."):
+        return False
+    with contextlib.suppress(OSError):
+        if (folder / interface / "type").read_text().strip() in _TUNNEL_TYPES:
+            return True
+        return "DEVTYPE=wireguard" in (folder / interface / "uevent").read_text()
+    return False
+
+
+def ranked(found: Iterable[tuple[str, str]], *, is_tunnel: Callable[[str], bool] = lambda interface: False
+           ) -> list[Address]:
     """(interface, address) pairs → Address, without those of no use and without doubles, the best first."""
     kept: dict[str, tuple[tuple[int, int, int], Address]] = {}
+    tunnels: dict[str, bool] = {}
     for position, (interface, text) in enumerate(found):
         try:
             ip = ipaddress.ip_address(text.partition("%")[0])
         except ValueError:
             continue
-        kind = kind_of(ip, interface)
+        if interface not in tunnels:
+            tunnels[interface] = is_tunnel(interface)
+        kind = kind_of(ip, interface, tunnel=tunnels[interface])
         if kind is None or str(ip) in kept:
             continue
         rank = (KINDS.index(kind), ip.version, position if not ip.is_loopback else -1)
@@ -124,55 +131,3 @@ def answering(ips: Collection[str], port: int, *, within_s: Seconds = TRIAL_S) -
                 if isinstance(sock, socket.socket) and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
                     answered.add(key.data)
     return answered
-
-
-class Endpoints:
-    """The endpoints of one port, looked up in the background and remembered."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._known: list[Endpoint] | None = None
-        self._tried_at = 0.0
-        self._lock = threading.Lock()
-        self._done = threading.Event()
-        self._under_way = False
-
-    def now(self) -> list[Endpoint]:
-        """What is known; when that is old, it is renewed behind the caller's back. Only the first call may wait."""
-        with self._lock:
-            old = self._known is None or time.monotonic() - self._tried_at > FRESH_S
-            begin = old and not self._under_way
-            if begin:
-                self._under_way = True
-                self._done.clear()
-        if begin:
-            threading.Thread(target=self._renew, name="endpoints", daemon=True).start()
-        if self._known is None:
-            self._done.wait(PATIENCE_S)
-        return list(self._known or [])
-
-    def _renew(self) -> None:
-        try:
-            found = addresses()
-            answered = answering([one.ip for one in found], self._port)
-            self._known = [
-                Endpoint(url=url_of(one.ip, self._port), kind=one.kind, reachable=one.ip in answered) for one in found
-            ]
-        except OSError:
-            log.exception("the network interfaces cannot be listed")
-        finally:
-            with self._lock:
-                self._tried_at = time.monotonic()
-                self._under_way = False
-            self._done.set()
-
-
-_boards: dict[int, Endpoints] = {}
-
-
-def endpoints(port: int) -> list[Endpoint]:
-    """Every address of this machine as an URL with `port`, ranked, with what was found when it was last tried."""
-    board = _boards.get(port)
-    if board is None:
-        board = _boards.setdefault(port, Endpoints(port))
-    return board.now()

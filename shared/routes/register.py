@@ -6,20 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from flask import Flask, request
+from flask import Flask
 
-from shared.discovery import interfaces
 from shared.feed import Feed
 from shared.routes import (
     acquire,
     audit,
     cloud,
     covers,
+    devices,
     downloads,
     edit,
     library,
     listening,
     openapi,
+    pairing,
     player,
     playlists,
     scan,
@@ -64,14 +65,15 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
         playlists.door(playlists=station.playlists, revision=revision),
         scan.door(scanning=station.scanning),
         stream.door(tracks=station.tracks, playing=station.playing, transcodes=station.transcodes,
-                    events=station.events, redirect=station.playing.address),
+                    events=station.events, streams=station.open_streams, redirect=station.playing.address),
         covers.door(covers=station.covers),
         downloads.door(
             downloads=station.downloads, records=station.download_records, origins=station.origins,
-            tracks=station.tracks, feed=feed, settings=station.settings,
+            tracks=station.tracks, feed=feed, settings=station.settings, streams=station.open_streams,
         ),
         acquire.door(
-            search=station.acquire, previews=station.previews, covers=station.outside_covers, events=station.events
+            search=station.acquire, previews=station.previews, covers=station.outside_covers, events=station.events,
+            streams=station.open_streams,
         ),
         watches.door(watches=station.watches, watching=station.watching, settings=station.settings),
         cloud.door(
@@ -79,12 +81,14 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
             providers=station.storages, tracks=station.tracks, local=station.local, settings=station.settings,
             circuit=station.circuits.state,
         ),
+        pairing.door(pairing=station.pairing, accounts=station.accounts),
+        devices.door(devices=station.devices),
         users.door(accounts=station.accounts),
         audit.door(audit=station.audit_records),
         system.door(
             tracks=station.tracks, scanning=station.scanning, folders=folders.known, settings=station.settings,
             circuits=lambda: station.downloads.health()["providers"], cloud=lambda: station.cloud.states(),
-            endpoints=lambda: interfaces.endpoints(int(request.environ.get("SERVER_PORT") or station.settings.port)),
+            finding=station.finding, who=station.who,
         ),
     ]
     operations: list[Operation] = []
@@ -96,10 +100,10 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
     app.register_blueprint(player.blueprint(folder=WEB, storages=station.storages.all if redirects else tuple))
 
     allowed = station.settings.allowed_hosts
-    names = own_names(allowed=allowed)
+    own = own_names(allowed=allowed)
     Guard(
         who=station.accounts.who,
-        host_named=lambda header: host_named(header, names),
+        host_named=lambda header: host_named(header, own | station.finding.names()),
         same_site=lambda headers: same_site(cast(Mapping[str, str], headers), allowed),
         operations=operations,
     ).install(app)

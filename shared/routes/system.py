@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+from flask import request
 
 from shared import __version__
-from shared.discovery.interfaces import Endpoint
+from shared.discovery.finding import Endpoint, Finding
+from shared.discovery.trials import HEADER
 from shared.model.person import Person
 from shared.model.scan import ScanReport
+from shared.records.moments import shown as shown_moment
 from shared.records.tracks import LibraryStats, Tracks
 from shared.routes.folders import Root
 from shared.routes.operation import Door
@@ -48,8 +51,20 @@ class Health(msgspec.Struct, kw_only=True, omit_defaults=True):
     providers: list[ProviderState] | None = None
 
 
+class StationShown(msgspec.Struct, kw_only=True):
+    """Who the station is. `fingerprint`: of its public key (SHA-256, base64url)."""
+
+    id: str
+    name: str
+    fingerprint: str
+
+
 class Endpoints(msgspec.Struct, kw_only=True):
+    """`items`: what works first, the best of them at the top. `updated_at`: when they were last tried."""
+
     items: list[Endpoint]
+    station: StationShown
+    updated_at: str
 
 
 class Setting(msgspec.Struct, kw_only=True):
@@ -66,17 +81,19 @@ class SettingsTable(msgspec.Struct, kw_only=True):
 
 
 def door(
-    *, tracks: Tracks, scanning: Scanning, folders: Callable[[], list[Root]], endpoints: Callable[[], list[Endpoint]],
-    settings: Settings, circuits: Callable[[], Iterable[Mapping[str, Any]]],
+    *, tracks: Tracks, scanning: Scanning, folders: Callable[[], list[Root]], finding: Finding,
+    who: Callable[[], dict[str, str]], settings: Settings, circuits: Callable[[], Iterable[Mapping[str, Any]]],
     cloud: Callable[[], list[dict[str, str]]],
 ) -> Door:
-    """folders: the music folders as last known, at no cost; endpoints: every address at which the station answers;
-    circuits: the downloader's breakers as they stand; cloud: the storage providers' (nobody is asked)."""
+    """folders: the music folders as last known, at no cost; finding: knows every address at which the station answers;
+    who: the station's id, name and fingerprint; circuits: the downloader's breakers as they stand; cloud: the
+    storage providers' (nobody is asked)."""
     door = Door("system")
 
     @door.get("/health", allows="open", answers={200: Health})
     def health(person: Person | None) -> dict[str, Any]:
         """Whether the station is well; with login also its library, scan, folders and providers."""
+        finding.arrived(request.headers.get(HEADER))
         told: dict[str, Any] = {"status": "ok", "version": __version__}
         if person is not None:
             told["library"] = tracks.stats()
@@ -88,8 +105,9 @@ def door(
 
     @door.get("/endpoints", allows="logged_in", answers={200: Endpoints})
     def list_endpoints(person: Person) -> Endpoints:
-        """Every address at which this station answers."""
-        return Endpoints(items=endpoints())
+        """Every address at which this station answers, as tried from inside; the best first."""
+        return Endpoints(items=finding.endpoints(), station=StationShown(**who()),
+                         updated_at=shown_moment(finding.updated_at))
 
     @door.get("/settings", allows="owns", answers={200: SettingsTable})
     def list_settings(person: Person) -> dict[str, Any]:

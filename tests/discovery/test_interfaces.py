@@ -1,17 +1,16 @@
-"""Addresses are ranked by who can use them, and tried for real."""
+"""Addresses are known by their kind, and ranked by who can use them."""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
-import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.discovery import interfaces
-from shared.discovery.interfaces import KINDS, Endpoints, addresses, answering, endpoints, kind_of, ranked, url_of
+from shared.discovery.interfaces import KINDS, addresses, answering, is_tunnel, kind_of, ranked, url_of
 
 
 @pytest.mark.parametrize(("ip", "interface", "kind"), [
@@ -35,7 +34,19 @@ def test_addresses_are_ranked_by_kind_and_ipv4_first() -> None:
         ("eth0", "192.168.1.20"), ("eth0", "nonsense"),
     ])
     assert [one.ip for one in found] == [
-        "127.0.0.1", "172.17.0.1", "::1", "192.168.1.20", "fd00::20", "10.8.0.2", "1.1.1.1"]
+        "192.168.1.20", "fd00::20", "10.8.0.2", "1.1.1.1", "127.0.0.1", "172.17.0.1", "::1"]
+
+
+def test_linux_says_which_interfaces_are_tunnels_whatever_they_are_called(tmp_path: Path) -> None:
+    for name, kind, event in (("office", "65534", "DEVTYPE=wireguard\nINTERFACE=office\n"), ("eth0", "1", ""),
+                              ("odd", "1", "INTERFACE=odd\nDEVTYPE=wireguard\n"), ("ipip", "768", "")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "type").write_text(f"{kind}\n")
+        (tmp_path / name / "uevent").write_text(event)
+    tunnels = [name for name in ("office", "eth0", "odd", "ipip", "none", "../eth0", "..") if is_tunnel(name, tmp_path)]
+    assert tunnels == ["office", "odd", "ipip"]
+    found = ranked([("office", "10.9.0.2"), ("eth0", "10.0.0.2")], is_tunnel=lambda name: is_tunnel(name, tmp_path))
+    assert [(one.ip, one.kind) for one in found] == [("10.0.0.2", "home"), ("10.9.0.2", "vpn")]
 
 
 @given(st.lists(st.tuples(st.text(max_size=12), st.ip_addresses().map(str) | st.text(max_size=20))))
@@ -46,8 +57,8 @@ def test_whatever_interfaces_say_each_address_is_named_once_in_order(found: list
     assert order == sorted(order)
 
 
-def test_this_machine_has_its_loopback_address_first() -> None:
-    assert addresses()[0].ip == "127.0.0.1"
+def test_this_machine_has_its_loopback_address() -> None:
+    assert next(one.ip for one in addresses() if one.kind == "this_machine") == "127.0.0.1"
 
 
 def test_an_ipv6_url_has_brackets() -> None:
@@ -66,43 +77,3 @@ def door() -> socket.socket:  # type: ignore[misc]
 def test_only_addresses_that_take_a_connection_answer(door: socket.socket) -> None:
     port = door.getsockname()[1]
     assert answering(["127.0.0.1", "127.0.0.2", "::1"], port, within_s=0.3) == {"127.0.0.1"}
-
-
-def test_endpoints_say_where_the_station_answers(door: socket.socket) -> None:
-    port = door.getsockname()[1]
-    found = {one.url: one for one in endpoints(port)}
-    assert found[f"http://127.0.0.1:{port}"].reachable
-    assert found[f"http://127.0.0.1:{port}"].kind == "this_machine"
-    assert endpoints(port) == endpoints(port)
-
-
-def test_nobody_waits_for_the_network_once_something_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, go_on = threading.Event(), threading.Event()
-    board = Endpoints(9)
-    assert board.now()
-    assert not any(one.reachable for one in board.now()), "nothing listens on port 9"
-    monkeypatch.setattr(interfaces, "FRESH_S", -1.0)
-
-    def hanging() -> list[interfaces.Address]:
-        asked.set()
-        go_on.wait(20)
-        return []
-
-    monkeypatch.setattr(interfaces, "addresses", hanging)
-    assert board.now(), "the old answer is given while the new one is sought"
-    assert asked.wait(10)
-    assert board.now()
-    go_on.set()
-
-
-def test_a_search_that_fails_is_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    board = Endpoints(9)
-    monkeypatch.setattr(interfaces, "PATIENCE_S", 5.0)
-
-    def nothing() -> list[interfaces.Address]:
-        raise OSError("no network at all")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(interfaces, "addresses", nothing)
-        assert board.now() == []
-    assert board.now()

@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Flask
 
+from shared.discovery.finding import Finding
 from shared.events import EventBus
 from shared.feed import Feed
 from shared.model.errors import Conflict, Forbidden, NotFound, NotLoggedIn, TooOften
@@ -29,6 +30,7 @@ from shared.model.track import (
     SearchResult,
     Track,
 )
+from shared.security.open_streams import OpenStreams
 from shared.settings import Settings
 from shared.storage.access import Access
 from shared.storage.local import LocalStorage
@@ -241,6 +243,7 @@ class FakeStation:
         self.search, self.changes = FakeSearch(), FakeChanges()
         self.accounts, self.setup, self.scanning = FakeAccounts(), FakeSetup(), FakeScanning()
         self.audit, self.audit_records = Anything(), Anything()
+        self.pairing, self.devices, self.open_streams = Anything(), Anything(), OpenStreams()
         self.access = Access()
         self.resolver = Resolver(storages=[LocalStorage(access=self.access)])
         self.playing = Playing(resolver=self.resolver, access=self.access)
@@ -254,6 +257,10 @@ class FakeStation:
         self.feed = Feed(events=self.events, accounts=self.accounts, scanning=self.scanning, changes=self.changes,
                          downloads=self.downloads.snapshot)
         self.music = music
+        self.finding = Finding(settings=self.settings)
+
+    def who(self) -> dict[str, str]:
+        return {"id": "f" * 43, "name": "attic", "fingerprint": "f" * 43}
 
     def add_file(self, id: str, content: bytes, *, name: str | None = None, mime_type: str = "audio/flac",
                  age_s: float = 100) -> Path:

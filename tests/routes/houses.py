@@ -12,6 +12,7 @@ from flask import Flask
 from shared.cloud.errands import Errands
 from shared.cloud.pins import Pins
 from shared.database import Database
+from shared.discovery.finding import Finding
 from shared.events import EventBus
 from shared.feed import Feed
 from shared.model.scan import Batch, Found, NewFile
@@ -22,11 +23,13 @@ from shared.records.artists import Artists
 from shared.records.audit import Audit
 from shared.records.changes import Changes
 from shared.records.copies import Copies
+from shared.records.devices import Devices as DeviceRecords
 from shared.records.downloads import Downloads
 from shared.records.errands import Errands as ErrandRecords
 from shared.records.genres import Genres
 from shared.records.listening import Listening
 from shared.records.origins import Origins
+from shared.records.pairings import Pairings
 from shared.records.people import People
 from shared.records.pins import Pins as PinRecords
 from shared.records.playlists import Playlists
@@ -37,6 +40,10 @@ from shared.records.watches import Watches
 from shared.routes.register import register
 from shared.security.accounts import OPERATOR, Accounts
 from shared.security.audit import AuditLog
+from shared.security.devices import Devices
+from shared.security.identity import Identity
+from shared.security.open_streams import OpenStreams
+from shared.security.pairing import Pairing
 from shared.security.passwords import Passwords
 from shared.security.setup import Setup
 from shared.security.throttle import Throttle
@@ -139,7 +146,19 @@ class House:
                                settings=self.settings, events=self.events)
         self.feed = Feed(events=self.events, accounts=self.accounts, scanning=self.scanning, changes=self.changes,
                          downloads=self.downloads.snapshot)
+        self.finding = Finding(settings=self.settings)
+        self.identity = Identity(folder=folder / "identity")
+        self.open_streams = OpenStreams(events=self.events)
+        self.pairing = Pairing(
+            pairings=Pairings(database=self.database), people=self.people, accounts=self.accounts,
+            identity=self.identity, events=self.events, endpoints=lambda: ["http://192.168.7.7:5005"],
+            station=self.who, audit=self.audit)
+        self.devices = Devices(records=DeviceRecords(database=self.database), people=self.people,
+                               accounts=self.accounts, events=self.events, audit=self.audit)
         self.tokens: dict[str, str] = {}
+
+    def who(self) -> dict[str, str]:
+        return {"id": "f" * 43, "name": "attic", "fingerprint": "f" * 43}
 
     def people_in(self) -> None:
         self.accounts.make_first_owner("ann", PASSWORD)

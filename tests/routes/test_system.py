@@ -34,12 +34,22 @@ def test_a_provider_is_as_well_as_the_worst_of_its_circuits() -> None:
 
 
 def test_every_address_is_listed(front: Front) -> None:
-    items = front.get("/api/endpoints")["items"]
-    assert items
-    for one in items:
-        assert set(one) == {"url", "kind", "reachable"}
-        assert one["url"].startswith("http")
+    answer = front.get("/api/endpoints")
+    assert answer["items"]
+    for one in answer["items"]:
+        assert set(one) == {"url", "kind", "reachable", "secure", "name"}
+        assert one["url"].startswith("https:" if one["secure"] else "http:")
         assert one["kind"] in ("this_machine", "home", "vpn", "public")
+    assert answer["station"] == {"id": "f" * 43, "name": "attic", "fingerprint": "f" * 43}
+    assert answer["updated_at"].endswith("Z")
+
+
+def test_a_trial_of_an_address_is_known_by_the_word_it_brings(front: Front) -> None:
+    words: list[str | None] = []
+    front.house.finding.arrived = words.append  # type: ignore[method-assign]
+    front.get("/api/health", who=None, **{"Soundsible-Trial": "a word"})
+    front.get("/api/health", who=None)
+    assert words == ["a word", None]
 
 
 def test_settings_are_for_owners_and_hide_secrets(front: Front) -> None:
