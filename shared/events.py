@@ -41,6 +41,13 @@ class SessionsEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonChanged:
+    """What somebody may do or see changed: whoever remembers the person asks anew who it is."""
+
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlaybackMoved:
     """One device's player state, for the same person's other devices."""
 

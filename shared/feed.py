@@ -29,6 +29,7 @@ from shared.events import (
     EventBus,
     LibraryChanged,
     Notice,
+    PersonChanged,
     PlaybackMoved,
     ScanMoved,
     SessionsEnded,
@@ -157,7 +158,7 @@ class Feed:
                 (DevicesChanged, self._hear_devices), (PlaybackMoved, self._hear_playback),
                 (DownloadMoved, self._hear_moved), (DownloadLogged, self._hear_logged),
                 (DownloadRemoved, self._hear_removed), (SessionsEnded, self._hear_endings),
-                (ErrandMoved, self._hear_errand),
+                (ErrandMoved, self._hear_errand), (PersonChanged, self._hear_person),
             )
         ]
 
@@ -356,6 +357,17 @@ class Feed:
                 if reading.person.token_id in ended:
                     reading.ended = True
             self._rung.notify_all()
+
+    def _hear_person(self, event: PersonChanged) -> None:
+        """What this person's readers hear from now on is what the person may hear now."""
+        with self.lock:
+            mine = [one for one in self._readings if one.person.user_id == event.user_id]
+        for reading in mine:
+            reading.checked_at = float("-inf")
+            if not self._still_counts(reading):
+                with self.lock:
+                    reading.ended = True
+                    self._rung.notify_all()
 
     def _rouse_locked(self) -> None:
         if self._herald is None and not self._ending and (self._awake or self._timed):

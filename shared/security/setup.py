@@ -67,7 +67,7 @@ class Setup:
             if not self.needed():   # somebody was quicker while this one waited
                 raise _taken()
             raise Forbidden("This set-up code is wrong or from an earlier start: open the link the terminal shows now.")
-        user = self._accounts.make_first_owner(username, password)
+        user = self._accounts.make_first_owner(username, password, address)
         with self._lock:
             self._code, self._owned = None, True
         return self._accounts.begin_session(user, address, user_agent)
