@@ -602,19 +602,14 @@ def _chain_warning(own: Served) -> str:
 
 def _known_authority(name: x509.Name) -> bool:
     """Whether this machine knows an authority of that name; True when it knows none at all and so cannot tell."""
-    from cryptography import x509
-
-    known = ssl.get_default_verify_paths().cafile
-    if known is None:
-        with contextlib.suppress(ImportError):
+    trusting = ssl.create_default_context()
+    if not trusting.get_ca_certs():
+        with contextlib.suppress(ImportError, OSError):
             import certifi
 
-            known = certifi.where()
-    try:
-        return known is None or any(one.subject == name for one in x509.load_pem_x509_certificates(
-            Path(known).read_bytes()))
-    except (OSError, ValueError):
-        return True
+            trusting.load_verify_locations(certifi.where())
+    wanted, known = sorted(str(one.value) for one in name), trusting.get_ca_certs()
+    return not known or any(wanted == sorted(pair[1] for part in one["subject"] for pair in part) for one in known)
 
 
 def _common_name(name: x509.Name) -> str:
