@@ -183,8 +183,9 @@ class Sockets:
             return 421
         origin = environ.get("HTTP_ORIGIN")
         headers = {name: environ[key] for name, key in _HEADERS if key in environ}
-        if (origin is not None and not same_origin(origin, host, self._allowed)) or not same_site(
-            headers, self._allowed
+        secure = _secure(environ)
+        if (origin is not None and not same_origin(origin, host, self._allowed, secure=secure)) or not same_site(
+            headers, self._allowed, secure=secure
         ):
             return 403
         return 0
@@ -194,7 +195,7 @@ class Sockets:
         if engine_sid:
             socket = self._server.eio.sockets.get(engine_sid)
             return socket is not None and not socket.queue.stranger
-        token, _ = token_of(environ.get("HTTP_AUTHORIZATION", ""), _cookies(environ))
+        token, _ = _token_of(environ)
         return bool(token) and self._accounts.who(token, environ.get("REMOTE_ADDR", "")) is not None
 
     def _enter(self, engine_sid: str, environ: dict[str, Any]) -> None:
@@ -227,7 +228,7 @@ class Sockets:
         environ = request.environ
         token = auth.get("token") if isinstance(auth, dict) else None
         if not isinstance(token, str) or not token:
-            token, _ = token_of(environ.get("HTTP_AUTHORIZATION", ""), _cookies(environ))
+            token, _ = _token_of(environ)
         address = environ.get("REMOTE_ADDR", "")
         person = self._accounts.who(token, address) if token else None
         if person is None:
@@ -564,6 +565,14 @@ class _Rest(bytes):
 def _message(event: str, data: bytes) -> Message:
     """A Socket.IO event; `data` is its JSON."""
     return Message(f'2["{event}",{data.decode()}]')
+
+
+def _token_of(environ: Mapping[str, Any]) -> tuple[str | None, bool]:
+    return token_of(environ.get("HTTP_AUTHORIZATION", ""), _cookies(environ), secure=_secure(environ))
+
+
+def _secure(environ: Mapping[str, Any]) -> bool:
+    return bool(environ.get("wsgi.url_scheme") == "https")
 
 
 def _cookies(environ: Mapping[str, Any]) -> dict[str, str]:

@@ -30,7 +30,7 @@ from shared.model.person import Person
 from shared.model.track import Page
 from shared.records.downloads import ReportRow
 from shared.records.origins import Origin
-from shared.routes.guard import token_of
+from shared.routes.guard import token_of_request
 from shared.routes.library import Offset, Text
 from shared.routes.operation import Body, Door, Query
 from shared.routes.respond import json_of
@@ -478,7 +478,7 @@ def door(
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         if request.method == "HEAD":
             return Response(None, headers=headers, content_type="text/event-stream")
-        token, _ = token_of(request.headers.get("Authorization", ""), request.cookies)
+        token, _ = token_of_request()
         stream = feed.stream(person, token or "", request.remote_addr or "", request.headers.get("Last-Event-ID"))
         return Response(stream, headers=headers, content_type="text/event-stream", direct_passthrough=True)
 

@@ -18,6 +18,8 @@ from shared.routes.conditional import Headers
 from shared.routes.operation import API, RULES, Operation, is_json
 
 COOKIE = "soundsible_session"
+# Over HTTPS: browsers take it from this very host only and never send it over HTTP, where others could read it.
+SECURE_COOKIE = "__Host-soundsible"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _REFUSED = {
@@ -39,13 +41,31 @@ HEADERS = (     # of every answer
 API_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 
-def token_of(authorization: str, cookies: Mapping[str, str]) -> tuple[str | None, bool]:
-    """The token a request brings, and whether it came as the cookie. A Bearer token goes before the cookie."""
+def token_of(authorization: str, cookies: Mapping[str, str], *, secure: bool) -> tuple[str | None, bool]:
+    """The token a request brings, and whether it came as the cookie. A Bearer token goes before the cookie. `secure`:
+    it came over HTTPS, where only the cookie that was given there counts."""
     scheme, _, token = authorization.strip().partition(" ")
     if scheme.lower() == "bearer":
         return token.strip() or None, False
-    token = cookies.get(COOKIE, "")
+    token = cookies.get(SECURE_COOKIE if secure else COOKIE, "")
     return token or None, bool(token)
+
+
+def token_of_request() -> tuple[str | None, bool]:
+    """The same for the request at hand."""
+    return token_of(request.headers.get("Authorization", ""), request.cookies, secure=request.is_secure)
+
+
+def give_cookie(answer: Response, token: str, max_age_s: int | None) -> None:
+    """Have the browser that asks keep `token`."""
+    answer.set_cookie(SECURE_COOKIE if request.is_secure else COOKIE, token, max_age=max_age_s, path="/",
+                      secure=request.is_secure, httponly=True, samesite="Lax")
+
+
+def take_cookie(answer: Response) -> None:
+    """Have it forget the one that counts here."""
+    answer.delete_cookie(SECURE_COOKIE if request.is_secure else COOKIE, path="/", secure=request.is_secure,
+                         httponly=True, samesite="Lax")
 
 
 class Guard:
@@ -90,7 +110,7 @@ class Guard:
         if path != API and not path.startswith(API + "/"):
             return
         operation = self._operations.get(request.endpoint or "")
-        token, _ = token_of(request.headers.get("Authorization", ""), request.cookies)
+        token, _ = token_of_request()
         person = self._who(token, request.remote_addr or "") if token is not None else None
         g.person = person
         if person is None:

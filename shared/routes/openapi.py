@@ -14,7 +14,7 @@ from flask import Response, request
 
 from shared import __version__
 from shared.model.person import Person
-from shared.routes.guard import COOKIE
+from shared.routes.guard import COOKIE, SECURE_COOKIE
 from shared.routes.operation import Door, Operation, Query
 from shared.routes.respond import gzip, wants_gzip
 
@@ -82,7 +82,8 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
             "schemas": components,
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
-                "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE,
+                           "description": f"Over HTTPS it is called {SECURE_COOKIE}, and only that one counts."},
             },
         },
     }

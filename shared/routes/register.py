@@ -104,7 +104,7 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
     Guard(
         who=station.accounts.who,
         host_named=lambda header: host_named(header, own | station.finding.names()),
-        same_site=lambda headers: same_site(cast(Mapping[str, str], headers), allowed),
+        same_site=lambda headers: same_site(cast(Mapping[str, str], headers), allowed, secure=request.is_secure),
         operations=operations,
     ).install(app)
     return operations

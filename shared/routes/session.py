@@ -9,7 +9,7 @@ from flask import Response, request
 
 from shared.model.errors import NotLoggedIn
 from shared.model.person import Person
-from shared.routes.guard import COOKIE, token_of
+from shared.routes.guard import give_cookie, take_cookie, token_of_request
 from shared.routes.operation import Body, Door
 from shared.routes.respond import json_of
 
@@ -74,8 +74,7 @@ def door(*, accounts: Accounts, setup: Setup) -> Door:
     def begin(token: str, expires_at: float | None, person: Person, status: int) -> Response:
         shown, max_age_s = accounts.expiry_of(expires_at)
         answer = json_of(Session(token=token, expires_at=shown, user=whom(person)), status)
-        answer.set_cookie(COOKIE, token, max_age=max_age_s, path="/", secure=request.is_secure, httponly=True,
-                          samesite="Lax")
+        give_cookie(answer, token, max_age_s)
         return answer
 
     @door.post("/session", allows="open", body=Login, answers={200: Session}, errors=(429,))
@@ -104,8 +103,8 @@ def door(*, accounts: Accounts, setup: Setup) -> Door:
             raise NotLoggedIn("Nobody is logged in here.")
         accounts.logout(person)
         answer = Response(status=204)
-        if token_of("", request.cookies)[0] is not None:
-            answer.delete_cookie(COOKIE, path="/", secure=request.is_secure, httponly=True, samesite="Lax")
+        if token_of_request()[1]:
+            take_cookie(answer)
         return answer
 
     @door.get("/me", allows="logged_in", answers={200: Whom})

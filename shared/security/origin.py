@@ -16,12 +16,14 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 Place = tuple[str, int]     # host and port
 
 
-def same_site(headers: Mapping[str, str], allowed: Collection[str] = ()) -> bool:
+def same_site(headers: Mapping[str, str], allowed: Collection[str] = (), *, secure: bool = False) -> bool:
     """Whether a state-changing request may go on, by its Sec-Fetch-Site, Origin, else Referer.
 
     headers   with the usual names (`Origin`); an absent one is missing.
     allowed   names of SOUNDSIBLE_ALLOWED_HOSTS: origins that a reverse proxy shows to people in place of `Host`.
               An entry without port means the scheme's own.
+    secure    the request came over HTTPS: a page that came over HTTP, which others on the way may have changed, is not
+              the station's own.
     """
     site = headers.get("Sec-Fetch-Site")
     if site is not None:
@@ -29,22 +31,23 @@ def same_site(headers: Mapping[str, str], allowed: Collection[str] = ()) -> bool
         return site in ("same-origin", "none")
     origin = headers.get("Origin")
     if origin is not None:
-        return same_origin(origin, headers.get("Host", ""), allowed)
+        return same_origin(origin, headers.get("Host", ""), allowed, secure=secure)
     referer = headers.get("Referer")
     if referer and referer.lower().startswith(("http:", "https:")):
         scheme, _, rest = referer.partition("://")
-        return same_origin(f"{scheme}://{_authority(rest)}", headers.get("Host", ""), allowed)
+        return same_origin(f"{scheme}://{_authority(rest)}", headers.get("Host", ""), allowed, secure=secure)
     return True
 
 
-def same_origin(origin: str, host: str, allowed: Collection[str] = ()) -> bool:
+def same_origin(origin: str, host: str, allowed: Collection[str] = (), *, secure: bool = False) -> bool:
     """Whether an Origin header names the station that was asked as `host`. For WebSockets too.
 
-    The scheme is not compared: behind a proxy that speaks TLS the station cannot know it. "null" is nobody.
+    `secure`: it was asked over HTTPS, and so must have been its page. Over HTTP the scheme is not compared: behind a
+    proxy that speaks TLS, and that is not trusted to say so, the station cannot know it. "null" is nobody.
     """
     scheme, separator, authority = origin.lower().partition("://")
     default = DEFAULT_PORTS.get(scheme)
-    if not separator or default is None:
+    if not separator or default is None or (secure and scheme != "https"):
         return False
     place = _place(authority, default)
     if place is None:
