@@ -10,6 +10,7 @@ import shutil
 import subprocess
 
 from shared.model.units import Seconds
+from shared.settings import child_environment
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ def dns_name(command: str | None = None) -> str | None:
         asked = subprocess.run(
             [command, "status", "--json", "--peers=false"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, timeout=PATIENCE_S, check=False,
-            env={name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ},
+            env=child_environment(),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         log.info("tailscale does not say its name: %s", type(error).__name__)
