@@ -14,6 +14,7 @@ from shared.model.download import Offer
 from shared.model.errors import BadInput, NotFound
 from shared.model.person import Person
 from shared.routes.downloads import Key, Link, Name, check_link
+from shared.routes.hanging_up import Watched, entered
 from shared.routes.operation import Door, Query
 from shared.routes.respond import file_of
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from odst.preview import Previews
     from odst.search import AcquireSearch
     from shared.library.outside_covers import OutsideCovers
+    from shared.security.open_streams import OpenStreams
 
 PREVIEW = "preview"     # in place of a track's id
 LOOKED_UP = 500         # tracks of one offer that are looked for in the library
@@ -78,7 +80,8 @@ class Looking(Query):
     size: int = 300
 
 
-def door(*, search: AcquireSearch, previews: Previews, covers: OutsideCovers, events: EventBus) -> Door:
+def door(*, search: AcquireSearch, previews: Previews, covers: OutsideCovers, events: EventBus,
+         streams: OpenStreams) -> Door:
     door = Door("acquire")
 
     @door.get("/acquire/search", allows="adds", query=Asking, answers={200: Offers})
@@ -128,7 +131,8 @@ def door(*, search: AcquireSearch, previews: Previews, covers: OutsideCovers, ev
             return Response(None, headers=headers, content_type="audio/ogg")
         heard = previews.open(url=url, source=query.source, id=query.id)
         kind = heard.mime_type if heard.mime_type.startswith(_SOUNDS) else "application/octet-stream"
-        return Response(_Listening(heard, events=events), headers=headers, content_type=kind, direct_passthrough=True)
+        body = Watched(_Listening(heard, events=events), entered(streams, person))
+        return Response(body, headers=headers, content_type=kind, direct_passthrough=True)
 
     return door
 

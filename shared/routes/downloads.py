@@ -31,6 +31,7 @@ from shared.model.track import Page
 from shared.records.downloads import ReportRow
 from shared.records.origins import Origin
 from shared.routes.guard import token_of_request
+from shared.routes.hanging_up import Watched, entered
 from shared.routes.library import Offset, Text
 from shared.routes.operation import Body, Door, Query
 from shared.routes.respond import json_of
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from shared.records.downloads import Downloads
     from shared.records.origins import Origins
     from shared.records.tracks import Tracks
+    from shared.security.open_streams import OpenStreams
     from shared.settings import Settings
 
 Link = Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
@@ -391,7 +393,8 @@ class Report(msgspec.Struct, kw_only=True):
 
 
 def door(
-    *, downloads: Service, records: Downloads, origins: Origins, tracks: Tracks, feed: Feed, settings: Settings
+    *, downloads: Service, records: Downloads, origins: Origins, tracks: Tracks, feed: Feed, settings: Settings,
+    streams: OpenStreams,
 ) -> Door:
     """downloads does things to them, records lists them; whose each is, they know and hold."""
     door = Door("downloads")
@@ -480,7 +483,8 @@ def door(
             return Response(None, headers=headers, content_type="text/event-stream")
         token, _ = token_of_request()
         stream = feed.stream(person, token or "", request.remote_addr or "", request.headers.get("Last-Event-ID"))
-        return Response(stream, headers=headers, content_type="text/event-stream", direct_passthrough=True)
+        body = Watched(stream, entered(streams, person))
+        return Response(body, headers=headers, content_type="text/event-stream", direct_passthrough=True)
 
     @door.get("/downloads/reports", allows="adds", query=Span, answers={200: Report})
     def download_report(person: Person, query: Span) -> Any:

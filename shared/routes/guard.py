@@ -6,6 +6,7 @@ state-changing request must come from the station's own pages and carry JSON, wi
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 
 from flask import Flask, Response, g, request
@@ -25,8 +26,9 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REFUSED = {
     "own_account": "This device may listen or add music, not change the account. Log in with the password for that.",
     "sees_files": "Files and folders are shown to the owner and adults of this station.",
-    "adds": "Adding music is for the owner and adults of this station.",
-    "edits": "Changing the library is for the owner and adults of this station.",
+    "adds": "You may not add music here; an owner of this station can allow it.",
+    "edits": "You may not change the library here; an owner of this station can allow it.",
+    "deletes": "You may not move tracks to the trash here; an owner of this station can allow it.",
     "owns": "Only an owner of this station may do that.",
 }
 
@@ -111,6 +113,7 @@ class Guard:
             return
         operation = self._operations.get(request.endpoint or "")
         token, _ = token_of_request()
+        g.asked_at = time.monotonic()
         person = self._who(token, request.remote_addr or "") if token is not None else None
         g.person = person
         if person is None:

@@ -23,14 +23,15 @@ _PATH = re.compile(r"<(?:\w+:)?(\w+)>")
 _ROOMS = {
     "session": "Logging in, and the own account", "library": "The library", "edit": "Changing the library",
     "listening": "Listening", "playlists": "Playlists", "scan": "Scanning", "stream": "Sound", "covers": "Pictures",
-    "users": "Accounts", "downloads": "Downloads", "acquire": "What is offered outside", "watches": "What is watched",
-    "cloud": "The three places",
+    "users": "Accounts", "invitations": "Invitations", "login": "Logging in elsewhere", "audit": "The audit log",
+    "downloads": "Downloads", "acquire": "What is offered outside", "watches": "What is watched",
+    "cloud": "The three places", "pairing": "Pairing devices", "devices": "Devices and sessions",
     "system": "The station itself", "docs": "This description",
 }
 _WHO = {
     "open": "Needs no login.", "logged_in": "", "own_account": "Needs a login with the password, not a device's token.",
-    "sees_files": "For owners and adults.", "adds": "For owners and adults.", "edits": "For owners and adults.",
-    "owns": "For owners.",
+    "sees_files": "For owners and adults who see all folders.", "adds": "For who may add music.",
+    "edits": "For who may edit tags.", "deletes": "For who may delete tracks.", "owns": "For owners.",
 }
 PAGE_POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; "
                "form-action 'none'; frame-ancestors 'none'")

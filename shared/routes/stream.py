@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import logging
-import socket
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
 
 import msgspec
 from flask import Response, request
 
-from shared.events import EventBus, SessionsEnded, StreamEnded, StreamStarted
+from shared.events import EventBus, StreamEnded, StreamStarted
 from shared.library.transcodes import MIME_TYPES
 from shared.model.cloud import CloudFailure
 from shared.model.errors import BadInput, SoundsibleError, StorageOffline, TrackMissing
 from shared.model.person import Person
 from shared.model.source import CloudFile, SignedUrl, Source, TrackFile
 from shared.routes.conditional import Validators, precondition
+from shared.routes.hanging_up import entered
 from shared.routes.operation import Door, Query
 from shared.routes.respond import OpenFile, audio
 from shared.storage.playing import Playing, Sound, place_of
@@ -28,6 +25,7 @@ from shared.storage.playing import Playing, Sound, place_of
 if TYPE_CHECKING:
     from shared.library.transcodes import Transcode, Transcodes
     from shared.records.tracks import Tracks
+    from shared.security.open_streams import OpenStreams
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +43,10 @@ class Wish(Query):
 
 def door(
     *, tracks: Tracks, playing: Playing, transcodes: Transcodes, events: EventBus,
-    redirect: Callable[[CloudFile], SignedUrl | None] = lambda _: None,
+    streams: OpenStreams, redirect: Callable[[CloudFile], SignedUrl | None] = lambda _: None,
 ) -> Door:
     """redirect: the signed address players are sent to, where that is wanted and can be had."""
     door = Door("stream")
-    listeners = Listeners()
-    events.subscribe(SessionsEnded, lambda event: listeners.hang_up(event.token_ids))
 
     @door.get("/stream/<id>", allows="logged_in", query=Wish, answers={200: AUDIO, 206: AUDIO},
               errors=(302, 304, 404, 412, 416, 503))
@@ -121,11 +117,11 @@ def door(
 
     def begun(person: Person, id: str) -> Callable[[int], None]:
         """Tell that somebody listens (background work steps aside). Returns the deed of its end."""
-        listening = listeners.enter(person.token_id, _wire_of(request.environ))
+        leave = entered(streams, person)
         events.publish(StreamStarted(id))
 
         def ended(size_bytes: int) -> None:
-            listeners.leave(person.token_id, listening)
+            leave()
             events.publish(StreamEnded(id, size_bytes))
 
         return ended
@@ -198,47 +194,6 @@ def unless_swept(path: Path | None) -> BinaryIO | None:
         return None if path is None else open(path, "rb", buffering=0)
     except FileNotFoundError:
         return None
-
-
-class Listeners:
-    """The connections on which a stream is under way, by the token they came with; safe from any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._wires: dict[int, dict[int, Any]] = {}     # token id → number → network socket
-        self._numbers = itertools.count()
-
-    def enter(self, token_id: int, wire: Any) -> int:
-        number = next(self._numbers)
-        if wire is not None:
-            with self._lock:
-                self._wires.setdefault(token_id, {})[number] = wire
-        return number
-
-    def leave(self, token_id: int, number: int) -> None:
-        with self._lock:
-            wires = self._wires.get(token_id)
-            if wires is not None:
-                wires.pop(number, None)
-                if not wires:
-                    del self._wires[token_id]
-
-    def hang_up(self, token_ids: Iterable[int]) -> None:
-        """End the streams of tokens that count no more, whatever their threads are doing."""
-        with self._lock:
-            for token_id in token_ids:
-                for wire in self._wires.get(token_id, {}).values():
-                    with contextlib.suppress(OSError, AttributeError):
-                        wire.shutdown(socket.SHUT_RDWR)
-
-
-def _wire_of(environ: Mapping[str, Any]) -> Any:
-    """The network socket of a request, where its server tells it."""
-    for name in ("gunicorn.socket", "werkzeug.socket"):
-        if environ.get(name) is not None:
-            return environ[name]
-    green = environ.get("eventlet.input")
-    return green.get_socket() if green is not None else None
 
 
 class _Growing:

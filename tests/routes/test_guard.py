@@ -14,7 +14,8 @@ from shared.routes.guard import SAFE_METHODS
 from shared.routes.operation import RULES
 from tests.routes.fakes import FakeStation, bearer, make_app
 
-OPEN = {    # contracts.md: /health, /session, the first set-up
+OPEN = {    # contracts.md: /health, /session, the first set-up, a sync token brought back
+    ("POST", "/api/pairing/claim"),
     ("GET", "/api/health"), ("POST", "/api/session"), ("GET", "/api/session"), ("DELETE", "/api/session"),
     ("GET", "/api/setup"), ("POST", "/api/setup"),
 }

@@ -16,7 +16,6 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from shared.events import StreamEnded, StreamStarted
 from shared.library.transcodes import Transcode
 from shared.model.errors import Overloaded, StorageOffline, UnreadableFile
-from shared.routes.stream import Listeners
 from tests.routes.houses import PASSWORD, Front
 
 SONG = b"Song 01" * 500
@@ -212,20 +211,6 @@ def test_a_stream_ends_with_its_session(tmp_path: Path) -> None:
     finally:
         server.shutdown()
         server.server_close()
-
-
-def test_connections_are_forgotten_when_their_stream_ends() -> None:
-    listeners = Listeners()
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        first, second = listeners.enter(1, ours), listeners.enter(2, None)
-        listeners.leave(1, first)
-        listeners.leave(2, second)
-        listeners.leave(3, 99)
-        listeners.hang_up([1, 2, 3])
-        theirs.send(b"x")
-        assert ours.recv(1) == b"x"
-        assert not listeners._wires
 
 
 # ---- transcodes ----------------------------------------------------------------------------------------------------
