@@ -25,8 +25,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from odst.deeds import confine
 from odst.deeds.talk import Talk
+from shared import confine
 from shared.model.download import Failure
 from shared.outbound import Outbound
 

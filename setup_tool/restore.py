@@ -108,6 +108,7 @@ class Rooms:
     """The rooms of a restore: nothing of the library that is here is opened, for it is to be replaced."""
 
     def __init__(self, settings: Settings) -> None:
+        from shared import confine
         from shared.audio.pool import WorkerPool
         from shared.cloud.buckets import Buckets
         from shared.library.kept_covers import KeptCovers
@@ -116,7 +117,9 @@ class Rooms:
         from shared.upkeep.rebuild import Later, Rebuild, folders_here
         from shared.upkeep.restore import Restore
 
-        self._workers = WorkerPool(size=2, memory_bytes=settings.worker_memory_bytes, name="restore")
+        self._workers = WorkerPool(
+            size=2, memory_bytes=settings.worker_memory_bytes, name="restore",
+            bounds=lambda: confine.for_media(settings, folders_here(settings)))
         self._buckets = Buckets()
         providers, access = Providers(settings=settings), Access()
         kept = KeptCovers(records=NoRecords(), access=access, workers=self._workers,

@@ -40,6 +40,7 @@ def rooms(settings: Settings, *, make: bool = False) -> Iterator[Station]:
     finally:
         station.workers.stop()
         station.craft_workers.stop()
+        station.clerks.stop()
         station.database.close()
 
 

@@ -73,7 +73,7 @@ class Rates:
             return True
 
     def _forget(self, now: float) -> None:
-        """Who was silent for a second has a full bucket; when all are busy, the one that was silent for longest goes."""
+        """Who was silent for a second has a full bucket; when all are busy, who was silent for longest goes."""
         kept = {home: one for home, one in self._filled.items() if now - one[1] < 1.0}
         if len(kept) >= HOUSEHOLDS:
             del kept[min(kept, key=lambda home: kept[home][1])]

@@ -17,7 +17,7 @@ FLOORS = {
     "shared": 0,                        # the version alone
     "shared.model": 0,
     "shared.ports": 1, "shared.events": 1, "shared.settings": 1, "shared.logs": 1, "shared.outbound": 1,
-    "shared.vault": 1, "shared.durable": 1,
+    "shared.vault": 1, "shared.confine": 1, "shared.durable": 1,
     "shared.database": 2, "shared.records": 2, "shared.storage": 2, "shared.audio": 2, "shared.metadata": 2,
     "shared.library": 3, "shared.security": 3, "shared.discovery": 3,
     "shared.cloud": 3, "shared.upkeep": 3, "odst": 3,

@@ -1,13 +1,15 @@
 """Worker processes in which hostile media is opened: limited in memory, files and time, replaced when they die.
 
 A worker is a fresh interpreter (no fork: the parent has threads) with hardly any environment, its own process group
-and a niceness; it ends with its parent. Light enough for the serving process: standard library and words only. Works
-on POSIX; threads and eventlet's green ones may call.
+and a niceness; it ends with its parent. With `bounds` it reads none of the station's secrets, changes nothing of the
+program and talks to nobody (confine.shut_off). Light enough for the serving process: standard library and words only.
+Works on POSIX; threads and eventlet's green ones may call.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import select
@@ -17,11 +19,12 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from shared.audio import wire
+from shared.confine import Bounds
 from shared.model.errors import Overloaded, StartFailed, UnreadableFile
 from shared.model.units import MIB, Bytes, Seconds
 
@@ -33,8 +36,8 @@ AHEAD = 2               # batches a worker holds: while one is read, the next is
 LARGEST_ANSWER = 256 * MIB
 
 _ROOT = str(Path(__file__).resolve().parents[2])
-_START = ("import sys; sys.path[:0] = sys.argv[4:]; from shared.audio.worker import main; "
-          "main(int(sys.argv[1]), int(sys.argv[2]), tuple(sys.argv[3].split(',')))")
+_START = ("import sys; sys.path[:0] = sys.argv[5:]; from shared.audio.worker import main; "
+          "main(int(sys.argv[1]), int(sys.argv[2]), tuple(sys.argv[3].split(',')), sys.argv[4])")
 PACKAGES = ("shared.audio", "shared.library")   # where deeds may live
 _KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT")
 
@@ -42,12 +45,16 @@ _KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "S
 class WorkerPool:
     """Implements ports.Workers. `size` workers at most, started when there is work; `memory_bytes` of address space
         each (0: unlimited). One pool for short and long deeds needs a worker for each long one and some to spare.
-    `packages` and `folders` (of modules) are for tests that bring deeds of their own."""
+    `bounds` is asked whenever one starts; None leaves them open. `packages` and `folders` (of modules) are for tests
+        that bring deeds of their own."""
 
     def __init__(self, *, size: int, memory_bytes: Bytes = 1536 * MIB, nice: int = 5, name: str = "workers",
-                 idle_s: Seconds = IDLE_S, packages: Sequence[str] = PACKAGES, folders: Sequence[str] = ()) -> None:
+                 idle_s: Seconds = IDLE_S, bounds: Callable[[], Bounds] | None = None,
+                 packages: Sequence[str] = PACKAGES, folders: Sequence[str] = ()) -> None:
         self._size = max(1, size)
-        self._arguments = [str(memory_bytes), str(nice), ",".join(packages), _ROOT, *folders]
+        self._limits = [str(memory_bytes), str(nice), ",".join(packages)]
+        self._folders = [_ROOT, *folders]
+        self._bounds = bounds
         self._name = name
         self._idle_s = idle_s
         self._changed = threading.Condition()
@@ -141,7 +148,7 @@ class WorkerPool:
                     break
                 self._changed.wait()
         try:
-            worker = _Worker(self._arguments, self._name)
+            worker = _Worker([*self._limits, self._bounded(), *self._folders], self._name)
         except BaseException:
             with self._changed:
                 self._starting -= 1
@@ -155,6 +162,12 @@ class WorkerPool:
             self._drop(worker)
             raise _stopping()
         return worker
+
+    def _bounded(self) -> str:
+        if self._bounds is None:
+            return ""
+        bounds = self._bounds()
+        return json.dumps([bounds.hidden, bounds.kept, bounds.own])
 
     def _give_back(self, worker: _Worker) -> None:
         worker.idle_since = time.monotonic()

@@ -1,11 +1,13 @@
 """A worker process: does deeds that shared/audio/pool.py sends, one after the other, within limits.
 
-Started as `python -I -c "… worker.main(…)"`. A thread reads what comes in, so that the pipe never stands still and the
-end of the parent is noticed at once, also in the middle of a deed: the worker then ends without a word.
+Started as `python -I -c "… worker.main(…)"`. It shuts itself in first. A thread reads what comes in, so that the pipe
+never stands still and the end of the parent is noticed at once, also in the middle of a deed: the worker then ends
+without a word.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import re
@@ -16,21 +18,24 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from shared import confine
 from shared.audio import wire
+from shared.model.errors import UnreadableFile
 
 _DEED = re.compile(r"(?P<package>[a-z_.]+)\.[a-z][a-z0-9_]*:[a-z][a-z0-9_]*\Z")
 _OPEN_FILES = 256
 _LARGEST_FILE = 16 << 30
 
 
-def main(memory_bytes: int, nice: int, packages: tuple[str, ...]) -> None:
-    """Serve until standard input ends."""
+def main(memory_bytes: int, nice: int, packages: tuple[str, ...], bounded: str = "") -> None:
+    """Serve until standard input ends. `bounded`: confine.Bounds as JSON; "": none."""
     incoming, outgoing = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(2, 1)                           # what a library prints must not get between the answers
     os.close(nothing)
     limit(memory_bytes, nice)
+    shut = _shut_off(bounded)
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(incoming, requests), daemon=True, name="listen").start()
     _send(outgoing, wire.pack((True, "ready")))
@@ -41,8 +46,13 @@ def main(memory_bytes: int, nice: int, packages: tuple[str, ...]) -> None:
             _limit_cpu(timeout_s)
             if deed not in deeds:
                 deeds[deed] = find(deed, packages)
-            answer = wire.pack((True, deeds[deed](*args, **kwargs)))
+            found = deeds[deed](*args, **kwargs)
+            if shut is not None and _some_failed(found) and shut.outdated():
+                os._exit(0)                 # a fresh one sees what is new; it is asked again
+            answer = wire.pack((True, found))
         except Exception as error:          # the edge of a worker
+            if shut is not None and shut.outdated():
+                os._exit(0)
             told = "".join(traceback.format_exception(error))[-4000:]
             answer = wire.pack_error(error, told)
         try:
@@ -51,6 +61,21 @@ def main(memory_bytes: int, nice: int, packages: tuple[str, ...]) -> None:
             os._exit(0)
         if _swollen(memory_bytes):
             os._exit(0)                     # between two deeds: the next one starts fresh
+
+
+def _shut_off(bounded: str) -> confine.Shut | None:
+    if not bounded:
+        return None
+    bounds = confine.Bounds(*(tuple(one) for one in json.loads(bounded)))
+    if bounds.own:
+        import tempfile
+
+        tempfile.tempdir = bounds.own[0]
+    return confine.shut_off(bounds)
+
+
+def _some_failed(found: Any) -> bool:
+    return isinstance(found, list) and any(isinstance(one, UnreadableFile) for one in found)
 
 
 def find(deed: str, packages: tuple[str, ...]) -> Callable[..., Any]:

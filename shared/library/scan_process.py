@@ -126,10 +126,12 @@ class _Work:
 
     def __init__(self, order: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> None:
         # After the orders are followed and the lock is held: these imports take a while.
+        from shared import confine
         from shared.audio.pool import WorkerPool
 
         self._pool = WorkerPool(
-            size=int(order["workers"]), memory_bytes=int(order["memory_bytes"]), name="scan", nice=0)
+            size=int(order["workers"]), memory_bytes=int(order["memory_bytes"]), name="scan", nice=0,
+            bounds=lambda: confine.for_reading(order.get("closed", [])))
         if order.get("fresh"):
             self._pool.warm("shared.library.reading:read_many", [])     # readers start while this process does
         from shared.database import Database

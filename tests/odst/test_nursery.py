@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from odst.deeds import confine
 from odst.nursery import Nursery, read_failure
+from shared import confine
 from shared.model.download import Cancelled, Failure
 from tests.media_server import MediaServer, audio
 
