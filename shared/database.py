@@ -26,8 +26,10 @@ from sqlalchemy import Connection, Engine, event, exc, text
 from sqlalchemy.pool import QueuePool
 
 from shared.model.errors import BadInput, DiskFull, Overloaded, SoundsibleError, StartFailed
+from shared.model.person import Person
 from shared.records import search_index, tables
 from shared.records.moments import make_uid
+from shared.records.sights import Sights
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +54,24 @@ class Database:
         self._deeds: tuple[Callable[[], None], ...] = ()
         self._data_version = 0
         self._bulky = False
+        self._sights = Sights(
+            engine=lambda: self._engine(
+                1, "BEGIN", query_only=True, busy_ms=int(_PATIENCE_S * 1000), temporary="FILE"
+            )
+        )
 
     # ---- using it
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """A connection that sees one snapshot of the library and cannot write. Keep it for milliseconds."""
+    def read(self, person: Person | None = None) -> Iterator[Connection]:
+        """A connection that sees one snapshot of the library and cannot write. Keep it for milliseconds.
+
+        For a limited `person` the library on it holds only what they see (see records.sights).
+        """
+        if person is not None and person.limited:
+            with _translated(self.path), self._sights.read(person.user_id) as connection:
+                yield connection
+            return
         with _translated(self.path), self._readers().connect() as connection:
             yield connection
 
@@ -108,6 +122,7 @@ class Database:
 
     def close(self) -> None:
         """Bring the log into the file and let go of it. May be used again afterwards."""
+        self._sights.close()
         with self._writer_lock, self._engines_lock:
             if self._reading is not None:
                 self._reading.dispose()
@@ -230,7 +245,9 @@ class Database:
                     self._writing = self._engine(1, None, query_only=False, busy_ms=0)
         return self._writing
 
-    def _engine(self, size: int, begin: str | None, *, query_only: bool, busy_ms: int) -> Engine:
+    def _engine(
+        self, size: int, begin: str | None, *, query_only: bool, busy_ms: int, temporary: str = "MEMORY"
+    ) -> Engine:
         path = str(self.path)
 
         def connect() -> sqlite3.Connection:
@@ -243,7 +260,7 @@ class Database:
                     "foreign_keys = ON",
                     f"cache_size = -{_CACHE_KIB}",
                     "mmap_size = 0",
-                    "temp_store = MEMORY",
+                    f"temp_store = {temporary}",
                     "secure_delete = OFF",
                     "wal_autocheckpoint = 2000",
                     "journal_size_limit = 33554432",

@@ -13,7 +13,7 @@ from shared.model.errors import BadInput, NotFound
 from shared.model.filepath import to_path
 from shared.model.person import Person
 from shared.model.track import Album, AlbumWhole, Disc, Filters, Page
-from shared.records import folding, revisions, search_index
+from shared.records import folding, revisions, search_index, visible
 from shared.records.pages import Heard, Lists, Order, Shuffled, Sort, in_pieces
 from shared.records.showing import ARTIST_ARTWORK, show_albums, show_tracks
 from shared.records.tables import (
@@ -106,10 +106,10 @@ _IN_ALBUM = (
 _COLOR = re.compile(r"#[0-9a-f]{6}")
 
 
-def album_id_of(conn: Connection, uid: str) -> int:
-    """The inner id of a visible album. Raises NotFound."""
+def album_id_of(conn: Connection, uid: str, person: Person | None = None) -> int:
+    """The inner id of a visible album; `person`: who must see it, inside a transaction. Raises NotFound."""
     found = conn.execute(_GET, {"uid": uid}).scalar_one_or_none()
-    if found is None:
+    if found is None or not visible.sees(conn, person, "album", found):
         raise NotFound("There is no such album in the library.")
     return int(found)
 
@@ -151,7 +151,7 @@ class Albums:
 
     def get(self, person: Person, uid: str) -> AlbumWhole:
         """One album with its tracks in their order, and its discs. Raises NotFound."""
-        with self._database.read() as conn:
+        with self._database.read(person) as conn:
             album_id = album_id_of(conn, uid)
             album = show_albums(conn, person, [album_id])[0]
             its = show_tracks(conn, person, conn.execute(_IN_ALBUM, {"album_id": album_id}).scalars().all())
@@ -170,9 +170,15 @@ class Albums:
 
     # ---- pictures
 
-    def artwork_of(self, uid: str) -> Artwork | None:
+    def must_see(self, person: Person, uid: str) -> None:
+        """Raise NotFound, as for an album that is not there, when a person does not see it."""
+        if person.limited:
+            with self._database.read(person) as conn:
+                album_id_of(conn, uid)
+
+    def artwork_of(self, uid: str, *, person: Person | None = None) -> Artwork | None:
         """The picture of an album, a track or an artist (one of their albums'); None when there is none."""
-        with self._database.read() as conn:
+        with self._database.read(person) as conn:
             for query in (_OF_ALBUM, _OF_TRACK, _OF_ARTIST, _OF_ARTIST_ON_OTHERS):
                 row = conn.execute(query, {"uid": uid}).first()
                 if row is not None:
@@ -222,7 +228,7 @@ def _conditions(conn: Connection, person: Person, filters: Filters) -> list[Colu
         )
         where.append(albums.c.id.in_(mine) if filters.favourite else albums.c.id.not_in(mine))
     if filters.q is not None:
-        matching = search_index.matching(driver_cursor(conn), "album_words", filters.q)
+        matching = search_index.matching(driver_cursor(conn), "album_words", filters.q, limited=person.limited)
         if matching is None:
             return None
         where.append(albums.c.id.in_(matching))

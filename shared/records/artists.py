@@ -12,7 +12,7 @@ from shared.database import Database, driver_cursor
 from shared.model.errors import NotFound
 from shared.model.person import Person
 from shared.model.track import Artist, ArtistWhole, Filters, Page
-from shared.records import folding, search_index
+from shared.records import folding, search_index, visible
 from shared.records.albums import VISIBLE as VISIBLE_ALBUM
 from shared.records.pages import Heard, Lists, Order, Sort, in_pieces
 from shared.records.showing import show_albums, show_artists
@@ -73,10 +73,10 @@ _APPEARS_ON = (
 )
 
 
-def artist_id_of(conn: Connection, uid: str) -> int:
-    """The inner id of an artist that is shown. Raises NotFound."""
+def artist_id_of(conn: Connection, uid: str, person: Person | None = None) -> int:
+    """The inner id of an artist that is shown; `person`: who must see them, inside a transaction. Raises NotFound."""
     found = conn.execute(_GET, {"uid": uid}).scalar_one_or_none()
-    if found is None:
+    if found is None or not visible.sees(conn, person, "artist", found):
         raise NotFound("There is no such artist in the library.")
     return int(found)
 
@@ -119,7 +119,7 @@ class Artists:
     def get(self, person: Person, uid: str) -> ArtistWhole:
         """One artist with the albums: the own ones first, then those of others that they play on; each the newest
         first. Raises NotFound."""
-        with self._database.read() as conn:
+        with self._database.read(person) as conn:
             artist_id = artist_id_of(conn, uid)
             artist = show_artists(conn, person, [artist_id])[0]
             own = conn.execute(_OWN_ALBUMS, {"artist_id": artist_id}).scalars().all()
@@ -150,7 +150,7 @@ def _conditions(conn: Connection, person: Person, filters: Filters) -> list[Colu
         )
         where.append(artists.c.id.in_(mine) if filters.favourite else artists.c.id.not_in(mine))
     if filters.q is not None:
-        matching = search_index.matching(driver_cursor(conn), "artist_words", filters.q)
+        matching = search_index.matching(driver_cursor(conn), "artist_words", filters.q, limited=person.limited)
         if matching is None:
             return None
         where.append(artists.c.id.in_(matching))

@@ -19,12 +19,12 @@ from sqlalchemy import (
     union,
 )
 
-from shared.database import Database
+from shared.database import Database, driver_cursor
 from shared.model.errors import BadInput, RevisionTooOld
 from shared.model.person import Person
 from shared.model.track import Changes as Changed
 from shared.model.track import ChangeSet
-from shared.records import revisions
+from shared.records import revisions, sights, visible
 from shared.records.tables import (
     album_listening,
     albums,
@@ -77,6 +77,17 @@ _STILL_READABLE = (  # a playlist that was taken back from the others is not gon
         or_(playlists.c.user_id == _USER, playlists.c.visibility != "private"),
     )
 )
+# On a connection of records.sights: what is in the trash, and what ceased to be seen.
+_SEEN_REMOVED = (
+    "SELECT r.uid FROM removed r JOIN main.tracks t ON t.uid = r.uid JOIN temp.seen s ON s.id = t.id "
+    "WHERE r.kind = :kind AND r.kind = 'track' AND r.rev > :since "
+    "UNION SELECT uid FROM temp.gone WHERE kind = :kind AND rev > :since"
+)
+_SEEN_CAME = "SELECT uid FROM temp.came WHERE kind = :kind AND rev > :since"
+_LEFT = (  # whether anything may have left the library, or a part of it, after :since
+    "SELECT EXISTS (SELECT 1 FROM removed WHERE kind <> 'playlist' AND rev > :since) "
+    "OR EXISTS (SELECT 1 FROM main.tracks WHERE changed_rev > :since AND added_rev <= :since)"
+)
 
 
 class Changes:
@@ -92,19 +103,26 @@ class Changes:
 
     def since(self, person: Person, revision: int) -> Changed:
         """What moved after `revision` until now. Raises RevisionTooOld when that is too long ago (or never was) to
-        tell; the player then loads everything anew."""
+        tell; the player then loads everything anew. So does a limited person's after a change of their folders, and
+        where something left the library before this station was asked for them for the first time since its start:
+        whether they saw it can no longer be told."""
         if revision < 0:
             raise BadInput("A revision is not negative.", field="since")
-        with self._database.read() as conn:
+        with self._database.read(person) as conn:
             now = revisions.current(conn)
-            if revision > now or revision < revisions.oldest(conn):
+            if revision > now or revision < visible.oldest_for(conn, person.user_id):
                 raise _too_old()
             asked: dict[str, Any] = {"since": revision, "user_id": person.user_id}
+            told = _set
+            if person.limited:
+                told = _seen_set
+                if revision < sights.base_of(conn) and driver_cursor(conn).execute(_LEFT, asked).fetchone()[0]:
+                    raise _too_old()
             return Changed(
                 revision=now,
-                tracks=_set(conn, _TRACKS, "track", asked),
-                albums=_set(conn, _ALBUMS, "album", asked),
-                artists=_set(conn, _ARTISTS, "artist", asked),
+                tracks=told(conn, _TRACKS, "track", asked),
+                albums=told(conn, _ALBUMS, "album", asked),
+                artists=told(conn, _ARTISTS, "artist", asked),
                 playlists=_set(conn, _PLAYLISTS, "playlist", asked),
             )
 
@@ -122,6 +140,21 @@ def _set(conn: Connection, query: Select[Any], kind: str, asked: dict[str, Any])
         for start in range(0, len(gone), 500):
             readable.update(conn.execute(_STILL_READABLE, {**asked, "uids": gone[start : start + 500]}).scalars())
         gone = [uid for uid in gone if uid not in readable]
+    return ChangeSet(added=added, changed=changed, removed=gone)
+
+
+def _seen_set(conn: Connection, query: Select[Any], kind: str, asked: dict[str, Any]) -> ChangeSet:
+    """The same for a limited person: what came into their folders is new, what left them is removed."""
+    cursor, news = driver_cursor(conn), {**asked, "kind": kind}
+    came = dict.fromkeys(row[0] for row in cursor.execute(_SEEN_CAME, news))
+    added: list[str] = list(came)
+    changed: list[str] = []
+    for uid, is_new in conn.execute(query, asked):
+        if uid not in came:
+            (added if is_new else changed).append(uid)
+    if len(added) + len(changed) > MOST_CHANGES:
+        raise _too_old()
+    gone = [row[0] for row in cursor.execute(f"{_SEEN_REMOVED} LIMIT {MOST_CHANGES}", news)]
     return ChangeSet(added=added, changed=changed, removed=gone)
 
 

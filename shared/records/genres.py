@@ -8,7 +8,7 @@ from shared.database import Database
 from shared.model.person import Person
 from shared.model.track import Genre, Page
 from shared.records import revisions
-from shared.records.pages import Counts, Listed, Order, Sort, page_ids, parse_sort
+from shared.records.pages import Counts, Listed, Order, Sort, page_ids, parse_sort, sight_of
 from shared.records.tables import genres
 
 SORTS: dict[str, Sort] = {
@@ -36,9 +36,10 @@ class Genres:
     ) -> Page[Genre]:
         """A page of genres. Raises BadInput."""
         order, name, descending = parse_sort(sort, SORTS)
-        with self._database.read() as conn:
+        with self._database.read(person) as conn:
+            shown = (genres.c.track_count > 0,)
             listed = Listed(
-                "genres", genres.c.id, (genres.c.track_count > 0,), person.user_id, (), revisions.library(conn)
+                "genres", genres.c.id, shown, person.user_id, sight_of(person), revisions.library(conn)
             )
             found, following = page_ids(
                 conn,

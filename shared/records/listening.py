@@ -75,10 +75,12 @@ class Listening:
     def favourite_artist(self, person: Person, artist_uid: str, on: bool) -> None:
         self._favour("artist", artist_id_of, person, artist_uid, on)
 
-    def _favour(self, kind: str, find: Callable[[Connection, str], int], person: Person, uid: str, on: bool) -> None:
+    def _favour(
+        self, kind: str, find: Callable[[Connection, str, Person | None], int], person: Person, uid: str, on: bool
+    ) -> None:
         write, look = _favour(kind)
         with self._database.transaction() as conn:
-            mine = {"user": person.user_id, "thing": find(conn, uid)}
+            mine = {"user": person.user_id, "thing": find(conn, uid, person)}
             is_on = conn.execute(text(look), mine).scalar_one_or_none() is not None
             if is_on != on:
                 revision = revisions.bump(conn, library_too=False)
@@ -89,7 +91,7 @@ class Listening:
         if rating not in range(6):
             raise BadInput("A rating is 0 to 5.", field="rating")
         with self._database.transaction() as conn:
-            track_id = track_id_of(conn, track_uid)
+            track_id = track_id_of(conn, track_uid, person)
             revision = revisions.bump(conn, library_too=False)
             conn.execute(_RATE, {"user": person.user_id, "thing": track_id, "rating": rating, "rev": revision})
 
@@ -107,7 +109,7 @@ class Listening:
         """
         at = time.time() if played_at is None else played_at
         with self._database.transaction() as conn:
-            track_id = track_id_of(conn, track_uid)
+            track_id = track_id_of(conn, track_uid, person)
             revision = revisions.bump(conn, library_too=False)
             conn.execute(
                 insert(plays).values(
@@ -135,7 +137,7 @@ class Listening:
 
     def queue(self, person: Person) -> Queue:
         """The queue as a device saved it last, without what has left the library since."""
-        with self._database.read() as conn:
+        with self._database.read(person) as conn:
             row = conn.execute(select(queues).where(queues.c.user_id == person.user_id)).first()
             if row is None:
                 return Queue(track_ids=[], index=0, position_ms=0, updated_at=None)

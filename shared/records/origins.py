@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from sqlalchemy import ColumnElement, select
 
 from shared.database import Database, driver_cursor
 from shared.model.errors import NotFound
@@ -16,8 +17,8 @@ from shared.model.track import Page
 from shared.records import revisions
 from shared.records.downloads import track_by_url
 from shared.records.moments import shown
-from shared.records.pages import Counts, Listed, Order, page_ids
-from shared.records.tables import origins
+from shared.records.pages import Counts, Listed, Order, page_ids, sight_of
+from shared.records.tables import origins, tracks
 
 _LATEST_FIRST = Order((origins.c.downloaded_at,))
 
@@ -58,9 +59,9 @@ class Origins:
                 raise NotFound("There is no such track.")
             write_origin(cursor, row[0], provider=provider, **said)
 
-    def of(self, track_uid: str) -> Origin | None:
+    def of(self, track_uid: str, *, person: Person | None = None) -> Origin | None:
         """Where a track came from; None when it was not downloaded."""
-        with self._database.read() as conn:
+        with self._database.read(person) as conn:
             row = driver_cursor(conn).execute(f"{_SHOWN} WHERE t.uid = ?", (track_uid,)).fetchone()
         return None if row is None else _origin(row)
 
@@ -71,10 +72,12 @@ class Origins:
 
     def doubtful(self, person: Person, *, limit: int = 100, cursor: str | None = None) -> Page[Origin]:
         """Downloaded tracks that a person should look at, the latest first. Raises BadInput."""
-        with self._database.read() as conn:
+        with self._database.read(person) as conn:
             revision = revisions.current(conn)
-            in_doubt = (origins.c.review.is_not(None),)
-            listed = Listed("doubtful", origins.c.track_id, in_doubt, person.user_id, (), revision)
+            in_doubt: tuple[ColumnElement[bool], ...] = (origins.c.review.is_not(None),)
+            if person.limited:
+                in_doubt += (origins.c.track_id.in_(select(tracks.c.id)),)
+            listed = Listed("doubtful", origins.c.track_id, in_doubt, person.user_id, sight_of(person), revision)
             found, following = page_ids(
                 conn, listed, sort=_LATEST_FIRST, name="downloaded", descending=True, limit=limit, cursor=cursor,
                 offset=None, seed=None,

@@ -242,7 +242,13 @@ def scope_of(person: Person, filters: Filters) -> tuple[Any, ...]:
     given = tuple(
         (one.name, getattr(filters, one.name)) for one in fields(filters) if getattr(filters, one.name) is not None
     )
+    given += sight_of(person)
     return (*given, ("person", person.user_id)) if filters.favourite is not None else given
+
+
+def sight_of(person: Person) -> tuple[Any, ...]:
+    """The part of a list's scope that tells what a limited person sees from what others do."""
+    return (("seen by", person.user_id),) if person.limited else ()
 
 
 class Lists(Generic[Shown]):
@@ -285,7 +291,7 @@ class Lists(Generic[Shown]):
     ) -> Page[Shown]:
         """One page; `ids` asks for these, in that order, and nothing else. Raises BadInput."""
         order, name, descending = parse_sort(sort, self._sorts)
-        with self._database.read() as conn:
+        with self._database.read(person) as conn:
             revision = revisions.current(conn)
             if ids is not None:
                 by_uid = self._ids_of(conn, ids)

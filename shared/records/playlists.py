@@ -18,7 +18,7 @@ from shared.database import Database, driver_cursor
 from shared.model.errors import BadInput, Forbidden, NotFound, Unprocessable
 from shared.model.person import Person
 from shared.model.track import Page, Playlist, PlaylistWhole
-from shared.records import folding, revisions
+from shared.records import folding, revisions, visible
 from shared.records.moments import make_uid, shown
 from shared.records.pages import Counts, Listed, Order, Sort, page_ids, parse_sort
 from shared.records.settling import remember_removed
@@ -75,7 +75,7 @@ class Playlists:
     ) -> Page[Playlist]:
         """A page of the playlists that `person` may read. Raises BadInput."""
         order, name, descending = parse_sort(sort, SORTS)
-        with self._database.read() as conn:
+        with self._database.read(person) as conn:
             revision = revisions.current(conn)
             readable = or_(playlists.c.user_id == person.user_id, playlists.c.visibility != "private")
             listed = Listed("playlists", playlists.c.id, (readable,), person.user_id, (person.user_id,), revision)
@@ -100,7 +100,7 @@ class Playlists:
 
     def get(self, person: Person, uid: str) -> PlaylistWhole:
         """One playlist with its tracks; what is in the trash is left out. Raises NotFound."""
-        with self._database.read() as conn:
+        with self._database.read(person) as conn:
             held = _readable(conn, person, uid)
             playlist = _shown(conn, held.id)
             ids = (
@@ -125,7 +125,7 @@ class Playlists:
         _check(name, visibility)
         now = time.time()
         with self._database.transaction() as conn:
-            ids = _tracks(conn, track_uids)
+            ids = _tracks(conn, person, track_uids)
             revision = revisions.bump(conn, library_too=False)
             playlist_id = conn.execute(
                 insert(playlists)
@@ -156,7 +156,13 @@ class Playlists:
         track_uids: Sequence[str] | None = None,
     ) -> Playlist:
         """Change what is given; `track_uids` is the whole new order. Others change only the tracks, and only of a
-        collaborative one. Raises NotFound, Forbidden, BadInput."""
+        collaborative one; tracks that a limited person does not see stay where they are. Raises NotFound, Forbidden,
+        BadInput."""
+        return self._seen_by(person, self._edit(person, uid, name, visibility, track_uids))
+
+    def _edit(
+        self, person: Person, uid: str, name: str | None, visibility: str | None, track_uids: Sequence[str] | None
+    ) -> Playlist:
         _check(name, visibility)
         with self._database.transaction() as conn:
             held = _readable(conn, person, uid)
@@ -165,7 +171,7 @@ class Playlists:
             if name is None and visibility is None and track_uids is None:
                 return _shown(conn, held.id)
             _may_change_tracks(person, held)
-            ids = None if track_uids is None else _tracks(conn, track_uids)
+            ids = None if track_uids is None else _tracks(conn, person, track_uids)
             revision = revisions.bump(conn, library_too=False)
             changes: dict[str, Any] = {"updated_at": time.time(), "changed_rev": revision}
             if name is not None:
@@ -179,6 +185,8 @@ class Playlists:
                     changes["added_rev"] = revision
             conn.execute(update(playlists).where(playlists.c.id == held.id).values(**changes))
             if ids is not None:
+                if person.limited:
+                    ids = _around_unseen(conn, person, held.id, ids)
                 conn.execute(delete(playlist_entries).where(playlist_entries.c.playlist_id == held.id))
                 _append(conn, held.id, ids, 0)
                 recount_playlists(conn, [held.id], revision)
@@ -186,10 +194,13 @@ class Playlists:
 
     def append(self, person: Person, uid: str, track_uids: Sequence[str]) -> Playlist:
         """Tracks at the end; costs as much as is appended. Raises NotFound, Forbidden, Unprocessable."""
+        return self._seen_by(person, self._append_to(person, uid, track_uids))
+
+    def _append_to(self, person: Person, uid: str, track_uids: Sequence[str]) -> Playlist:
         with self._database.transaction() as conn:
             held = _readable(conn, person, uid)
             _may_change_tracks(person, held)
-            ids = _tracks(conn, track_uids)
+            ids = _tracks(conn, person, track_uids)
             if not ids:
                 return _shown(conn, held.id)
             if held.track_count + len(ids) > MOST_ENTRIES:
@@ -205,6 +216,13 @@ class Playlists:
                 (len(ids), _duration(conn, ids), time.time(), revision, held.id),
             )
             return _shown(conn, held.id)
+
+    def _seen_by(self, person: Person, playlist: Playlist) -> Playlist:
+        """Counted anew for who does not see all of it."""
+        if not person.limited:
+            return playlist
+        with self._database.read(person) as conn:
+            return _shown(conn, _readable(conn, person, playlist.id).id)
 
     def delete(self, person: Person, uid: str) -> None:
         """Remove a playlist; its tracks stay. Raises NotFound, Forbidden for somebody else's."""
@@ -244,14 +262,36 @@ def _may_change_tracks(person: Person, held: _Held) -> None:
         raise Forbidden("This playlist is shared for listening; its owner can make it collaborative.")
 
 
-def _tracks(conn: Connection, uids: Sequence[str]) -> list[int]:
+def _tracks(conn: Connection, person: Person, uids: Sequence[str]) -> list[int]:
     if len(uids) > MOST_ENTRIES:
         raise Unprocessable(f"A playlist holds at most {MOST_ENTRIES} tracks.")
-    by_uid = track_ids_of(conn, uids)
+    by_uid = track_ids_of(conn, uids, person)
     unknown = [uid for uid in uids if uid not in by_uid]
     if unknown:
         raise NotFound(f"{len(unknown)} of these tracks are not in the library.", track_ids=unknown[:20])
     return [by_uid[uid] for uid in uids]
+
+
+def _around_unseen(conn: Connection, person: Person, playlist_id: int, track_ids: Sequence[int]) -> list[int]:
+    """The new order of what a limited person sees, with what they do not see in its old places."""
+    held = [
+        row[0]
+        for row in driver_cursor(conn).execute(
+            "SELECT track_id FROM playlist_entries WHERE playlist_id = ? ORDER BY position", (playlist_id,)
+        )
+    ]
+    seen = visible.seen_of(conn, person, set(held))
+    rest = iter(track_ids)
+    order: list[int] = []
+    for one in held:
+        if one not in seen:
+            order.append(one)
+        elif (following := next(rest, None)) is not None:
+            order.append(following)
+    order.extend(rest)
+    if len(order) > MOST_ENTRIES:
+        raise Unprocessable(f"A playlist holds at most {MOST_ENTRIES} tracks.")
+    return order
 
 
 def _append(conn: Connection, playlist_id: int, track_ids: Sequence[int], position: int) -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rapidfuzz.distance import OSA
@@ -26,7 +26,7 @@ from shared.database import Database, driver_cursor
 from shared.model.person import Person
 from shared.model.track import SearchResult
 from shared.records import folding
-from shared.records.search_index import beginning, match_of
+from shared.records.search_index import SEEN, SeenWords, beginning, first_of, match_of
 from shared.records.settling import chunks
 from shared.records.showing import show_albums, show_artists, show_tracks
 
@@ -40,6 +40,7 @@ _WORDS = 12  # that one typed word may stand for
 _LOOKED_AT = 300  # words of the vocabulary, for one typed word
 
 Word = tuple[str, bool]  # a token, and whether it may be the beginning of a longer one
+Sees = Callable[[str], bool]  # whether a word stands in anything that a limited person sees
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class _Kind:
     key: str  # the column of folded names
     visible: str
     listening: str
+    limited: bool = False  # asked on a connection of records.sights
 
     @property
     def by_name(self) -> str:
@@ -62,10 +64,26 @@ class _Kind:
 
     @property
     def by_words(self) -> str:
+        if self.limited:
+            every = (
+                f"SELECT rowid, {self.columns} FROM {table} WHERE {table} MATCH ?1 AND {SEEN[table]}"
+                for table in self._tables
+            )
+            return f"{' UNION ALL '.join(every)} LIMIT {_CANDIDATES}"
         return f"SELECT rowid, {self.columns} FROM {self.table} WHERE {self.table} MATCH ? LIMIT {_CANDIDATES}"
 
     def texts(self, marks: str) -> str:
-        return f"SELECT rowid, {self.columns} FROM {self.table} WHERE rowid IN ({marks})"
+        query = f"SELECT rowid, {self.columns} FROM {self.table} WHERE rowid IN ({marks})"
+        if self.limited:
+            every = (
+                f"SELECT rowid, {self.columns} FROM {table} WHERE {SEEN[table]}" for table in self._tables
+            )
+            query = f"SELECT * FROM ({' UNION ALL '.join(every)}) WHERE rowid IN ({marks})"
+        return query
+
+    @property
+    def _tables(self) -> tuple[str, ...]:
+        return (self.table, "retold_words") if self.name == "album" else (self.table,)
 
     def shown(self, marks: str) -> str:
         return f"SELECT id FROM {self.name}s WHERE id IN ({marks}) AND {self.visible}"
@@ -91,6 +109,9 @@ _ARTIST = _Kind(
     "artist", "artist_words", "name", "search_key", "(track_count > 0 OR album_count > 0)", "artist_listening"
 )
 
+_KINDS = (_TRACK, _ALBUM, _ARTIST)
+_KINDS_SEEN = tuple(replace(kind, limited=True) for kind in _KINDS)
+
 
 class Search:
     """Finds tracks, albums and artists."""
@@ -108,25 +129,27 @@ class Search:
         folded, words = folding.fold(q), folding.query_words(q)
         if not words:
             return SearchResult(tracks=[], albums=[], artists=[])
-        with self._database.read() as conn:
+        with self._database.read(person) as conn:
             cursor = driver_cursor(conn)
-            searches = [_Finding(cursor, person.user_id, kind, folded, words) for kind in (_TRACK, _ALBUM, _ARTIST)]
+            sees = SeenWords(cursor) if person.limited else None
+            kinds = _KINDS_SEEN if person.limited else _KINDS
+            searches = [_Finding(cursor, person.user_id, kind, folded, words) for kind in kinds]
             for search in searches:
                 search.by_name()
-                search.by_words(match_of(cursor, words, every_beginning=False))
+                search.by_words(match_of(cursor, words, every_beginning=False, sees=sees))
             if len(words) > 1:
                 # The index cannot begin with one letter; where other words narrow the search, it is looked for here.
                 letters = [word for word, begins in words if begins and len(word) == 1 and word.isascii()]
                 longer = [word for word in words if word[0] not in letters]
-                match = match_of(cursor, longer or words)
+                match = match_of(cursor, longer or words, sees=sees)
                 for search in searches:
                     if len(search.found) < min(limit, _ENOUGH):
                         search.by_words(match, letters=letters if longer else ())
             # Several words that all fit something are meant; one word that fits little may be a part, or a slip.
             if _found(searches) < (_ENOUGH if len(words) == 1 else 1):
-                self._widen(cursor, searches, words, _containing)
+                self._widen(cursor, searches, words, _containing, sees)
             if _found(searches) < (_DOUBTFUL if len(words) == 1 else 1):
-                self._widen(cursor, searches, words, _resembling)
+                self._widen(cursor, searches, words, _resembling, sees)
             for search in searches:
                 if search.crowded:
                     search.by_liking()
@@ -142,17 +165,18 @@ class Search:
         cursor: sqlite3.Cursor,
         searches: Sequence[_Finding],
         words: Sequence[Word],
-        others: Callable[[sqlite3.Cursor, str], list[str]],
+        others: Callable[[sqlite3.Cursor, str, Sees | None], list[str]],
+        sees: Sees | None,
     ) -> None:
-        """Look again, each typed word standing for others of the vocabulary as well."""
+        """Look again, each typed word standing for others of the vocabulary as well (that are seen)."""
         groups: list[str] = []
         meant: list[list[str]] = []
         new = False
         for word, begins in words:
-            instead = others(cursor, word) if begins and folding.in_vocabulary(word) else []
+            instead = others(cursor, word, sees) if begins and folding.in_vocabulary(word) else []
             new = new or bool(instead)
             meant.append([word, *instead])
-            itself = beginning(cursor, word) if begins else f'"{word}"'
+            itself = beginning(cursor, word, sees) if begins else f'"{word}"'
             groups.append(" OR ".join((itself, *(f'"{other}"' for other in instead))))
         if new:
             for search in searches:
@@ -279,31 +303,32 @@ def _fit(word: str, meant: Sequence[str], words: Sequence[str]) -> int:
 # ---- other words ------------------------------------------------------------------------------------------------
 
 
-def _containing(cursor: sqlite3.Cursor, part: str) -> list[str]:
+def _containing(cursor: sqlite3.Cursor, part: str, sees: Sees | None = None) -> list[str]:
     """Words that have `part` inside or at their end, the shorter first."""
     rows = cursor.execute(
         "SELECT w.word FROM (SELECT DISTINCT word_id FROM word_tails WHERE tail >= ? AND tail < ? LIMIT ?) t "
         "JOIN words w ON w.id = t.word_id",
-        (part, part + "\U0010ffff", _LOOKED_AT),
+        (part, part + "\U0010ffff", _LOOKED_AT if sees is None else -1),
     )
-    return sorted((row[0] for row in rows), key=lambda word: (len(word), word))[:_WORDS]
+    return first_of(sorted((row[0] for row in rows), key=lambda word: (len(word), word)), _WORDS, sees)
 
 
-def _resembling(cursor: sqlite3.Cursor, word: str) -> list[str]:
+def _resembling(cursor: sqlite3.Cursor, word: str, sees: Sees | None = None) -> list[str]:
     """Words that `word` may be a slip of, the nearest first. None when the vocabulary has the word itself in plenty
     is not asked here: whoever calls has found too little."""
     if len(word) < 4:
         return []
     allowed = 1 if len(word) < 7 else 2
+    most = _LOOKED_AT if sees is None else -1
     slips = sorted(folding.slips(word))
     marks = ", ".join("?" * len(slips))
     rows: list[Any] = cursor.execute(
         f"SELECT w.word FROM (SELECT DISTINCT word_id FROM word_slips WHERE slip IN ({marks}) LIMIT ?) s "
         "JOIN words w ON w.id = s.word_id",
-        (*slips, _LOOKED_AT),
+        (*slips, most),
     ).fetchall()
     rows += cursor.execute(
-        "SELECT word FROM words WHERE sound = ? LIMIT ?", (folding.sound(word), _LOOKED_AT)
+        "SELECT word FROM words WHERE sound = ? LIMIT ?", (folding.sound(word), most)
     ).fetchall()
     near: dict[str, int] = {}
     for (other,) in rows:
@@ -313,6 +338,5 @@ def _resembling(cursor: sqlite3.Cursor, word: str) -> list[str]:
                 distance = OSA.distance(word, other[: len(word)], score_cutoff=1) + 1
             if distance <= allowed:
                 near[other] = distance
-    return sorted(near, key=lambda other: (near[other], other[0] != word[0], abs(len(other) - len(word)), other))[
-        :_WORDS
-    ]
+    nearest = sorted(near, key=lambda other: (near[other], other[0] != word[0], abs(len(other) - len(word)), other))
+    return first_of(nearest, _WORDS, sees)

@@ -19,7 +19,7 @@ from shared.model.person import Person
 from shared.model.scan import Found
 from shared.model.source import TrackFile
 from shared.model.track import AudioFacts, Credit, Filters, Lyrics, Metadata, Page, Reading, ReplayGain, Track
-from shared.records import folding, places, revisions, search_index
+from shared.records import folding, places, revisions, search_index, visible
 from shared.records.intake import EDITABLE, Intake, edited, make_ready
 from shared.records.moments import shown
 from shared.records.pages import (
@@ -33,6 +33,7 @@ from shared.records.pages import (
     clamp,
     in_pieces,
     page_ids,
+    sight_of,
 )
 from shared.records.search_index import Indexing
 from shared.records.settling import Names, Settling, chunks, remember_removed
@@ -149,17 +150,21 @@ def no_such_track() -> NotFound:
     return NotFound("There is no such track in the library.")
 
 
-def track_id_of(conn: Connection, uid: str) -> int:
-    """The inner id of a visible track. Raises NotFound."""
+def track_id_of(conn: Connection, uid: str, person: Person | None = None) -> int:
+    """The inner id of a visible track; `person`: who must see it, inside a transaction. Raises NotFound."""
     found = conn.execute(_GET, {"uid": uid}).scalar_one_or_none()
-    if found is None:
+    if found is None or not visible.sees(conn, person, "track", found):
         raise no_such_track()
     return int(found)
 
 
-def track_ids_of(conn: Connection, uids: Sequence[str]) -> dict[str, int]:
+def track_ids_of(conn: Connection, uids: Sequence[str], person: Person | None = None) -> dict[str, int]:
     """The inner ids of visible tracks; uids that are not there are left out."""
-    return in_pieces(conn, _BY_UID, uids)
+    found = in_pieces(conn, _BY_UID, uids)
+    if person is not None and person.limited:
+        seen = visible.seen_of(conn, person, found.values())
+        found = {uid: one for uid, one in found.items() if one in seen}
+    return found
 
 
 def conditions(conn: Connection, person: Person, filters: Filters) -> list[ColumnElement[bool]] | None:
@@ -196,7 +201,7 @@ def conditions(conn: Connection, person: Person, filters: Filters) -> list[Colum
         there = tracks.c.id.in_(select(files.c.track_id).where(_PLACES[filters.place]))
         where.append(there if filters.place != "local" else ~there)
     if filters.q is not None:
-        matching = search_index.matching(driver_cursor(conn), "track_words", filters.q)
+        matching = search_index.matching(driver_cursor(conn), "track_words", filters.q, limited=person.limited)
         if matching is None:
             return None
         where.append(tracks.c.id.in_(matching))
@@ -237,12 +242,25 @@ class Tracks:
 
     def get(self, person: Person, uid: str) -> Track:
         """One track. Raises NotFound, also for one in the trash."""
-        with self._database.read() as conn:
+        with self._database.read(person) as conn:
             return show_tracks(conn, person, [track_id_of(conn, uid)])[0]
 
-    def file_of(self, uid: str) -> TrackFile:
+    def seen(self, person: Person, uids: Sequence[str]) -> set[str]:
+        """Those of these tracks that are there for a person. Of who is not limited nothing is asked: all of them."""
+        if not person.limited:
+            return set(uids)
+        with self._database.read(person) as conn:
+            return set(track_ids_of(conn, uids))
+
+    def must_see(self, person: Person, uid: str, *, trashed: bool = False) -> None:
+        """Raise NotFound, as for a track that is not there (or not in the trash), when a person does not see it."""
+        if person.limited:
+            with self._database.read(person) as conn:
+                _trashed_id(conn, uid) if trashed else track_id_of(conn, uid)
+
+    def file_of(self, uid: str, *, person: Person | None = None) -> TrackFile:
         """What is known of a track's file. Raises NotFound, also for one in the trash."""
-        with self._database.read() as conn:
+        with self._database.read(person) as conn:
             row = conn.execute(_FILE, {"uid": uid}).first()
         if row is None:
             raise no_such_track()
@@ -250,13 +268,13 @@ class Tracks:
             row[0], to_path(row[1]), to_path(row[2]), row[3], row[4], row[5], row[6], row[7], row[8], row[9] is not None
         )
 
-    def lyrics(self, uid: str) -> Sequence[Lyrics]:
+    def lyrics(self, uid: str, *, person: Person | None = None) -> Sequence[Lyrics]:
         """The words of a track, as its file and the one beside it have them. Raises NotFound."""
-        with self._database.read() as conn:
+        with self._database.read(person) as conn:
             rows = conn.execute(_LYRICS, {"track_id": track_id_of(conn, uid)})
             return [Lyrics(text, bool(synced), language, source) for text, synced, language, source in rows]
 
-    def letters(self, of: str, sort: str) -> Sequence[Letter]:
+    def letters(self, of: str, sort: str, *, person: Person | None = None) -> Sequence[Letter]:
         """Where each letter begins in the list `of` tracks, albums or artists, sorted by title, artist or name."""
         columns = {
             ("tracks", "title"): ("tracks", "sort_key", "trashed_at IS NULL"),
@@ -267,19 +285,24 @@ class Tracks:
         }
         if (of, sort) not in columns:
             raise BadInput(f"There are no letters for {of} sorted by {sort}.", field="sort")
-        table, column, visible = columns[of, sort]
+        table, column, condition = columns[of, sort]
+        if person is not None and person.limited:
+            with self._database.read(person) as conn:
+                return tuple(_letters(driver_cursor(conn), table, column, condition))
         with self._database.read() as conn:
             library = revisions.library(conn)
             kept = self._letters.get((of, sort))
             if kept is not None and kept[0] == library:
                 return kept[1]
-            found = tuple(_letters(driver_cursor(conn), table, column, visible))
+            found = tuple(_letters(driver_cursor(conn), table, column, condition))
         with self._lock:
             self._letters[of, sort] = (library, found)
         return found
 
-    def stats(self) -> LibraryStats:
+    def stats(self, *, person: Person | None = None) -> LibraryStats:
         """How much there is. What is in the trash does not count, what is missing does."""
+        if person is not None and person.limited:
+            return self._stats_of(person)
         with self._database.read() as conn:
             revision, library = revisions.current(conn), revisions.library(conn)
             kept = self._stats
@@ -306,6 +329,21 @@ class Tracks:
             return LibraryStats(
                 one.tracks, one.albums, one.artists, one.duration_ms, one.size_bytes, one.missing, revision
             )
+
+    def _stats_of(self, person: Person) -> LibraryStats:
+        """The same for a limited person: a few milliseconds for 10,000 tracks seen."""
+        with self._database.read(person) as conn:
+            cursor = driver_cursor(conn)
+            count, duration, size = cursor.execute(
+                "SELECT count(*), coalesce(sum(t.duration_ms), 0), coalesce(sum(f.size_bytes), 0) "
+                "FROM tracks t LEFT JOIN files f ON f.track_id = t.id WHERE t.trashed_at IS NULL"
+            ).fetchone()
+            (albums_,) = cursor.execute("SELECT count(*) FROM albums WHERE track_count > 0").fetchone()
+            (artists_,) = cursor.execute(
+                "SELECT count(*) FROM artists WHERE track_count > 0 OR album_count > 0"
+            ).fetchone()
+            missing = len(_nowhere(cursor))
+            return LibraryStats(count, albums_, artists_, duration, size, missing, revisions.current(conn))
 
     # ---- editing
 
@@ -466,8 +504,8 @@ class Tracks:
         """What is in the trash, the latest first."""
         viewer = person or Person(user_id=0, id="", username="", role="owner")
         where = (tracks.c.trashed_at.is_not(None),)
-        with self._database.read() as conn:
-            listed = Listed("trash", tracks.c.id, where, 0, (), revisions.library(conn))
+        with self._database.read(person) as conn:
+            listed = Listed("trash", tracks.c.id, where, 0, sight_of(viewer), revisions.library(conn))
             found, following = page_ids(
                 conn,
                 listed,

@@ -15,7 +15,9 @@ from sqlalchemy import Connection, text
 
 from shared.database import Database, driver_cursor
 from shared.model.errors import BadInput
+from shared.model.person import Person
 from shared.records import revisions
+from shared.records.settling import COUNTED, chunks
 
 MOST_FOLDERS = 1_000  # of one person
 
@@ -24,6 +26,21 @@ Folder = tuple[int, str]  # id of its root, path beneath it as text; "" is all o
 _OLDEST = text(
     "SELECT max(CAST(value AS INTEGER)) FROM state WHERE name IN ('oldest_revision', 'folders:' || :user_id)"
 )
+_PATH = "coalesce(f.trashed_from, f.path)"
+_INSIDE = (  # of the file `f`, for the person :user
+    "EXISTS (SELECT 1 FROM user_folders u WHERE u.user_id = :user AND u.root_id = f.root_id AND (u.path = '' "
+    f"OR ({_PATH} >= u.path || '/' AND {_PATH} < u.path || '0')))"
+)
+_SEEN_IN = f"FROM tracks t CROSS JOIN files f ON f.track_id = t.id WHERE t.trashed_at IS NULL AND {_INSIDE}"
+_ROLES = ", ".join(f"'{role}'" for role in COUNTED)
+_SEES = {
+    "track": f"SELECT 1 FROM files f WHERE f.track_id = :thing AND {_INSIDE}",
+    "album": f"SELECT 1 {_SEEN_IN} AND t.album_id = :thing LIMIT 1",
+    "artist": (
+        f"SELECT 1 {_SEEN_IN} AND (t.id IN (SELECT track_id FROM credits WHERE artist_id = :thing AND role IN "
+        f"({_ROLES})) OR t.album_id IN (SELECT album_id FROM album_credits WHERE artist_id = :thing)) LIMIT 1"
+    ),
+}
 
 
 class Folders:
@@ -99,3 +116,23 @@ def outermost(folders: Collection[Folder]) -> list[Folder]:
         if not any((root_id, one) in kept for one in above):
             kept.append((root_id, path))
     return sorted(kept)
+
+
+# ---- inside transactions, where the library is whole (for reading see records.sights) ----------------------------
+
+
+def sees(conn: Connection, person: Person | None, kind: str, thing: int) -> bool:
+    """Whether a person sees a track (in the trash or not), an album or an artist, by its inner id; None sees all."""
+    if person is None or not person.limited:
+        return True
+    row = driver_cursor(conn).execute(_SEES[kind], {"user": person.user_id, "thing": thing}).fetchone()
+    return row is not None
+
+
+def seen_of(conn: Connection, person: Person | None, track_ids: Iterable[int]) -> set[int]:
+    """Those of the tracks that a person sees; about 3 µs each."""
+    if person is None or not person.limited:
+        return set(track_ids)
+    query = f"SELECT f.track_id FROM files f WHERE {_INSIDE} AND f.track_id IN ".replace(":user", str(person.user_id))
+    cursor = driver_cursor(conn)
+    return {row[0] for marks, part in chunks(track_ids) for row in cursor.execute(f"{query}({marks})", part)}
