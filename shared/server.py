@@ -84,14 +84,16 @@ def serve(
     if chosen == "gunicorn":
         from shared.serving import gunicorn_server
 
-        return gunicorn_server.run(
-            listeners, create=create, on_ready=on_ready, admission=admission, proxies=trusted,
-            proxy_headers=proxy_headers, tls=tls, connections_per_client=connections_per_client,
-        )
-    if chosen == "eventlet":
+        run = gunicorn_server.run
+    elif chosen == "eventlet":
         from shared.serving import eventlet_server
 
-        return eventlet_server.run(listeners, create=create, on_ready=on_ready, admission=admission)
-    from shared.serving import werkzeug_server
+        run = eventlet_server.run
+    else:
+        from shared.serving import werkzeug_server
 
-    return werkzeug_server.run(listeners, create=create, on_ready=on_ready, admission=admission)
+        run = werkzeug_server.run
+    return run(
+        listeners, create=create, on_ready=on_ready, admission=admission, proxies=trusted, proxy_headers=proxy_headers,
+        tls=tls, connections_per_client=connections_per_client,
+    )

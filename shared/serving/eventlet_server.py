@@ -17,14 +17,20 @@ import signal
 import socket
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from shared.security.proxies import Forwarded, Proxies
 from shared.serving.admission import SMALL_BODY_BYTES, Admission, Doorkeeper, WsgiApp
 from shared.serving.files import CHUNK_BYTES, ChunkedFile
+from shared.serving.hang_up import HANG_UP, HangUp
 from shared.serving.lifecycle import begin, ending, tell_ready
+from shared.serving.porch import Households
+from shared.serving.tls import HELLO, Tls, TlsOf, begin_tls
+from shared.serving.tls_relay import HANDSHAKE_S
 
 # Names are looked up in real threads: eventlet's own resolver would only cost memory.
 os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
@@ -37,6 +43,7 @@ log = logging.getLogger("soundsible.server")
 
 SOCKET_TIMEOUT_S = 600.0    # a client that takes or sends nothing for so long is let go
 KEEP_ALIVE_S = 75
+FIRST_BYTE_S = 20.0
 SEND_BYTES = 1024 * 1024    # of a file, before others have their turn
 GATHER_BODY_S = 4.0         # from the end of a request's head to the end of a short body, and its length at
 BODY_BYTES_PER_S = 8192     # this besides
@@ -51,6 +58,10 @@ def run(
     create: Callable[[], Any],
     on_ready: Callable[[list[tuple[str, int]]], None] | None,
     admission: Admission,
+    proxies: Proxies,
+    proxy_headers: Collection[str],
+    tls: TlsOf | None,
+    connections_per_client: int,
 ) -> int:
     """Serve on `listeners` until told to stop. The process ends here after a stop, threads or not."""
     begun = begin(create)
@@ -63,7 +74,10 @@ def run(
     body_limit = getattr(app, "config", {}).get("MAX_CONTENT_LENGTH") or BODY_LIMIT_BYTES
     # Whoever is let in needs one thread at a time, so that nobody ever waits for one.
     behind = Threaded(app, hands=Hands(most=admission.rooms.threads), body_limit=body_limit)
-    site = _gathering(Doorkeeper(behind, admission=admission, pause=eventlet.sleep))
+    inside = _gathering(Doorkeeper(behind, admission=admission, pause=eventlet.sleep))
+    site = Forwarded(inside, proxies=proxies, only_theirs=proxy_headers)
+    speaks = begin_tls(tls)
+    households = Households(admission=admission, most=connections_per_client)
     pool = eventlet.GreenPool(max(1000, 2 * admission.rooms.threads))  # idle connections hold one too
     servers = [
         eventlet.spawn(
@@ -73,6 +87,7 @@ def run(
             log_output=False,
             debug=False,
             custom_pool=pool,
+            protocol=partial(_Conversation, households=households, tls=speaks),
             keepalive=KEEP_ALIVE_S,
             minimum_chunk_size=1,   # else it gathers 4 kB of an event stream before it sends any
             socket_timeout=SOCKET_TIMEOUT_S,
@@ -82,13 +97,69 @@ def run(
     tell_ready(on_ready, listeners)
     stopping.wait()
 
-    with ending(station, listeners):
+    with ending(station, listeners, tls=speaks):
         with eventlet.Timeout(QUICK_GRACE_S, False):
             while admission.inside("quick"):
                 eventlet.sleep(0.02)
         for server in servers:
             server.kill()
     return 0
+
+
+class _Conversation(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
+    """A connection, from its first byte on."""
+
+    def __init__(self, state: list[Any], server: Any, *, households: Households, tls: Tls | None) -> None:
+        self._tls = tls
+        self._secure = False
+        self._hang_up: HangUp | None = None
+        home = households.enter(state[0][0])
+        try:
+            if home is not None and self._hears_somebody(state, home):
+                super().__init__(state, server)
+        finally:
+            state[1].close()
+            if home is not None:
+                households.leave(home)
+
+    def _hears_somebody(self, state: list[Any], home: str) -> bool:
+        """Wait for the first byte, and once more for the first plain one of who speaks TLS."""
+        first = _first_byte(state[1], FIRST_BYTE_S)
+        if first != HELLO:
+            return bool(first)
+        client, name = state[1].fd, state[1].getsockname()
+        inner = None if self._tls is None else self._tls.take(client, home)
+        if inner is None:
+            return False
+        eventlet.hubs.notify_opened(inner.fileno())
+        plain = state[1] = eventlet.greenio.GreenSocket(inner)
+        plain.getsockname = lambda: name        # the address at which the client asked
+        plain.settimeout(SOCKET_TIMEOUT_S)
+        self._secure = True
+        return bool(_first_byte(plain, HANDSHAKE_S + FIRST_BYTE_S))
+
+    def get_environ(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environ()
+        environ["wsgi.url_scheme"] = "https" if self._secure else "http"
+        self._hang_up = environ[HANG_UP] = HangUp(self.connection.fd)
+        return environ
+
+    def handle_one_response(self) -> None:
+        try:
+            super().handle_one_response()
+        finally:
+            if self._hang_up is not None:
+                self._hang_up.over()
+
+
+def _first_byte(wire: Any, patience_s: float) -> bytes:
+    """Look at it without taking it; b"" when none comes."""
+    try:
+        eventlet.hubs.trampoline(wire.fd, read=True, timeout=patience_s, timeout_exc=TimeoutError)
+        first: bytes = wire.fd.recv(1, socket.MSG_PEEK)
+    except OSError:     # TimeoutError too
+        return b""
+    return first
 
 
 class Hands:

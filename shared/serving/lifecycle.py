@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from shared.serving.tls import Tls
+
 log = logging.getLogger("soundsible.server")
 
 STATION_GRACE_S = 2.5
@@ -45,7 +47,7 @@ def tell_ready(on_ready: OnReady | None, listeners: Sequence[Any]) -> None:
 
 
 @contextmanager
-def ending(station: Any, listeners: Sequence[Any]) -> Iterator[None]:
+def ending(station: Any, listeners: Sequence[Any], *, tls: Tls | None) -> Iterator[None]:
     """The way out: nobody new is let in, the body lets those inside finish, the station stops, the process ends.
 
     It ends after STOP_LIMIT_S whatever happens: threads with paused players would be waited for in vain.
@@ -56,11 +58,15 @@ def ending(station: Any, listeners: Sequence[Any]) -> Iterator[None]:
     for listener in listeners:
         listener.close()
     yield
+    if tls is not None:
+        tls.stop()
     try:
         if station is not None:
             station.stop(STATION_GRACE_S)
     except Exception:
         log.exception("The station did not stop cleanly.")
+    if tls is not None:
+        tls.end()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
