@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -85,11 +87,19 @@ def clean_environment(home: Path, **more: str) -> dict[str, str]:
     return {**environ, "SOUNDSIBLE_HOME": str(home), "PYTHONUNBUFFERED": "1", **more}
 
 
+def free_port() -> int:
+    """A port where nobody listens, and that the system gives to nobody who asks for any: whoever knocks at it because
+    a station may be there meets no server of another test."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 def start_station(home: Path, music: list[Path], *, environ: dict[str, str] | None = None) -> RunningStation:
     """Start a station on a free port and wait until it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     arguments = [sys.executable, "-m", "shared.api", "--host", "127.0.0.1", "--port", str(port)]
     for folder in music:
         arguments += ["--music", str(folder)]

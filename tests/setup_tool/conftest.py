@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from setup_tool.cli import main
+from tests.running import free_port
 
 PASSWORD = "correct horse battery"
 
@@ -38,12 +38,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     for name in [name for name in os.environ if name.startswith("SOUNDSIBLE_")]:
         monkeypatch.delenv(name)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     monkeypatch.setenv("SOUNDSIBLE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SOUNDSIBLE_HOST", "127.0.0.1")
-    monkeypatch.setenv("SOUNDSIBLE_PORT", str(port))
+    monkeypatch.setenv("SOUNDSIBLE_PORT", str(free_port()))
     monkeypatch.setenv("SOUNDSIBLE_PASSWORD", PASSWORD)
     monkeypatch.setenv("COLUMNS", "80")
     return tmp_path / "home"
