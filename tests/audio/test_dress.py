@@ -20,6 +20,7 @@ from shared.audio.dress import dress
 from shared.model.errors import UnreadableFile
 from shared.model.track import Credit, Metadata, ReplayGain
 from tests.builders import FORMATS, make_audio, make_bad, make_picture
+from tests.patience import often
 
 ANN, BOB = "a74b1b7f-71a5-4011-9441-d0b5e4122711", "b10bbbfc-cf9e-42e0-be17-e2c3e1d2600d"
 WHOLE = Metadata(
@@ -127,7 +128,7 @@ def test_what_is_no_music_is_not_touched(tmp_path: Path) -> None:
 words = st.text(max_size=40)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(title=words, artist=words, album=words, comment=words, genres=st.lists(words, max_size=3).map(tuple),
        kind=st.sampled_from(["mp3", "flac", "opus", "aac", "wav", "wavpack"]))
 def test_any_text_can_be_written_and_the_file_stays_readable(

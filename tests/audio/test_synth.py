@@ -9,8 +9,18 @@ from shared.audio import artwork, integrity, synth, tags
 
 
 @pytest.fixture(scope="module")
-def piece() -> synth.Wave:
-    return synth.mastered(synth.play(synth.PIECES[4]))
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, synth.Wave]:
+    """A file that was made, and the sound that went into it."""
+    mastered, waves = synth.mastered, list[synth.Wave]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(synth, "mastered", lambda wave: (waves.append(mastered(wave)), waves[-1])[1])
+        path = synth.make_piece(str(tmp_path_factory.mktemp("demo")), 4)
+    return path, waves[0]
+
+
+@pytest.fixture(scope="module")
+def piece(made: tuple[str, synth.Wave]) -> synth.Wave:
+    return made[1]
 
 
 def test_it_is_as_loud_as_music_is_and_never_clips(piece: synth.Wave) -> None:
@@ -56,8 +66,8 @@ def test_two_albums_with_their_numbers_and_every_common_format() -> None:
     assert {piece.suffix for piece in synth.PIECES} == {".flac", ".mp3", ".opus", ".m4a"}
 
 
-def test_a_piece_becomes_a_whole_tagged_file_with_a_cover(tmp_path_factory: pytest.TempPathFactory) -> None:
-    path = synth.make_piece(str(tmp_path_factory.mktemp("demo")), 4)
+def test_a_piece_becomes_a_whole_tagged_file_with_a_cover(made: tuple[str, synth.Wave]) -> None:
+    path, _ = made
     reading = tags.read(path)
     assert (reading.metadata.title, reading.metadata.artist, reading.metadata.album) == (
         "Harbour, Before Six", "Soundsible", "Low Tide")

@@ -22,6 +22,7 @@ from shared.audio import tags
 from shared.model.errors import BadInput, Conflict, DiskFull, UnreadableFile
 from shared.model.track import LOSSLESS, Credit
 from tests.builders import BAD_KINDS, FORMATS, make_audio, make_bad, make_picture
+from tests.patience import often
 
 ROOT = Path(__file__).resolve().parents[2]
 A, B, C, D, E = (f"0123abcd-0123-4abc-8abc-0123456789a{n}" for n in "12345")
@@ -284,7 +285,7 @@ MAGIC = [b"", b"ID3\x04\x00\x00", b"ID3\x03\x00\x00\x00\x00\x02\x00", b"fLaC", b
 
 
 @given(st.sampled_from(MAGIC), st.binary(max_size=600), st.sampled_from([".mp3", ".aac", ".flac", ""]))
-@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=often(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_no_bytes_raise_anything_but_unreadable_file(tmp_path: Path, head: bytes, rest: bytes, suffix: str) -> None:
     path = tmp_path / f"any{suffix}"
     path.write_bytes(head + rest)
@@ -294,7 +295,7 @@ def test_no_bytes_raise_anything_but_unreadable_file(tmp_path: Path, head: bytes
 
 @given(st.sampled_from(sorted(MORE)), st.integers(0, 6000), st.integers(0, 255), st.integers(0, 6000),
        st.binary(min_size=1, max_size=8))
-@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=often(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_no_damage_raises_anything_but_unreadable_file(tmp_path: Path, kind: str, at: int, value: int, second: int,
                                                        patch: bytes) -> None:
     whole = tmp_path / kind

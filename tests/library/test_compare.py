@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from shared.library.compare import LYRICS, MISSING, TRASHED, Arrival, Comparison, KnownFile, recognise
 from shared.library.walk import Folder
 from shared.model.scan import Found, Known, Picture
+from tests.patience import often
 
 
 def looked(size: int = 10, mtime: int = 100, inode: int = 1) -> os.stat_result:
@@ -208,7 +209,7 @@ NAMES = st.sampled_from(["a", "b", "c", "A", "d", "e"])
 STAMPS = st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(0, 5))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=often(80), deadline=None)
 @given(before=st.dictionaries(NAMES, st.tuples(STAMPS, st.booleans())), after=st.dictionaries(NAMES, STAMPS))
 def test_whatever_happened_no_identity_is_given_twice_and_no_two_tracks_share_a_path(
     before: dict[str, tuple[tuple[int, int, int], bool]], after: dict[str, tuple[int, int, int]],

@@ -27,6 +27,7 @@ from shared.records.scans import Scans
 from shared.records.tracks import Tracks
 from shared.storage.access import Access
 from tests.builders import make_audio
+from tests.patience import often
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +169,7 @@ def test_nonsense_is_refused_by_name(house: House, fields: dict[str, Any]) -> No
     assert house.tracks.get(house.ann, uid).title == "A"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=often(60), deadline=None)
 @given(st.dictionaries(st.sampled_from([*EDITABLE, "path"]),
                        st.none() | st.text() | st.integers() | st.booleans() | st.lists(st.text(), max_size=3)))
 def test_whatever_is_asked_a_checked_edit_holds_only_what_a_track_can(fields: dict[str, Any]) -> None:

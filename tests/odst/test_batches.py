@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from odst.batches import MOST_UNREAD, Batch, read
 from shared.model.download import Failure, Options, Wanted
+from tests.patience import often
 
 # The header that Exportify writes (github.com/watsonbox/exportify, README; a row as in
 # github.com/therealmarius/Spotify-2-AppleMusic/pull/24).
@@ -211,7 +212,7 @@ def test_a_list_of_windows_is_read() -> None:
 
 
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=300)), st.sampled_from([None, "a.csv", "a.m3u", "a.txt"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=often(80), deadline=None)
 def test_whatever_it_is_it_is_read_or_refused(data: bytes | str, name: str | None) -> None:
     try:
         batch = read(data, name=name)
@@ -226,7 +227,7 @@ _TITLES, _ARTISTS = (st.text(letters, min_size=1, max_size=20) for letters in ("
 
 
 @given(st.lists(st.tuples(_TITLES, _ARTISTS), min_size=1, max_size=20), st.sampled_from(",;\t"))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=often(40), deadline=None)
 def test_what_a_proper_table_holds_comes_back(rows: list[tuple[str, str]], delimiter: str) -> None:
     import csv
     import io

@@ -17,6 +17,7 @@ from shared.outbound import Outbound
 from shared.settings import Settings
 from tests.fakes.answering import Answering, Asked, Reply
 from tests.fakes.deezer import Album, FakeDeezer, Playlist, Track, artist_id, error
+from tests.patience import often
 
 DISCOVERY = Album(302127, "Discovery", "Daft Punk", [
     Track(3135553, "One More Time", 320, "GBDUW0000053", ("Daft Punk", "Romanthony")),
@@ -281,7 +282,7 @@ def anything() -> Iterator[FakeDeezer]:
 
 
 @given(answer=_ANYTHING, kind=st.sampled_from(["track", "album", "playlist", "artist"]))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_answered_is_an_offer_or_a_failure(anything: FakeDeezer, answer: Any, kind: str) -> None:
     anything.always(Reply(200, json.dumps(answer).encode()))
     catalogue = deezer(anything, most=20)

@@ -22,6 +22,7 @@ from odst.matching import (
     wanted_key,
 )
 from shared.model.download import Candidate, Options, Wanted
+from tests.patience import often
 
 AS_IT_COMES = Options()
 
@@ -637,7 +638,7 @@ CANDIDATE = st.builds(
 OPTIONS = st.builds(Options, quality=st.sampled_from(["lossless", "320", "192", "128", "smallest", "odd"]))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=often(60), deadline=None)
 @given(WANTED, CANDIDATE, OPTIONS)
 def test_any_text_gets_a_score_between_0_and_100(wanted: Wanted, candidate: Candidate, options: Options) -> None:
     judged = score(wanted, candidate, options)
@@ -650,7 +651,7 @@ def test_any_text_gets_a_score_between_0_and_100(wanted: Wanted, candidate: Cand
     assert score(wanted, candidate, options) == judged
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=often(50), deadline=None)
 @given(st.integers(0, 400_000), st.integers(0, 60_000), st.integers(0, 60_000), TEXT, OPTIONS)
 def test_the_further_apart_the_lengths_the_lower_the_score(
     length: int, a: int, b: int, title: str, options: Options
@@ -665,7 +666,7 @@ def test_the_further_apart_the_lengths_the_lower_the_score(
     assert far <= TOO_FAR_S * 1000 or further.rejected is not None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=often(30), deadline=None)
 @given(WANTED, st.lists(CANDIDATE, max_size=8), OPTIONS, st.randoms())
 def test_the_order_does_not_depend_on_the_order_they_come_in(
     wanted: Wanted, candidates: list[Candidate], options: Options, chance: random.Random
@@ -678,7 +679,7 @@ def test_the_order_does_not_depend_on_the_order_they_come_in(
     ]
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=often(60), deadline=None)
 @given(st.one_of(TEXT, st.lists(TEXT, max_size=5).map("\\".join)))
 def test_any_path_is_read(path: str) -> None:
     read = read_path(path)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from odst.slskd import Slskd, peer_failure
 from shared.model.download import Failure
 from tests.fakes.slskd import FakeSlskd, Peer
+from tests.patience import often
 
 SONG = "Music\\Oasis\\03 - Wonderwall.flac"
 
@@ -194,7 +195,7 @@ def test_a_persons_refusal_is_understood(words: str, code: str, again: bool) -> 
     assert (failure.code, failure.retryable) == (code, again)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=often(30), deadline=None)
 @given(st.binary(max_size=200), st.sampled_from([200, 201, 400, 401, 404, 409, 418, 429, 500, 503]))
 def test_any_answer_at_all_is_an_answer_or_a_failure(content: bytes, status: int) -> None:
     with _one_answer(status, content) as url:

@@ -19,6 +19,7 @@ from shared.model.download import Failure
 from shared.settings import Settings
 from tests.fakes.answering import Reply
 from tests.fakes.spotify import Album, FakeSpotify, Playlist, Track, artist_id, error, reply
+from tests.patience import often
 
 DISCOVERY = Album("6akEvsycLGftJxYudPjmqK", "Discovery", ["Daft Punk"], [
     Track("0DiWol3AO6WpXZgp0goxAV", "One More Time", 320_357, "GBDUW0000053", ("Daft Punk", "Romanthony")),
@@ -216,7 +217,7 @@ def anything() -> Iterator[FakeSpotify]:
 
 @given(answer=_ANYTHING, status=st.sampled_from([200, 200, 200, 404, 500]),
        kind=st.sampled_from(["track", "album", "playlist", "artist"]))
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_answered_is_an_offer_or_a_failure(anything: FakeSpotify, answer: Any, status: int,
                                                        kind: str) -> None:
     catalogue = spotify(anything, download_batch_limit=20)

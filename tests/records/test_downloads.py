@@ -26,6 +26,7 @@ from shared.model.errors import BadInput, Conflict, NotFound
 from shared.model.person import Person
 from shared.records.downloads import Downloads, IdempotencyConflict, fingerprint
 from shared.records.people import People
+from tests.patience import often
 from tests.records.songs import Music
 
 S = Status
@@ -231,7 +232,7 @@ def test_an_illegal_step_undoes_the_steps_before_it(downloads: Downloads, owner:
         downloads.move("nothing", (S.PENDING, None))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(list(Status)), max_size=12), st.integers())
 def test_however_it_is_moved_history_and_status_agree(
     downloads: Downloads, owner: Person, moves: list[Status], salt: int

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from shared.database import Database
 from shared.model.errors import Conflict, NotFound
 from shared.records.journal import JournalRecords
+from tests.patience import often
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 JSON = st.recursive(
@@ -47,7 +48,7 @@ def test_entries_of_more_than_a_page_come_each_once_while_they_are_dropped(recor
     assert records.get(uid).entries == 0
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.dictionaries(TEXT, JSON, max_size=4))
 def test_whatever_json_holds_is_told_again(records: JournalRecords, content: dict[str, object]) -> None:
     uid = records.begin("cleanup", "")

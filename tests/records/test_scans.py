@@ -19,6 +19,7 @@ from shared.records.copies import Copies
 from shared.records.listening import Listening
 from shared.records.scans import Scans
 from shared.records.tracks import Tracks
+from tests.patience import often
 from tests.records.songs import TIME, Music, inconsistencies, known_of, metadata, reading
 
 
@@ -441,7 +442,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STEPS)
 def test_whatever_happens_all_counts_are_those_of_counting_anew(
     tmp_path_factory: pytest.TempPathFactory, steps: Any

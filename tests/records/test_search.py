@@ -11,6 +11,7 @@ from shared.model.person import Person
 from shared.records import folding
 from shared.records.listening import Listening
 from shared.records.search import Search
+from tests.patience import often
 from tests.records.songs import Music, metadata
 
 SONGS = [
@@ -219,7 +220,7 @@ def test_the_limit_holds_for_each_group(music: Music, owner: Person) -> None:
     assert (len(result.tracks), len(result.albums), len(result.artists)) == (7, 7, 7)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=often(30), deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_a_question(q: str) -> None:
     _library().find(_PERSON, q)
@@ -257,7 +258,7 @@ TITLES = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TITLES, st.data())
 def test_a_track_is_found_by_every_beginning_of_its_words(
     tmp_path_factory: pytest.TempPathFactory, titles: list[str], data: st.DataObject

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from shared.routes.guard import Guard
 from shared.routes.operation import BODY_LIMIT_BYTES, OPEN_BODY_LIMIT_BYTES, Body, Door, Query, is_json
+from tests.patience import often
 from tests.routes.fakes import TOKENS, bearer
 
 
@@ -164,13 +165,13 @@ def test_a_bad_query_is_refused_with_its_field(query: str, field: str) -> None:
 
 
 @given(st.binary(max_size=80))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=often(50), deadline=None)
 def test_no_body_whatever_is_a_defect_of_ours(text: bytes) -> None:
     assert post(text).status_code in (201, 400)
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=often(50), deadline=None)
 def test_no_query_whatever_is_a_defect_of_ours(text: str) -> None:
     query = {"limit": text, "flag": text, "q": text}
     assert APP.test_client().get("/api/things", query_string=query, headers=bearer()).status_code in (200, 400)

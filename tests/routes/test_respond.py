@@ -22,6 +22,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from shared.model.errors import NotFound, Overloaded, SoundsibleError, StorageOffline, TooOften
 from shared.routes import respond
 from shared.routes.respond import OpenFile, audio, json_of, unless_known
+from tests.patience import often
 
 CONTENT = bytes(range(256)) * 40
 
@@ -155,7 +156,7 @@ def test_an_empty_file_is_sent_as_nothing(app: Flask, song: Path) -> None:
 
 
 @given(st.text(alphabet="bytes=0123456789-, ", max_size=40))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=often(50), deadline=None)
 def test_whatever_is_asked_the_answer_is_legal_and_its_bytes_are_the_files(asked: str) -> None:
     import tempfile
 

@@ -29,6 +29,7 @@ from shared.model.download import Download, Options, ShownProgress, Status
 from shared.model.errand import Errand, ShownSelection
 from shared.model.person import Person
 from shared.model.work import Moved
+from tests.patience import often
 from tests.routes.fakes import ANN, BEN, EAR, KID, FakeStation
 
 
@@ -178,7 +179,7 @@ def test_words_of_one_download_keep_their_distance_and_do_not_hold_back_others(c
         assert all(later - earlier >= 0.5 for earlier, later in itertools.pairwise(moments))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=often(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.floats(0, 0.7), st.sampled_from(list(Status))), min_size=1, max_size=25))
 def test_never_more_than_two_words_a_second_and_always_the_last(
     station: FakeStation, words: list[tuple[float, Status]]

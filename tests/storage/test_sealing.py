@@ -21,6 +21,7 @@ from shared.storage.sealing import (
     parse_recovery_key,
     recovery_key,
 )
+from tests.patience import often
 
 KEY = bytes(range(32))
 SEALER = Sealer(KEY)
@@ -72,7 +73,7 @@ def test_nothing_of_the_content_or_its_hash_stands_in_the_object() -> None:
     assert SEALER.name(f"{SHA}.flac") != Sealer(bytes(32)).name(f"{SHA}.flac")
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=often(30), deadline=None)
 @given(data=st.data())
 def test_any_range_opens_from_the_bytes_of_its_span_alone(data: st.DataObject) -> None:
     first = data.draw(st.integers(0, len(BODY) - 1))
@@ -83,7 +84,7 @@ def test_any_range_opens_from_the_bytes_of_its_span_alone(data: st.DataObject) -
     assert b"".join(SEALER.opening(pieces, SHA, first, last, len(BODY))) == BODY[first:last + 1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=often(30), deadline=None)
 @given(data=st.data())
 def test_a_reader_gives_the_same_bytes_from_anywhere(data: st.DataObject) -> None:
     reader = SEALER.reader(io.BytesIO(BODY), SHA)
@@ -96,7 +97,7 @@ def test_a_reader_gives_the_same_bytes_from_anywhere(data: st.DataObject) -> Non
         assert reader.tell() == min(len(SEALED), at + want)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=often(30), deadline=None)
 @given(at=st.integers(0, len(SEALED) - 1), bit=st.integers(0, 7))
 def test_a_single_changed_bit_is_noticed(at: int, bit: int) -> None:
     changed = bytearray(SEALED)

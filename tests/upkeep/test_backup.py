@@ -28,6 +28,7 @@ from shared.model.work import Stopped
 from shared.upkeep import archive
 from shared.upkeep import backup as backup_room
 from shared.upkeep.depots import FolderDepot
+from tests.patience import often
 from tests.upkeep.libraries import KEPT_JPEG, Following, Home, NoStorages, home, titles
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -348,7 +349,7 @@ def test_what_is_no_backup_is_said_to_be_none(tmp_path: Path, content: bytes) ->
 
 @given(st.dictionaries(st.from_regex(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]{0,30}", fullmatch=True), st.binary(max_size=500),
                        max_size=6))
-@checked(max_examples=25, deadline=None)
+@checked(max_examples=often(25), deadline=None)
 def test_what_is_packed_is_what_is_unpacked(
         tmp_path_factory: pytest.TempPathFactory, contents: dict[str, bytes]) -> None:
     folder = tmp_path_factory.mktemp("p")

@@ -21,6 +21,7 @@ from shared.records import notes as records
 from shared.records.notes import Notes
 from shared.settings import Settings
 from shared.upkeep.nightly import AGAIN_S, Nightly, last_moment
+from tests.patience import often
 
 HOUR, DAY = 3600.0, 86_400.0
 
@@ -168,7 +169,7 @@ def test_a_clock_that_is_set_back_begins_with_the_next_night(night: Night) -> No
 
 
 @given(st.floats(1.7e9, 2.5e9), st.integers(0, 23), st.integers(0, 59))
-@checked(max_examples=200, deadline=None)
+@checked(max_examples=often(60), deadline=None)
 def test_the_last_moment_is_never_ahead_and_at_most_a_day_ago(now: float, hour: int, minute: int) -> None:
     moment = last_moment(now, f"{hour:02}:{minute:02}")
     assert 0 <= now - moment <= 25 * HOUR + 60
