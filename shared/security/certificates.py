@@ -180,8 +180,9 @@ class Certificates:
         return authority.public_bytes(Encoding.DER)
 
     def describe(self) -> dict[str, Any]:
-        """{https, own_authority, fingerprint, authority_sha256, expires_at, names, addresses}, all of it public."""
-        from cryptography.hazmat.primitives.hashes import SHA256
+        """{https, own_authority, name, fingerprint, authority_sha256, authority_sha1, expires_at, names, addresses},
+        all of it public."""
+        from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
         served, authority = self._served, self._authority
         try:
@@ -192,8 +193,11 @@ class Certificates:
         return {
             "https": served is not None,
             "own_authority": own,
+            "name": self._title,
             "fingerprint": fingerprint,
             "authority_sha256": authority.fingerprint(SHA256()).hex(":").upper() if own and authority else "",
+            # Windows shows no other when it asks; nobody finds a second certificate to a given SHA-1
+            "authority_sha1": authority.fingerprint(SHA1()).hex(":").upper() if own and authority else "",
             "expires_at": "" if served is None else served.ends.isoformat(timespec="seconds").replace("+00:00", "Z"),
             "names": [] if served is None else list(served.names),
             "addresses": [] if served is None else list(served.addresses),

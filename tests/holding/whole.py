@@ -31,6 +31,10 @@ BEGIN, END = "<!-- who may call what: written by python -m tests.holding.whole -
 PAGES = {
     "/": "the player's page", "/sw.js": "its service worker", "/manifest.webmanifest": "its manifest",
     "/static/<path:name>": "its files", "/favicon.ico": "its picture", "/download-manager": "leads into the player",
+    "/trust": "walks through trusting the station's certificate", "/trust/trust.css": "its look",
+    "/trust/trust.js": "its steps", "/trust/authority.crt": "the authority's certificate",
+    "/trust/authority.pem": "as text", "/trust/soundsible.mobileconfig": "as a profile for Apple's devices",
+    "/trust/here": "nothing at all, to see whether HTTPS works",
 }
 # Who may use what over Socket.IO. From the client, then to it.
 HEARD = {
