@@ -27,6 +27,7 @@ from shared.routes import (
     session,
     stream,
     system,
+    trust,
     users,
     watches,
 )
@@ -90,6 +91,7 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
             circuits=lambda: station.downloads.health()["providers"], cloud=lambda: station.cloud.states(),
             finding=station.finding, who=station.who,
         ),
+        trust.door(certificates=station.certificates),
     ]
     operations: list[Operation] = []
     doors.append(openapi.door(operations=lambda: operations))
@@ -98,6 +100,8 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
         app.register_blueprint(one)
     redirects = station.settings.cloud_redirect
     app.register_blueprint(player.blueprint(folder=WEB, storages=station.storages.all if redirects else tuple))
+
+    app.register_blueprint(trust.blueprint(folder=WEB / "trust", certificates=station.certificates))
 
     allowed = station.settings.allowed_hosts
     own = own_names(allowed=allowed)

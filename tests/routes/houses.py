@@ -40,6 +40,7 @@ from shared.records.watches import Watches
 from shared.routes.register import register
 from shared.security.accounts import OPERATOR, Accounts
 from shared.security.audit import AuditLog
+from shared.security.certificates import Certificates
 from shared.security.devices import Devices
 from shared.security.identity import Identity
 from shared.security.open_streams import OpenStreams
@@ -155,6 +156,9 @@ class House:
             station=self.who, audit=self.audit)
         self.devices = Devices(records=DeviceRecords(database=self.database), people=self.people,
                                accounts=self.accounts, events=self.events, audit=self.audit)
+        self.certificates = Certificates(
+            identity=Identity(folder=folder / "identity"), folder=folder / "identity", title="nas",
+            names=lambda: (["soundsible.local"], ["192.168.1.20"]))
         self.tokens: dict[str, str] = {}
 
     def who(self) -> dict[str, str]:
