@@ -335,11 +335,11 @@ def test_no_changed_token_is_ever_taken(tmp_path_factory: pytest.TempPathFactory
         ann = pairs.person("ann")
         made = pairs.pairing.make(ann)
         good = sync_token.read(made.token)
-        secret = data.draw(st.binary(min_size=16, max_size=16).filter(lambda one: one != good.secret))
-        uid = data.draw(st.sampled_from([good.id, good.id[:-1], "a"]))
+        secret = data.draw(st.binary(min_size=16, max_size=16))
+        uid = [good.id, good.id[:-1], "a"][data.draw(st.integers(0, 2))]
         with pytest.raises(WrongToken):
             pairs.pairing.claim(forged(made.token, secret=secret, id=uid))
-        at = data.draw(st.integers(4, len(made.token) - 1))
+        at = 4 + data.draw(st.integers(0, 10_000)) % (len(made.token) - 4)      # its length is chance
         changed = made.token[:at] + data.draw(st.sampled_from("Ab9_")) + made.token[at + 1:]
         try:
             granted = pairs.pairing.claim(changed)
