@@ -33,6 +33,7 @@ COMMANDS = {
     "settings": ("setup_tool.settings", "Every setting with its value, default and meaning."),
     "users": ("setup_tool.users", "Who may use the station."),
     "export": ("setup_tool.export", "Write playlists or the library to files that other programs read."),
+    "rekey": ("setup_tool.rekey", "Make a new key and seal every secret anew."),
     "doctor": ("setup_tool.doctor", "Look for what is wrong and say what to do."),
 }
 

@@ -42,7 +42,7 @@ _DATE_COMMAND = "Set it, and let the system keep it (timedatectl set-ntp true)."
 def keys(settings: Settings) -> Iterator[Check]:
     """This machine's key, with which secrets in config.json are sealed."""
     from shared.settings import section
-    from shared.vault import KEY_FILE, machine_identity
+    from shared.vault import KEY_FILE, Vault, machine_identity
 
     path = settings.config_dir / KEY_FILE
     sealed = '"sealed"' in _text(settings.config_path)
@@ -51,6 +51,10 @@ def keys(settings: Settings) -> Iterator[Check]:
             yield Check(name="keys", state="fail", message=f"config.json holds secrets, but their key {path} is gone.",
                         remedy=f"Put {KEY_FILE} back from where you keep it; or enter the secrets again: {PROGRAM} "
                                f"storage secret NAME, {PROGRAM} settings set NAME")
+        return
+    if Vault(settings.config_dir).changing:
+        yield Check(name="keys", state="warn", message="A change of the key was cut off: there are two. Nothing is "
+                    "lost.", remedy=f"Stop the station and finish it: {PROGRAM} rekey --yes")
         return
     if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         yield Check(name="keys", state="warn", message=f"Others on this machine can read the key {path}.",

@@ -457,6 +457,30 @@ def save_section(bare: Settings, name: str, value: Any) -> None:
     _write(path, content)
 
 
+def sealed_anew(bare: Settings, anew: Callable[[str], str], *, dry_run: bool = False) -> int:
+    """Put `anew(text)` in the place of every sealed text in config.json, of all rooms, at once; how many there are.
+
+    Raises BadSetting, OSError.
+    """
+    path = bare.config_path.resolve()
+    content = _config_file(path)
+    count = 0
+
+    def walk(thing: Any) -> Any:
+        nonlocal count
+        if isinstance(thing, dict):
+            if isinstance(thing.get("sealed"), str):
+                count += 1
+                return {**thing, "sealed": anew(thing["sealed"])}
+            return {name: walk(one) for name, one in thing.items()}
+        return [walk(one) for one in thing] if isinstance(thing, list) else thing
+
+    made = walk(content)
+    if made != content and not dry_run:
+        _write(path, made)
+    return count
+
+
 def _write(path: Path, content: dict[str, Any]) -> None:
     """All of config.json, atomically, readable by this user alone."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
