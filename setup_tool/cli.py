@@ -32,6 +32,7 @@ COMMANDS = {
     "restore": ("setup_tool.restore", "Bring a library back from a backup, or from a bucket alone."),
     "settings": ("setup_tool.settings", "Every setting with its value, default and meaning."),
     "users": ("setup_tool.users", "Who may use the station."),
+    "pair": ("setup_tool.pair", "Pair a new device, list and revoke devices, pair another station."),
     "export": ("setup_tool.export", "Write playlists or the library to files that other programs read."),
     "rekey": ("setup_tool.rekey", "Make a new key and seal every secret anew."),
     "doctor": ("setup_tool.doctor", "Look for what is wrong and say what to do."),
