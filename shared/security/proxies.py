@@ -110,13 +110,14 @@ def plain(address: str) -> str:
 
 
 def _address(text: str) -> str | None:
-    """An address as a proxy writes it, with or without its port; None when it is none."""
+    """An address as a proxy writes it, with or without its port; None when it is none. Without a zone, which would be
+    any text."""
     text = text.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        return plain(str(ipaddress.ip_address(plain(text))))
+        return plain(str(ipaddress.ip_address(plain(text).partition("%")[0])))
     except ValueError:
         return None

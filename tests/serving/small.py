@@ -18,10 +18,12 @@ HANG_S = 30  # a guard against hanging for ever, no measure of speed
 
 
 class Wire:
-    """One connection, spoken to in bytes."""
+    """One connection, spoken to in bytes; with `tls` (an SSLContext) these are encrypted."""
 
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=HANG_S)
+    def __init__(self, port, *, tls=None, session=None, source=None):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=HANG_S, source_address=source)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost", session=session)
         self.received = b""
 
     def __enter__(self):
@@ -98,8 +100,8 @@ class SmallStation:
             assert time.monotonic() < until, "it never came"
             time.sleep(0.01)
 
-    def wire(self):
-        return Wire(self.port)
+    def wire(self, **how):
+        return Wire(self.port, **how)
 
     def health(self):
         with self.wire() as wire:

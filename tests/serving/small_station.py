@@ -4,6 +4,7 @@ Run as `python small_station.py <server> <folder>`; it writes what happened to `
 """
 
 import importlib
+import itertools
 import json
 import os
 import sys
@@ -47,6 +48,7 @@ def create():
     app.config["MAX_CONTENT_LENGTH"] = 100_000
     live = SocketIO(app, async_mode="threading", cors_allowed_origins=None)
     stuck = threading.Event()
+    hang_ups = {}
 
     @app.get("/api/health")
     def health():
@@ -80,6 +82,32 @@ def create():
     @app.post("/api/refused")
     def refuse():
         return "log in first", 401
+
+    @app.get("/api/asked")
+    def asked():
+        """What the application is told of a request."""
+        environ = request.environ
+        return jsonify(
+            scheme=request.scheme, host=request.host, address=request.remote_addr, port=environ["SERVER_PORT"],
+            proxy=environ.get("soundsible.proxy"),
+            headers=sorted(name for name, _ in request.headers if name not in ("Host", "Content-Type")),
+        )
+
+    @app.get("/api/held/<name>")
+    def held(name):
+        """An answer without an end; whoever knows its name can hang it up."""
+        hang_ups[name] = request.environ["soundsible.hang_up"]
+        return Response(itertools.repeat(b"x" * 1000), content_type="audio/flac")
+
+    @app.get("/api/named/<name>")
+    def named(name):
+        hang_ups[name] = request.environ["soundsible.hang_up"]
+        return jsonify(named=name)
+
+    @app.post("/api/hang_up/<name>")
+    def hang_up(name):
+        hang_ups[name]()
+        return jsonify(hung_up=name)
 
     @app.get("/api/stuck")
     def hang():
@@ -146,10 +174,16 @@ if __name__ == "__main__":
         server=KIND,
         threads=int(os.environ.get("THREADS", "400")),
     )
+    if os.environ.get("HOUSEHOLDS"):    # of this machine's addresses, which are nobody's otherwise
+        from shared.serving import admission
+
+        admission.household = lambda address: address
     tls = None
     if os.environ.get("CERTIFICATE"):
+        from shared.serving import tls as secure
         from shared.serving.tls import TlsFiles
 
+        secure.LOOK_S = float(os.environ.get("TLS_LOOK_S", secure.LOOK_S))
         tls = partial(TlsFiles, Path(os.environ["CERTIFICATE"]), Path(os.environ["KEY"]))
     wanted = create_doors if os.environ.get("DOORS") else create
     sys.exit(server.serve(create=wanted, settings=settings, on_ready=on_ready, tls=tls,
