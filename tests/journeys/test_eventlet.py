@@ -137,7 +137,7 @@ def test_bodies_are_read_whole_also_in_chunks_and_wrong_ones_refused(station: Ru
 
 @pytest.mark.parametrize("transports", [["websocket"], ["polling"]])
 def test_an_open_player_hears_of_every_change(station: RunningStation, transports: list[str]) -> None:
-    with socketio.SimpleClient() as player:
+    with socketio.SimpleClient(reconnection=False) as player:
         player.connect(station.url, auth={"token": station.login()}, transports=transports)
         name, snapshot = player.receive(timeout=GUARD_S)
         assert name == "snapshot"
@@ -202,7 +202,7 @@ def test_it_stops_in_order_with_streams_and_players_open(tmp_path: Path) -> None
     try:
         station.wait_for_scan()
         wires = [paused(station) for _ in range(3)]
-        with socketio.SimpleClient() as player:
+        with socketio.SimpleClient(reconnection=False) as player:
             player.connect(station.url, auth={"token": station.login()}, transports=["websocket"])
             assert player.receive(timeout=GUARD_S)[0] == "snapshot"
             status, made = station.call("POST", "/api/library/playlists", {"name": "Kept"})

@@ -191,7 +191,7 @@ def test_paused_players_leave_room_for_quick_answers_and_sockets(small_station, 
         assert (status, headers["retry-after"], headers["connection"]) == (503, "5", "close")
         assert json.loads(body)["error"]["code"] == "overloaded"
     assert station.health()["status"] == "ok"
-    with socketio.SimpleClient() as client:
+    with socketio.SimpleClient(reconnection=False) as client:
         client.connect(f"http://127.0.0.1:{station.port}", transports=["websocket"])
 
 

@@ -42,7 +42,7 @@ def test_head_has_no_body(kind, small_station, music_bytes):
 @pytest.mark.parametrize("kind", KINDS)
 def test_socket_io_speaks_over_websocket(kind, small_station):
     station = small_station(kind)
-    with socketio.SimpleClient() as client:
+    with socketio.SimpleClient(reconnection=False) as client:
         client.connect(f"http://127.0.0.1:{station.port}", transports=["websocket"])
         client.emit("hello", "you")
         assert client.receive(timeout=30) == ["answer", {"heard": "you"}]
@@ -98,7 +98,7 @@ def test_a_person_joins_while_strangers_flood_in(kind, field, small_station, flo
     flood(station, field, 450)
 
     def joined(**how):
-        with socketio.SimpleClient() as client:
+        with socketio.SimpleClient(reconnection=False) as client:
             try:
                 client.connect(f"http://127.0.0.1:{station.port}", transports=["websocket"], **how)
             except socketio.exceptions.ConnectionError:
@@ -116,7 +116,7 @@ def test_a_person_joins_while_strangers_flood_in(kind, field, small_station, flo
 def test_stopping_ends_streams_and_sockets_and_stops_the_station(kind, sign, small_station, music_bytes):
     station = small_station(kind)
     (station.folder / "a.flac").write_bytes(music_bytes * 8)  # more than the buffers between hold
-    with station.wire() as paused, station.wire() as quick, socketio.SimpleClient() as client:
+    with station.wire() as paused, station.wire() as quick, socketio.SimpleClient(reconnection=False) as client:
         paused.request("/api/stream/a.flac")
         assert paused.socket.recv(10)
         client.connect(f"http://127.0.0.1:{station.port}", transports=["websocket"])
