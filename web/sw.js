@@ -2,7 +2,7 @@
  * Keeps the player's shell, and the covers looked at last, so that it opens at once and without the station.
  * Music and everything else under /api goes straight to the station, always.
  */
-const VERSION = /* version */'bbedd21390f9'/* end */;
+const VERSION = /* version */'0632ffcd378c'/* end */;
 const FILES = /* files */[
   '/',
   '/manifest.webmanifest',
@@ -28,6 +28,7 @@ const FILES = /* files */[
   '/static/core/live.js',
   '/static/core/lyrics.js',
   '/static/core/moving.js',
+  '/static/core/pairing.js',
   '/static/core/people.js',
   '/static/core/places.js',
   '/static/core/player.js',
@@ -85,6 +86,7 @@ const FILES = /* files */[
   '/static/views/login.js',
   '/static/views/nowhere.js',
   '/static/views/offline.js',
+  '/static/views/pair.js',
   '/static/views/parts.js',
   '/static/views/people.js',
   '/static/views/playlist.js',

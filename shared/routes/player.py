@@ -131,6 +131,11 @@ def blueprint(*, folder: Path, storages: Callable[[], Iterable[Provider]] = tupl
             its |= {"Content-Security-Policy": told, "ETag": etag}
         return send("index.html", headers=its)
 
+    @player.get("/pair")
+    def pair() -> Response:
+        """The same page; the sync token stands behind the #, which no browser sends."""
+        return page()
+
     @player.get("/sw.js")
     def service_worker() -> Response:
         return send("sw.js", headers={"Service-Worker-Allowed": "/"})

@@ -31,6 +31,7 @@ BEGIN, END = "<!-- who may call what: written by python -m tests.holding.whole -
 PAGES = {
     "/": "the player's page", "/sw.js": "its service worker", "/manifest.webmanifest": "its manifest",
     "/static/<path:name>": "its files", "/favicon.ico": "its picture", "/download-manager": "leads into the player",
+    "/pair": "the player's page, for a sync token behind the #",
     "/trust": "walks through trusting the station's certificate", "/trust/trust.css": "its look",
     "/trust/trust.js": "its steps", "/trust/authority.crt": "the authority's certificate",
     "/trust/authority.pem": "as text", "/trust/soundsible.mobileconfig": "as a profile for Apple's devices",

@@ -54,6 +54,7 @@ import './views/library.js';
 import './views/login.js';
 import './views/nowhere.js';
 import './views/offline.js';
+import './views/pair.js';
 import './views/people.js';
 import './views/playlist.js';
 import { forgetSearch } from './views/search.js';
@@ -62,6 +63,15 @@ import './views/sources.js';
 import './views/storage.js';
 import './views/watches.js';
 import './views/you.js';
+
+/** Pages for who is not logged in. */
+const AT_THE_DOOR = ['login', 'setup', 'pair'];
+// A sync token stands behind the # of its link: it leaves the address and the history before anything else happens.
+const pairing = { token: '' };
+if (location.pathname === '/pair') {
+  pairing.token = location.hash.slice(1);
+  history.replaceState(null, '', '/#/pair');
+}
 
 const lightSystem = matchMedia('(prefers-color-scheme: light)');
 const isDark = (/** @type {string} */ theme) => theme === 'dark' || (theme !== 'light' && !lightSystem.matches);
@@ -188,7 +198,7 @@ const ui = {
   /** @param {any} user */
   enter: (user) => {
     store.set({ user, reachable: true });
-    if (['login', 'setup'].includes(store.state.route.name)) location.hash = recall('wanted', '#/') || '#/';
+    if (AT_THE_DOOR.includes(store.state.route.name)) location.hash = recall('wanted', '#/') || '#/';
     forget('wanted');
     welcome();
   },
@@ -222,7 +232,7 @@ const act = (name, data = {}, event = undefined, target = undefined) => {
 };
 
 furnish({
-  store, api, library, downloads, errands, player, ui, act, intents,
+  store, api, library, downloads, errands, player, ui, act, intents, pairing,
   views: (/** @type {string} */ name, /** @type {string} */ path) => html`<view-${name} class="view" data-key="${path}"></view-${name}>`,
 });
 
@@ -230,7 +240,7 @@ furnish({
 
 /** The login ended, here or at the station. */
 const leave = () => {
-  if (!['login', 'setup'].includes(store.state.route.name)) keep('wanted', location.hash);
+  if (!AT_THE_DOOR.includes(store.state.route.name)) keep('wanted', location.hash);
   player.stop();
   live.stop();
   library.empty();

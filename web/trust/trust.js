@@ -214,9 +214,15 @@
       }
       fill(trust);
       head('You are at the secure address', 'If your browser opened this page without a warning, this device trusts the '
-        + 'station, and the player can be installed like an app. If it warned you, follow the steps below.');
+        + 'station, and the player can be installed like an app.');
       say('done', 'The connection is encrypted', location.host);
-      find('stay').hidden = true;
+      find('walk').hidden = true;
+      find('stay').textContent = 'My browser warned me';
+      find('stay').addEventListener('click', (event) => {
+        event.preventDefault();
+        find('walk').hidden = false;
+        find('stay').hidden = true;
+      }, { once: true });
       return;
     }
     if (!trust.https) {

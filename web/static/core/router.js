@@ -26,6 +26,7 @@ export const ROUTES = [
   ['you', '/you/:part'],
   ['login', '/login'],
   ['setup', '/setup/:code'],
+  ['pair', '/pair'],
 ];
 
 /** @param {string} text */

@@ -47,7 +47,8 @@ class Login extends Element {
       <form class="gate-form"><label class="field"><span>Name</span><input name="username" autocomplete="username" autocapitalize="none" spellcheck="false" required></label>
       <label class="field"><span>Password</span><input name="password" type="password" autocomplete="current-password" required></label>
       ${this.wrong ? html`<p class="wrong" role="alert">${this.wrong}</p>` : ''}
-      <button class="button button-main button-whole" ${flag('disabled', this.busy)}>${this.busy ? 'One moment…' : 'Log in'}</button></form>`);
+      <button class="button button-main button-whole" ${flag('disabled', this.busy)}>${this.busy ? 'One moment…' : 'Log in'}</button></form>
+      <a class="link-button" href="#/pair">Pair with a sync token</a>`);
   }
 }
 customElements.define('view-login', Login);

@@ -1,0 +1,90 @@
+// @ts-check
+/** A phone's camera, or a pasted text, led here: this device becomes one of the station's. */
+import { Element } from '../core/element.js';
+import { flag, html } from '../core/html.js';
+import { challenge, guessName, pairingWords, read, tokenIn, verify } from '../core/pairing.js';
+import { room } from '../core/room.js';
+import { gate } from './gate.js';
+
+class Pair extends Element {
+  busy = false;
+  wrong = '';
+  /** @type {import('../core/pairing.js').Said | null} */ said = null;
+  /** @type {any} what the station answered */ paired = null;
+  /** The station that answered is not the one the token is from. */ impostor = false;
+
+  get #token() { return tokenIn(room.pairing?.token ?? ''); }
+
+  connected() {
+    document.title = 'Pair this device · Soundsible';
+    this.#read();
+    this.on(this, 'submit', (event) => {
+      event.preventDefault();
+      const form = new FormData(event.target);
+      if (!this.#token) {
+        room.pairing = { token: tokenIn(String(form.get('token') ?? '')) };
+        this.wrong = this.#token ? '' : 'This is not a sync token. Copy the whole text; it begins with “sb1.”.';
+        this.#read();
+        this.update();
+        return;
+      }
+      this.#claim(String(form.get('name') ?? '').trim());
+    });
+    this.deeds['pair-done'] = () => { room.ui.enter(this.paired.user); };
+    this.deeds['pair-other'] = () => { room.pairing = { token: '' }; this.said = null; this.wrong = ''; this.update(); };
+  }
+
+  async #read() {
+    this.said = this.#token ? await read(this.#token) : null;
+    this.update();
+  }
+
+  /** @param {string} name */
+  async #claim(name) {
+    this.busy = true;
+    this.wrong = '';
+    this.update();
+    const asked = challenge();
+    try {
+      const answer = await room.api.post('/pairing/claim', { token: this.#token, name, challenge: asked }, { quiet: true });
+      room.pairing = { token: '' }; // it is used
+      if (await verify(this.said, answer.station, asked) === 'wrong') {
+        await room.api.delete('/session').catch(() => {});
+        this.impostor = true;
+      } else {
+        this.paired = answer;
+      }
+    } catch (error) {
+      this.wrong = pairingWords(error);
+    }
+    this.busy = false;
+    this.update();
+  }
+
+  render() {
+    if (this.impostor) {
+      return gate(html`<h1>This is not your station</h1><p class="quiet">What answers here is not the station that made the token. Nothing was kept on this device.</p>
+        <p class="wrong" role="alert">Somebody may be in between. Do not log in here; pair again in a network you trust.</p>`);
+    }
+    if (this.paired) {
+      const { station, device } = this.paired;
+      return gate(html`<h1>Paired</h1><p class="quiet" role="status">“${device.name}” now listens to ${station.name}.</p>
+        <button class="button button-main button-whole" data-do="pair-done">Start listening</button>
+        ${globalThis.isSecureContext ? '' : html`<a class="button button-whole" href="/trust">Make it an app first</a>
+        <p class="quiet hint">An app on the home screen, with music offline, needs this device to trust the station once. It takes a minute.</p>`}`);
+    }
+    if (!this.#token) {
+      return gate(html`<h1>Pair this device</h1><p class="quiet">On a device that is paired already: You → Devices → Pair a device. Scan the code it shows with this one’s camera, or paste its text here.</p>
+        <form class="gate-form"><label class="field"><span>Sync token</span><textarea name="token" rows="4" autocapitalize="none" autocomplete="off" spellcheck="false" required></textarea></label>
+        ${this.wrong ? html`<p class="wrong" role="alert">${this.wrong}</p>` : ''}
+        <button class="button button-main button-whole">Go on</button></form>
+        <a class="link-button" href="#/login">Log in with a password</a>`);
+    }
+    return gate(html`<h1>Pair this device</h1><p class="quiet">${this.said?.station ? `With ${this.said.station}.` : 'With this station.'} The token works once.</p>
+      <form class="gate-form"><label class="field"><span>What is this device called?</span><input name="name" value="${guessName(navigator.userAgent)}" maxlength="60" autocomplete="off" required></label>
+      ${this.wrong ? html`<p class="wrong" role="alert">${this.wrong}</p>` : ''}
+      <button class="button button-main button-whole" ${flag('disabled', this.busy)}>${this.busy ? 'One moment…' : 'Pair'}</button></form>
+      ${this.wrong ? html`<button class="link-button" data-do="pair-other">Use another token</button>` : ''}`);
+  }
+}
+customElements.define('view-pair', Pair);
