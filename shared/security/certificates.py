@@ -168,6 +168,28 @@ class Certificates:
         served = self._served
         return self._wrong or (served.warning if served is not None else "")
 
+    def stand(self) -> None:
+        """Know what is stored, for who only looks: nothing is made or repaired. Raises SoundsibleError with what is
+        wrong; `served` is None when there is nothing yet."""
+        now = self._now()
+        if self._own is not None:
+            own = check_own(*self._own)
+            self._served = replace(own, warning=_wrong_with(own, now) or _chain_warning(own))
+            return
+        key = self._identity.stored()
+        if key is not None:
+            self._authority = self._read_authority(key)
+        if self._authority is not None:
+            self._served = self._read_leaf(self._authority)
+
+    def lacks(self) -> list[str]:
+        """Names and addresses of this machine that the certificate could be good for, and is not."""
+        served = self._served
+        if served is None or self._authority is None:
+            return []
+        names, addresses = self._fitting(*self._wanted(), self._authority)
+        return [one for one in (*names, *addresses) if not served.covers(one)]
+
     def authority(self) -> bytes:
         """The authority's certificate (DER), to be installed on devices. Raises NotFound where none is needed."""
         from cryptography.hazmat.primitives.serialization import Encoding
@@ -186,7 +208,7 @@ class Certificates:
 
         served, authority = self._served, self._authority
         try:
-            fingerprint = self._identity.fingerprint
+            fingerprint = self._identity.shown()
         except SoundsibleError:
             fingerprint = ""
         own = served is not None and served.own_authority and authority is not None
@@ -197,7 +219,7 @@ class Certificates:
             "fingerprint": fingerprint,
             "authority_sha256": authority.fingerprint(SHA256()).hex(":").upper() if own and authority else "",
             # Windows shows no other when it asks; nobody finds a second certificate to a given SHA-1
-            "authority_sha1": authority.fingerprint(SHA1()).hex(":").upper() if own and authority else "",
+            "authority_sha1": authority.fingerprint(SHA1()).hex(":").upper() if own and authority else "",  # nosec B303
             "expires_at": "" if served is None else served.ends.isoformat(timespec="seconds").replace("+00:00", "Z"),
             "names": [] if served is None else list(served.names),
             "addresses": [] if served is None else list(served.addresses),
@@ -271,6 +293,9 @@ class Certificates:
                     "and let the system keep it (timedatectl set-ntp true); HTTPS then comes by itself.")
             self._authority = found
             return stored
+        if found is None and (self._folder / AUTHORITY_FILE).exists():
+            log.warning("%s is damaged or belongs to another key, and is made anew. Devices may have to install it "
+                        "again (/trust).", self._folder / AUTHORITY_FILE)
         if found is None or found.not_valid_after_utc - now < timedelta(days=AUTHORITY_RENEWED_DAYS):
             found = self._make_authority(key, found, now)
         self._authority = found
@@ -320,12 +345,8 @@ class Certificates:
         except OSError as error:
             raise BadCertificate(f"{path} cannot be read: {error.strerror}. Check its permissions.") from error
         except Exception:   # whatever cryptography makes of what is none
-            log.warning("%s is damaged and is made anew.", path)
             return None
-        if found.public_key() != key.public_key():
-            log.warning("%s belongs to another key and is made anew: devices have to install it again (/trust).", path)
-            return None
-        return found
+        return found if found.public_key() == key.public_key() else None
 
     def _make_authority(self, key: EllipticCurvePrivateKey, old: x509.Certificate | None,
                         now: datetime) -> x509.Certificate:

@@ -78,6 +78,28 @@ class Identity:
         r, s = decode_dss_signature(self.key().sign(data, ECDSA(hashes.SHA256())))
         return r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big")
 
+    def stored(self) -> EllipticCurvePrivateKey | None:
+        """The private key as it stands, for this room alone; None when there never was one. Nothing is made or
+        repaired. Raises IdentityLost."""
+        try:
+            if self._path.exists():
+                return self._read()
+        except OSError as error:
+            raise self._unreadable(error) from error
+        if (self.folder / TRACE_FILE).exists():
+            raise self._gone()
+        return None
+
+    def shown(self) -> str:
+        """The fingerprint for who only looks: "" when there never was a key. Nothing is made or repaired. Raises
+        IdentityLost."""
+        if not self._public:
+            key = self.stored()
+            if key is None:
+                return ""
+            self._public = _text_of(key.public_key())
+        return fingerprint_of(self._public)
+
     def made(self) -> bool:
         """Whether the key's file is there; asking makes nothing."""
         return self._path.exists()
@@ -93,10 +115,7 @@ class Identity:
                         log.warning("Others on this machine could read %s; that is over now.", self._path)
                     key = self._read()
                 except OSError as error:
-                    raise IdentityLost(
-                        f"The station's key {self._path} cannot be read or made: {error.strerror or error}. Check "
-                        "that folder's permissions and the room on its disk."
-                    ) from error
+                    raise self._unreadable(error) from error
                 clear_parts(self.folder)
                 self._public = _text_of(key.public_key())
                 self._key = key
@@ -104,10 +123,7 @@ class Identity:
 
     def _make(self) -> None:
         if (self.folder / TRACE_FILE).exists():
-            raise IdentityLost(
-                f"The station's key {self._path} is gone. Put it back from where you keep it; or remove the folder "
-                f"{self.folder} and start again for a new one. {AFTERWARDS}"
-            )
+            raise self._gone()
         from cryptography.hazmat.primitives.asymmetric import ec
         from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -116,6 +132,16 @@ class Identity:
         with contextlib.suppress(FileExistsError):      # another process was quicker: its key counts
             durable.write(self._path, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), over=False)
             durable.sync_folder(self.folder)
+
+    def _gone(self) -> IdentityLost:
+        return IdentityLost(
+            f"The station's key {self._path} is gone. Put it back from where you keep it; or remove the folder "
+            f"{self.folder} and start again for a new one. {AFTERWARDS}")
+
+    def _unreadable(self, error: OSError) -> IdentityLost:
+        return IdentityLost(
+            f"The station's key {self._path} cannot be read or made: {error.strerror or error}. Check that folder's "
+            "permissions and the room on its disk.")
 
     def _read(self) -> EllipticCurvePrivateKey:
         from cryptography.exceptions import UnsupportedAlgorithm
