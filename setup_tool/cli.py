@@ -35,6 +35,7 @@ COMMANDS = {
     "pair": ("setup_tool.pair", "Pair a new device, list and revoke devices, pair another station."),
     "export": ("setup_tool.export", "Write playlists or the library to files that other programs read."),
     "rekey": ("setup_tool.rekey", "Make a new key and seal every secret anew."),
+    "trust": ("setup_tool.trust", "How devices come to trust the station: the page, its code, what to compare."),
     "doctor": ("setup_tool.doctor", "Look for what is wrong and say what to do."),
 }
 

@@ -104,7 +104,7 @@ def check_self(context: Context) -> None:
 
 def examine(context: Context, *, write: bool = False) -> Iterator[Check]:
     """All checks, in the order in which one builds on the other."""
-    from setup_tool import doctor_places
+    from setup_tool import doctor_certificates, doctor_places
 
     yield from guarded("program", program)
     try:
@@ -119,6 +119,7 @@ def examine(context: Context, *, write: bool = False) -> Iterator[Check]:
     yield from guarded("port", lambda: port(settings))
     yield from guarded("address", lambda: address(settings))
     yield from guarded("certificates", doctor_places.certificates)
+    yield from guarded("https", lambda: doctor_certificates.https(settings))
     yield from guarded("limits", limits)
     yield from guarded("library", lambda: library(settings, write=write))
 
