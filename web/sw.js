@@ -2,7 +2,7 @@
  * Keeps the player's shell, and the covers looked at last, so that it opens at once and without the station.
  * Music and everything else under /api goes straight to the station, always.
  */
-const VERSION = /* version */'0632ffcd378c'/* end */;
+const VERSION = /* version */'f031fc96a51b'/* end */;
 const FILES = /* files */[
   '/',
   '/manifest.webmanifest',
@@ -14,6 +14,7 @@ const FILES = /* files */[
   '/static/core/colour.js',
   '/static/core/coming.js',
   '/static/core/deeds.js',
+  '/static/core/devices.js',
   '/static/core/downloads.js',
   '/static/core/element.js',
   '/static/core/errands.js',
@@ -45,6 +46,7 @@ const FILES = /* files */[
   '/static/elements/sb-add-storage.js',
   '/static/elements/sb-app.js',
   '/static/elements/sb-ask-name.js',
+  '/static/elements/sb-ask-text.js',
   '/static/elements/sb-confirm.js',
   '/static/elements/sb-dock.js',
   '/static/elements/sb-edit-person.js',
@@ -56,6 +58,7 @@ const FILES = /* files */[
   '/static/elements/sb-now.js',
   '/static/elements/sb-origin.js',
   '/static/elements/sb-outside.js',
+  '/static/elements/sb-pair-device.js',
   '/static/elements/sb-pick-playlist.js',
   '/static/elements/sb-places.js',
   '/static/elements/sb-queue.js',
@@ -75,6 +78,7 @@ const FILES = /* files */[
   '/static/views/album.js',
   '/static/views/artist.js',
   '/static/views/coming-parts.js',
+  '/static/views/devices.js',
   '/static/views/doubts.js',
   '/static/views/download.js',
   '/static/views/downloads.js',

@@ -22,6 +22,7 @@ import { createSync } from './core/sync.js';
 import './elements/sb-add-storage.js';
 import './elements/sb-app.js';
 import './elements/sb-ask-name.js';
+import './elements/sb-ask-text.js';
 import './elements/sb-confirm.js';
 import './elements/sb-dock.js';
 import './elements/sb-edit-person.js';
@@ -33,6 +34,7 @@ import './elements/sb-menu.js';
 import './elements/sb-now.js';
 import './elements/sb-origin.js';
 import './elements/sb-outside.js';
+import './elements/sb-pair-device.js';
 import './elements/sb-pick-playlist.js';
 import './elements/sb-places.js';
 import './elements/sb-queue.js';
@@ -44,6 +46,7 @@ import './elements/sb-toaster.js';
 import './elements/sb-volume.js';
 import './views/album.js';
 import './views/artist.js';
+import './views/devices.js';
 import './views/doubts.js';
 import './views/download.js';
 import './views/downloads.js';
@@ -117,7 +120,7 @@ const downloads = createDownloads({
   },
 });
 const errands = createErrands({ onOver: (errand) => moving.told(errand) });
-const live = createLive({ io, store, sync, downloads, errands, onNotice: (notice) => ui.toast({ message: notice.message ?? '', tone: notice.level === 'error' || notice.level === 'warning' ? 'problem' : undefined }) });
+const live = createLive({ io, store, sync, downloads, errands, onDevices: () => act('devices-changed'), onNotice: (notice) => ui.toast({ message: notice.message ?? '', tone: notice.level === 'error' || notice.level === 'warning' ? 'problem' : undefined }) });
 
 /* ---- plays that could not be told yet ---------------------------------------------------------- */
 

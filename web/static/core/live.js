@@ -27,8 +27,9 @@ export const createSequence = (onGap) => {
  * @param {import('./downloads.js').Downloads} parts.downloads
  * @param {import('./errands.js').Errands} parts.errands
  * @param {(notice: any) => void} parts.onNotice
+ * @param {() => void} [parts.onDevices] somebody's devices are others now
  */
-export const createLive = ({ io, store, sync, downloads, errands, onNotice }) => {
+export const createLive = ({ io, store, sync, downloads, errands, onNotice, onDevices }) => {
   /** @type {any} */
   let socket = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -71,6 +72,7 @@ export const createLive = ({ io, store, sync, downloads, errands, onNotice }) =>
       socket.on('download:log', (/** @type {any} */ line) => downloads.logged(line));
       socket.on('download:removed', ({ id }) => downloads.removed(id));
       socket.on('errand:changed', ({ errand }) => errands.changed(errand));
+      socket.on('devices:changed', () => onDevices?.());
       socket.on('notice', onNotice);
     },
     stop() {

@@ -156,6 +156,9 @@ export const problem = (error, again = 'again') => empty({
     : html`<button class="button" data-do="${again}">Try again</button>`,
 });
 
+/** A code for a camera, on white also in the dark. @param {string} svg as the station draws it @param {string} words */
+export const qr = (svg, words) => html`<img class="qr" alt="${words}" src="data:image/svg+xml,${encodeURIComponent(svg.replace('<svg ', '<svg xmlns="http://www.w3.org/2000/svg" '))}">`;
+
 /** One of a few, each with what it means. @param {{name: string, legend: string, chosen: string, options: string[][], told?: boolean}} choice options: value, name, meaning; `told`: the heading says it already */
 export const choices = ({ name, legend, chosen, options, told = false }) => html`
   <fieldset class="choices"><legend class="${told ? 'sr-only' : ''}">${legend}</legend>${options.map(([value, words, meaning]) => html`

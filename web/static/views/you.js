@@ -210,6 +210,7 @@ class You extends View {
         ${link('#/you/trash', 'trash-2', 'Trash')}` : ''}
       </section>
       <section class="group" aria-label="Account"><h2 class="section-title">Account</h2>
+        ${link('#/you/devices', 'smartphone', 'Devices')}
         ${link('#/you/addresses', 'wifi', 'On other devices')}
         ${ownAccount(user) ? link('#/you/password', 'lock', 'Change password') : ''}
         ${owns(user) ? link('#/you/people', 'users-round', 'People') : ''}
