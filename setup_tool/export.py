@@ -1,4 +1,4 @@
-"""`export`: playlists and the library as JSON or M3U8 files, in a folder of one's own."""
+"""`export`: playlists and the library as JSON or M3U8 files, people's own things as documents that `import` takes."""
 
 from __future__ import annotations
 
@@ -21,24 +21,26 @@ if TYPE_CHECKING:
     from shared.station import Station
 
 PAGE = 500
-WHAT = ("playlists", "library", "all")
+WHAT = ("playlists", "library", "listening", "all")
 FORMATS = ("m3u8", "json")
 
 
 @command("export playlists --to ~/Playlists\nexport library --to /backup --format json\n"
+         "export listening --user ann --to /backup\n"
          "export all --to /backup --format json --dry-run")
 @click.argument("what", type=click.Choice(WHAT, case_sensitive=False))
 @click.option("--to", "folder", required=True, metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False),
               help="Where the files go; made when it is not there.")
 @click.option("--format", "form", type=click.Choice(FORMATS, case_sensitive=False), default="m3u8", show_default=True)
-@click.option("--user", metavar="NAME", help="Only this person's playlists; else everybody's.")
+@click.option("--user", metavar="NAME", help="Only this person's; else everybody's.")
 @click.option("--dry-run", is_flag=True, help="Say which files would be written; write nothing.")
 @shared_options
 def run(what: str, folder: Path, form: str, user: str | None, dry_run: bool, *, context: Context) -> None:
-    """Write playlists or the library to files that other programs read.
+    """Write playlists, listening or the library to files that other programs read.
 
-    M3U8 lists name the music files by their whole path. JSON has the fields of the API. Files of the same name are
-    replaced.
+    `listening` is a person's own playlists, favourites, ratings and plays in one document, for `import` here or on
+    another station; one for each person. `all` is playlists and library. M3U8 lists name the music files by their whole
+    path. JSON has the fields of the API. Files of the same name are replaced.
     """
     from setup_tool import show
     from setup_tool.rooms import rooms
@@ -68,6 +70,9 @@ def files(station: Station, what: str, form: str, user: str | None) -> Iterator[
     if what in ("library", "all"):
         taken.add(f"library.{form}")
         yield f"library.{form}", library_json(station) if form == "json" else library_m3u8(station)
+    if what == "listening":
+        for person in people(station, user):
+            yield free_name(file_stem(person.username), ".soundsible.json", taken), listening(station, person)
     if what in ("playlists", "all"):
         for person in people(station, user):
             for playlist in playlists(station, person):
@@ -138,6 +143,13 @@ def playlist_json(playlist: PlaylistWhole) -> Iterator[str]:
     import msgspec
 
     yield msgspec.json.format(msgspec.json.encode(playlist), indent=2).decode("utf-8") + "\n"
+
+
+def listening(station: Station, person: Person) -> Iterator[str]:
+    """The person's own things as `import` takes them."""
+    import msgspec
+
+    yield msgspec.json.format(msgspec.json.encode(station.belongings.document(person)), indent=1).decode("utf-8") + "\n"
 
 
 def m3u8(station: Station, name: str, listed: Any) -> Iterator[str]:

@@ -50,6 +50,7 @@ from shared.discovery.mdns import Announcer
 from shared.events import EventBus, Notice
 from shared.library import outside_covers
 from shared.library.admission import Admission
+from shared.library.belongings import Belongings
 from shared.library.covers import Covers
 from shared.library.demo import ensure_demo
 from shared.library.keepings import Keepings
@@ -68,6 +69,7 @@ from shared.metadata.identifier import Identifier
 from shared.model.download import ACTIVE, Offer, Wanted
 from shared.model.errand import Selection
 from shared.model.errors import SoundsibleError, StartFailed
+from shared.model.filepath import to_path
 from shared.model.person import Person
 from shared.model.track import AlbumWhole
 from shared.ports import Catalogue, Provider
@@ -76,6 +78,7 @@ from shared.records.albums import Albums
 from shared.records.artists import Artists
 from shared.records.artworks import Artworks
 from shared.records.audit import Audit
+from shared.records.belongings import Belongings as BelongingRecords
 from shared.records.breakers import BreakerRow
 from shared.records.breakers import Breakers as StoredBreakers
 from shared.records.cached import Cached
@@ -108,6 +111,7 @@ from shared.security.hosts import own_names
 from shared.security.identity import Identity
 from shared.security.open_streams import OpenStreams
 from shared.security.pairing import Pairing
+from shared.security.second_factor import SecondFactors
 from shared.security.setup import Setup
 from shared.security.throttle import Throttle
 from shared.settings import Settings
@@ -123,6 +127,7 @@ from shared.storage.resolver import Resolver
 from shared.storage.second_look import SecondLook
 from shared.storage.taps import Taps
 from shared.upkeep.nightly import Nightly
+from shared.vault import Vault
 
 log = logging.getLogger(__name__)
 
@@ -151,6 +156,7 @@ class Station:
         self.changes = Changes(database=self.database)
         self.playlists = Playlists(database=self.database)
         self.listening = Listening(database=self.database)
+        self.belongings = Belongings(records=BelongingRecords(database=self.database))
         self.people = People(database=self.database)
         self.scans = Scans(database=self.database)
 
@@ -204,7 +210,11 @@ class Station:
         self.audit = AuditLog(records=self.audit_records, days=settings.audit_days)
         self.throttle = Throttle()
         self.accounts = Accounts(
-            people=self.people, throttle=self.throttle, events=self.events, session_days=settings.session_days
+            people=self.people, throttle=self.throttle, events=self.events, session_days=settings.session_days,
+            audit=self.audit, on_disk=self._has_folder, factors=SecondFactors(
+                people=self.people, vault=Vault(settings.config_dir), throttle=self.throttle,
+                name=lambda: station_name(settings.name),
+            ),
         )
         self.setup = Setup(people=self.people, accounts=self.accounts)
 
@@ -213,7 +223,7 @@ class Station:
         self.finding = Finding(settings=settings)
         self.certificates = Certificates(
             identity=self.identity, folder=self.identity.folder, names=self._goes_by, own=self._own_certificate(),
-            title=station_name(settings.name), enabled=settings.https,
+            title=station_name(settings.name), enabled=settings.https, on_change=self._certificate_changed,
         )
         self.finding.subscribe(lambda network: self.certificates.look_soon())
         self.announcer = Announcer(
@@ -416,6 +426,14 @@ class Station:
     def _album(self, album_id: str) -> AlbumWhole:
         return self.albums.get(_HOUSE, album_id)
 
+    def _has_folder(self, root: str, path: str) -> bool:
+        """Whether a music folder has this folder in it, now; no, too, when it does not answer."""
+        place = to_path(root)
+        try:
+            return bool(self.access.call(place, lambda: os.path.isdir(os.path.join(place, to_path(path)))))
+        except SoundsibleError:
+            return False
+
     def start(self) -> None:
         """Open the memory, make what the first start needs, then wake the threads. Raises SoundsibleError."""
         settings = self.settings
@@ -492,6 +510,13 @@ class Station:
         """(names, addresses) of this station now, for its certificate."""
         names = own_names(allowed=self.settings.allowed_hosts) | self.finding.names()
         return sorted(names), [one.ip for one in self.finding.addresses()]
+
+    def _certificate_changed(self) -> None:
+        """Another certificate is used than a moment ago; the one found at the start is no change."""
+        served = self.certificates.served
+        if self.started_at and served is not None:
+            self.audit.write("certificate_renewed", subject=", ".join((*served.names, *served.addresses)),
+                             until=f"{served.ends:%Y-%m-%d}")
 
     def _own_certificate(self) -> tuple[Path, Path] | None:
         """The owner's certificate and key, which may be one file."""

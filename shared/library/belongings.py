@@ -17,7 +17,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -46,7 +46,7 @@ class _Part(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defau
     """Unknown fields are refused: what is not understood cannot be taken over."""
 
 
-class Track(_Part, kw_only=True):
+class TrackIdentity(_Part, kw_only=True):
     id: Id = ""
     isrc: Id = ""
     mbid: Id = ""
@@ -56,7 +56,7 @@ class Track(_Part, kw_only=True):
     duration_ms: Annotated[int, msgspec.Meta(ge=0, le=7 * 86_400_000)] = 0
 
 
-class Playlist(_Part, kw_only=True):
+class PlaylistContent(_Part, kw_only=True):
     id: Id = ""
     name: Name
     visibility: Literal["private", "shared", "collaborative"] = "private"
@@ -65,12 +65,12 @@ class Playlist(_Part, kw_only=True):
     tracks: Places = []
 
 
-class Favourite(_Part, kw_only=True):
+class FavouriteTrack(_Part, kw_only=True):
     track: Place
     at: Moment | None = None
 
 
-class Album(_Part, kw_only=True):
+class FavouriteAlbum(_Part, kw_only=True):
     id: Id = ""
     mbid: Id = ""
     title: Text
@@ -78,43 +78,43 @@ class Album(_Part, kw_only=True):
     at: Moment | None = None
 
 
-class Artist(_Part, kw_only=True):
+class FavouriteArtist(_Part, kw_only=True):
     id: Id = ""
     mbid: Id = ""
     name: Text
     at: Moment | None = None
 
 
-class Favourites(_Part, kw_only=True):
-    tracks: Annotated[list[Favourite], msgspec.Meta(max_length=MOST_FAVOURITES)] = []
-    albums: Annotated[list[Album], msgspec.Meta(max_length=20_000)] = []
-    artists: Annotated[list[Artist], msgspec.Meta(max_length=20_000)] = []
+class Favourites(_Part, kw_only=True, omit_defaults=False):
+    tracks: Annotated[list[FavouriteTrack], msgspec.Meta(max_length=MOST_FAVOURITES)] = []
+    albums: Annotated[list[FavouriteAlbum], msgspec.Meta(max_length=20_000)] = []
+    artists: Annotated[list[FavouriteArtist], msgspec.Meta(max_length=20_000)] = []
 
 
-class Rating(_Part, kw_only=True):
+class TrackRating(_Part, kw_only=True):
     """One to five stars; 0 takes them away."""
 
     track: Place
     rating: Annotated[int, msgspec.Meta(ge=0, le=5)]
 
 
-class Play(_Part, kw_only=True):
+class TrackPlay(_Part, kw_only=True):
     track: Place
     at: Moment
     ms: Annotated[int, msgspec.Meta(ge=0, le=7 * 86_400_000)] | None = None
 
 
-class Document(_Part, kw_only=True):
+class Document(_Part, kw_only=True, omit_defaults=False):
     """What GET /api/export gives and POST /api/import takes."""
 
     soundsible: Literal[1]
     exported_at: Moment = ""
     username: Text = ""
-    tracks: Annotated[list[Track], msgspec.Meta(max_length=MOST_TRACKS)] = []
-    playlists: Annotated[list[Playlist], msgspec.Meta(max_length=MOST_PLAYLISTS)] = []
-    favourites: Favourites = Favourites()
-    ratings: Annotated[list[Rating], msgspec.Meta(max_length=MOST_FAVOURITES)] = []
-    plays: Annotated[list[Play], msgspec.Meta(max_length=MOST_PLAYS)] = []
+    tracks: Annotated[list[TrackIdentity], msgspec.Meta(max_length=MOST_TRACKS)] = []
+    playlists: Annotated[list[PlaylistContent], msgspec.Meta(max_length=MOST_PLAYLISTS)] = []
+    favourites: Favourites = msgspec.field(default_factory=Favourites)
+    ratings: Annotated[list[TrackRating], msgspec.Meta(max_length=MOST_FAVOURITES)] = []
+    plays: Annotated[list[TrackPlay], msgspec.Meta(max_length=MOST_PLAYS)] = []
 
 
 class PlaylistReport(msgspec.Struct, kw_only=True):
@@ -123,7 +123,7 @@ class PlaylistReport(msgspec.Struct, kw_only=True):
     same: int
 
 
-class Report(msgspec.Struct, kw_only=True):
+class ImportReport(msgspec.Struct, kw_only=True):
     """What an import changed, or with `dry_run` would change. `ratings`, `favourites`, `plays`: how many were new or
     became another. `not_found`: tracks that this library does not have, the first of them; `missing` counts all."""
 
@@ -131,7 +131,7 @@ class Report(msgspec.Struct, kw_only=True):
     ratings: int
     favourites: int
     plays: int
-    not_found: list[Track]
+    not_found: list[TrackIdentity]
     missing: int
     dry_run: bool
 
@@ -147,7 +147,7 @@ class Belongings:
         return _document(person, self._records.of(person, kinds(what)))
 
     def take(self, person: Person, document: Document, *, what: Collection[str] = KINDS, dry_run: bool = False,
-             private: bool = False) -> Report:
+             private: bool = False) -> ImportReport:
         """Make what the document tells of the person's own. `private`: playlists are shared with nobody, whatever the
         document says. Raises BadInput when it contradicts itself."""
         given = _given(document, kinds(what), private=private)
@@ -180,30 +180,31 @@ def written(document: Document) -> bytes:
 
 def _document(person: Person, mine: Mine) -> Document:
     places: dict[int, int] = {}
-    tracks: list[Track] = []
+    tracks: list[TrackIdentity] = []
     for key, one in in_order(mine):
         places[key] = len(tracks)
         tracks.append(_track(one))
     return Document(
         soundsible=1, exported_at=shown(time.time()), username=person.username, tracks=tracks,
-        playlists=[Playlist(
+        playlists=[PlaylistContent(
             id=one.uid, name=one.name, visibility=one.visibility,  # type: ignore[arg-type]
             created_at=shown(one.created_at), updated_at=shown(one.updated_at),
             tracks=[places[track] for track in one.track_ids if track in places],
         ) for one in mine.playlists],
         favourites=Favourites(
-            tracks=[Favourite(track=places[key], at=shown(at)) for key, at in mine.favourites if key in places],
-            albums=[Album(id=one.uid, mbid=one.mbid, title=one.name, artist=one.artist, at=shown(at))
+            tracks=[FavouriteTrack(track=places[key], at=shown(at)) for key, at in mine.favourites if key in places],
+            albums=[FavouriteAlbum(id=one.uid, mbid=one.mbid, title=one.name, artist=one.artist, at=shown(at))
                     for one, at in mine.albums],
-            artists=[Artist(id=one.uid, mbid=one.mbid, name=one.name, at=shown(at)) for one, at in mine.artists],
+            artists=[FavouriteArtist(id=one.uid, mbid=one.mbid, name=one.name, at=shown(at))
+                     for one, at in mine.artists],
         ),
-        ratings=[Rating(track=places[key], rating=rating) for key, rating in mine.ratings if key in places],
-        plays=[Play(track=places[key], at=shown(at), ms=ms) for key, at, ms in mine.plays if key in places],
+        ratings=[TrackRating(track=places[key], rating=rating) for key, rating in mine.ratings if key in places],
+        plays=[TrackPlay(track=places[key], at=shown(at), ms=ms) for key, at, ms in mine.plays if key in places],
     )
 
 
-def _track(one: Identity) -> Track:
-    return Track(id=one.uid, isrc=one.isrc, mbid=one.mbid, title=one.title[:1000], artist=one.artist[:1000],
+def _track(one: Identity) -> TrackIdentity:
+    return TrackIdentity(id=one.uid, isrc=one.isrc, mbid=one.mbid, title=one.title[:1000], artist=one.artist[:1000],
                  album=one.album[:1000], duration_ms=max(0, min(one.duration_ms, 7 * 86_400_000)))
 
 
@@ -267,16 +268,11 @@ def _at(text: str, field: str) -> float:
         raise BadInput(f"{text[:40]!r} is no moment as 2026-01-31T20:15:00Z is one.", field=field) from None
 
 
-def _report(document: Document, taken: Taken, dry_run: bool) -> Report:
-    return Report(
+def _report(document: Document, taken: Taken, dry_run: bool) -> ImportReport:
+    return ImportReport(
         playlists=PlaylistReport(made=taken.playlists_made, updated=taken.playlists_updated,
                                  same=taken.playlists_same),
         ratings=taken.ratings, favourites=taken.favourites, plays=taken.plays,
         not_found=[document.tracks[place] for place in taken.not_found[:SHOWN_MISSING]],
         missing=len(taken.not_found), dry_run=dry_run,
     )
-
-
-def described(report: Report) -> dict[str, Any]:
-    """As JSON has it."""
-    return dict(msgspec.to_builtins(report))

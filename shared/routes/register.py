@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from flask import Flask
+from flask import Flask, request
 
 from shared.feed import Feed
 from shared.routes import (
     acquire,
     audit,
+    belongings,
     cloud,
     covers,
     devices,
@@ -61,8 +62,9 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
             tracks=station.tracks, albums=station.albums, artists=station.artists, genres=station.genres,
             search=station.search, changes=station.changes, shelf=station.shelf, folders=folders, revision=revision,
         ),
-        edit.door(shelf=station.shelf),
+        edit.door(shelf=station.shelf, tracks=station.tracks, audit=station.audit),
         listening.door(tracks=station.tracks, listening=station.listening, revision=revision),
+        belongings.door(belongings=station.belongings, audit=station.audit),
         playlists.door(playlists=station.playlists, revision=revision),
         scan.door(scanning=station.scanning),
         stream.door(tracks=station.tracks, playing=station.playing, transcodes=station.transcodes,
@@ -70,11 +72,12 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
         covers.door(covers=station.covers),
         downloads.door(
             downloads=station.downloads, records=station.download_records, origins=station.origins,
-            tracks=station.tracks, feed=feed, settings=station.settings, streams=station.open_streams,
+            tracks=station.tracks, albums=station.albums, feed=feed, settings=station.settings,
+            streams=station.open_streams,
         ),
         acquire.door(
-            search=station.acquire, previews=station.previews, covers=station.outside_covers, events=station.events,
-            streams=station.open_streams,
+            search=station.acquire, previews=station.previews, covers=station.outside_covers, tracks=station.tracks,
+            albums=station.albums, events=station.events, streams=station.open_streams,
         ),
         watches.door(watches=station.watches, watching=station.watching, settings=station.settings),
         cloud.door(

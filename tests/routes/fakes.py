@@ -30,6 +30,7 @@ from shared.model.track import (
     SearchResult,
     Track,
 )
+from shared.security.accounts import Login, User
 from shared.security.open_streams import OpenStreams
 from shared.settings import Settings
 from shared.storage.access import Access
@@ -86,7 +87,7 @@ class FakeTracks(Calls):
             raise NotFound(f"There is no track {id}.")
         return a_track(id, path="secret/place.flac" if person.sees_files else None)
 
-    def file_of(self, id: str) -> TrackFile:
+    def file_of(self, id: str, *, person: Person | None = None) -> TrackFile:
         if id not in self.files:
             raise NotFound(f"There is no track {id}.")
         return self.files[id]
@@ -139,24 +140,26 @@ class FakeAccounts(Calls):
     def who(self, token: str, address: str = "") -> Person | None:
         return TOKENS.get(token)
 
-    def login(self, username: str, password: str, address: str, user_agent: str) -> Any:
+    def login(self, username: str, password: str, address: str, user_agent: str, code: str | None = None) -> Any:
         if username == "flood":
             raise TooOften("Too many tries.", retry_after_s=8)
         if (username, password) != ("ann", "correct horse battery"):
             raise NotLoggedIn("The user name or the password is wrong.")
-        return "ann-token", 1_800_000_000.0, ANN
+        return Login("ann-token", 1_800_000_000.0, ANN)
 
     def expiry_of(self, expires_at: Any) -> Any:
         return "2027-01-15T08:00:00Z", 3600
 
-    def logout(self, person: Person) -> None:
+    def logout(self, person: Person, address: str = "") -> None:
         self.asked.append(("logout", person))
 
     def change_password(self, person: Person, current: str, new: str, address: str) -> None:
         self.asked.append(("change_password", person))
 
     def users(self, person: Person) -> Any:
-        return [SimpleNamespace(id="u-ann", username="ann", role="owner", created_at="2026-01-01T00:00:00Z")]
+        rights = {"add": True, "edit": True, "delete": True}
+        return [User(id="u-ann", username="ann", role="owner", created_at="2026-01-01T00:00:00Z", rights=rights,
+                     said=dict.fromkeys(rights))]
 
 
 class FakeSetup:
@@ -168,7 +171,7 @@ class FakeSetup:
             raise Conflict("This station has an owner already.")
         if code != "good":
             raise Forbidden("This set-up code is wrong.")
-        return "ann-token", 1_800_000_000.0, ANN
+        return Login("ann-token", 1_800_000_000.0, ANN)
 
 
 class FakeScanning(Calls):
@@ -257,6 +260,7 @@ class FakeStation:
         self.feed = Feed(events=self.events, accounts=self.accounts, scanning=self.scanning, changes=self.changes,
                          downloads=self.downloads.snapshot)
         self.music = music
+        self.belongings = Anything()
         self.finding = Finding(settings=self.settings)
 
     def who(self) -> dict[str, str]:

@@ -15,12 +15,14 @@ from shared.database import Database
 from shared.discovery.finding import Finding
 from shared.events import EventBus
 from shared.feed import Feed
+from shared.library.belongings import Belongings
 from shared.model.scan import Batch, Found, NewFile
 from shared.model.track import AudioFacts, Credit, Lyrics, Metadata, Reading
 from shared.model.units import GIB
 from shared.records.albums import Albums
 from shared.records.artists import Artists
 from shared.records.audit import Audit
+from shared.records.belongings import Belongings as BelongingRecords
 from shared.records.changes import Changes
 from shared.records.copies import Copies
 from shared.records.devices import Devices as DeviceRecords
@@ -46,6 +48,7 @@ from shared.security.identity import Identity
 from shared.security.open_streams import OpenStreams
 from shared.security.pairing import Pairing
 from shared.security.passwords import Passwords
+from shared.security.second_factor import SecondFactors
 from shared.security.setup import Setup
 from shared.security.throttle import Throttle
 from shared.settings import Settings
@@ -56,6 +59,7 @@ from shared.storage.local import LocalStorage
 from shared.storage.playing import Playing
 from shared.storage.providers import Providers
 from shared.storage.resolver import Resolver
+from shared.vault import Vault
 from tests.odst import standins
 from tests.routes.fakes import Anything, FakeScanning
 
@@ -115,11 +119,15 @@ class House:
         self.artists, self.genres = Artists(database=self.database), Genres(database=self.database)
         self.search, self.changes = Search(database=self.database), Changes(database=self.database)
         self.playlists, self.listening = Playlists(database=self.database), Listening(database=self.database)
+        self.belongings = Belongings(records=BelongingRecords(database=self.database))
         self.people, self.scans = People(database=self.database), Scans(database=self.database)
         self.audit_records = Audit(database=self.database)
         self.audit = AuditLog(records=self.audit_records)
-        self.accounts = Accounts(people=self.people, throttle=Throttle(), events=self.events,
-                                 passwords=Passwords(memory_kib=64))
+        self.throttle = Throttle()
+        self.factors = SecondFactors(people=self.people, vault=Vault(folder / "home" / "config"),
+                                     throttle=self.throttle)
+        self.accounts = Accounts(people=self.people, throttle=self.throttle, events=self.events, audit=self.audit,
+                                 passwords=Passwords(memory_kib=64), factors=self.factors)
         self.setup = Setup(people=self.people, accounts=self.accounts)
         self.access = Access()
         self.resolver = Resolver(storages=[LocalStorage(access=self.access)])

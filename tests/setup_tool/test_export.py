@@ -100,3 +100,32 @@ def test_every_name_becomes_a_plain_file_name(name: str) -> None:
 @pytest.mark.parametrize("name", ["", "..", "...", " . ", "CON", "nul.txt", "com1", "/", "\0"])
 def test_names_that_systems_keep_for_themselves_are_changed(name: str) -> None:
     assert file_stem(name).startswith("_")
+
+
+def test_listening_goes_out_as_a_document_and_comes_in_for_somebody_else(filled: Tool, tmp_path: Path) -> None:
+    with rooms(settings.load()) as station:
+        ann = next(Person(user_id=one.id, id=one.uid, username=one.username, role=one.role)
+                   for one in station.people.users() if one.username == "ann")
+        track = station.tracks.list(ann, filters=Filters(), sort="title").items[0]
+        station.listening.rate(ann, track.id, 5)
+    target = tmp_path / "out"
+    said = filled("export", "listening", "--to", str(target), "--json")
+    assert [one["name"] for one in said.document["files"]] == ["ann.soundsible.json", "bob.soundsible.json"]
+    document = json.loads((target / "ann.soundsible.json").read_text("utf-8"))
+    assert document["username"] == "ann" and len(document["playlists"]) == 2
+    assert [one["rating"] for one in document["ratings"]] == [5]
+    file = str(target / "ann.soundsible.json")
+    would = filled("import", file, "--user", "bob", "--dry-run", "--json").document
+    done = filled("import", file, "--user", "bob", "--json").document
+    assert would == {**done, "dry_run": True} and done["ratings"] == 1
+    assert done["playlists"] == {"made": 1, "updated": 0, "same": 1}, "bob has an Evening with the same tracks"
+    again = filled("import", file, "--user", "bob", "--what", "ratings")
+    assert again.code == 0 and "0 ratings" in again.out
+
+
+def test_files_that_are_no_export_are_refused_in_one_sentence(filled: Tool, tmp_path: Path) -> None:
+    (tmp_path / "odd.json").write_text('{"soundsible": 1, "tracks": [{"path": "/etc/passwd"}]}')
+    said = filled("import", str(tmp_path / "odd.json"), "--user", "ann")
+    assert said.code == 1 and "no document" in said.err and said.err.count("\n") == 1
+    assert filled("import", str(tmp_path / "none.json"), "--user", "ann").code == 2
+    assert filled("import", str(tmp_path / "odd.json"), "--user", "eve").code == 1
