@@ -117,7 +117,7 @@ class Certificates:
         self._own = own
         self._clock = clock
         self._on_change = on_change
-        self._title = title
+        self._title = "".join(one for one in title if one.isprintable()).strip()[:60]
         self._enabled = enabled
         self._lock = threading.Lock()
         self._served: Served | None = None
@@ -387,7 +387,7 @@ class Certificates:
         from cryptography.x509.oid import NameOID
 
         mark = _sha256(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
-        title = "".join(one for one in self._title if one.isprintable()).strip()[:40]
+        title = self._title[:40].strip()     # a common name has 64 characters at most
         return x509.Name([
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Soundsible"),
             x509.NameAttribute(NameOID.DN_QUALIFIER, mark[:16]),

@@ -230,6 +230,14 @@ def test_no_name_from_the_network_breaks_the_making(
     assert {"a.local"} & set(names) <= set(made.describe()["names"])
 
 
+@given(st.text(max_size=200))
+def test_no_name_of_a_station_breaks_the_making(tmp_path_factory: pytest.TempPathFactory, title: str) -> None:
+    folder = tmp_path_factory.mktemp("named")
+    made = Certificates(identity=Identity(folder=folder), folder=folder, names=lambda: ([], []), title=title)
+    made.look()
+    assert made.problem == "" and made.files() is not None and made.describe()["name"].isprintable()
+
+
 # ---- looked after by itself -----------------------------------------------------------------------------------------
 
 

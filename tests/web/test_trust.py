@@ -142,6 +142,32 @@ def test_a_browser_that_trusts_it_is_led_on_and_may_install_the_player(
     assert page.evaluate("fetch('/manifest.webmanifest').then((answer) => answer.ok)") is True
 
 
+def take(route: Any, tokens: list[str]) -> None:
+    answer = route.fetch()
+    tokens.append(answer.json()["token"])
+    route.fulfill(response=answer)
+
+
+def test_who_is_logged_in_takes_the_login_along(at_home: RunningStation, page_of: Callable[..., Any]) -> None:
+    page = page_of(trusting=True)
+    page.context.add_cookies([{"name": "soundsible_session", "value": at_home.login(), "url": plain(at_home),
+                               "httpOnly": True, "sameSite": "Lax"}])
+    moved: list[str] = []
+    seen: list[str] = []
+    page.on("framenavigated", lambda frame: seen.append(frame.url))
+    page.route("**/api/pairing/move", lambda route: take(route, moved))
+    page.goto(f"{plain(at_home)}/trust")
+    sync_api.expect(page.locator("#state-title")).to_have_text("It worked")
+    with page.expect_response("**/api/pairing/move") as told, page.expect_request(f"{secure(at_home)}/pair"):
+        page.locator("#go").click()
+    assert told.value.status == 201
+    page.wait_for_url(f"{secure(at_home)}/**")
+    assert f"{secure(at_home)}/pair#{moved[-1]}" in seen
+    # A program claims it, as the page there does; the login goes on, and counts over HTTPS.
+    status, claimed = at_home.call("POST", "/api/pairing/claim", {"token": moved[-1], "name": "a phone"}, token="")
+    assert status == 201 and claimed["user"]["username"] == "ann"
+
+
 def test_the_secure_page_says_that_it_is_one(at_home: RunningStation, page_of: Callable[..., Any]) -> None:
     page = page_of(trusting=True)
     page.goto(f"{secure(at_home)}/trust")
