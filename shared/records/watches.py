@@ -65,7 +65,7 @@ _SHOWN = (
     "FROM watches w JOIN users u ON u.id = w.user_id"
 )
 # As model.person.Person.adds says of whoever is here with a password.
-_MAY_ADD = "user_id IN (SELECT id FROM users WHERE role IN ('owner', 'adult'))"
+_MAY_ADD = "user_id IN (SELECT id FROM users WHERE role = 'owner' OR coalesce(may_add, role = 'adult'))"
 _DUE = "SELECT uid, user_id, kind, url, name, options, most, nightly, seen, checked_at FROM watches"
 _decode_options = msgspec.json.Decoder(Options).decode
 

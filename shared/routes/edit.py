@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
+from flask import request
 from msgspec import UNSET, UnsetType
 
 from shared.model.errors import BadInput
@@ -14,6 +15,8 @@ from shared.routes.operation import Body, Door
 
 if TYPE_CHECKING:
     from shared.library.shelf import Shelf
+    from shared.records.tracks import Tracks
+    from shared.security.audit import AuditLog
 
 Words = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=9999)]
@@ -33,7 +36,7 @@ class TrackEdit(Body):
     write_tags: bool = True
 
 
-def door(*, shelf: Shelf) -> Door:
+def door(*, shelf: Shelf, tracks: Tracks, audit: AuditLog) -> Door:
     door = Door("edit")
 
     @door.patch("/library/tracks/<id>", allows="edits", body=TrackEdit, answers={200: Track}, errors=(404, 422))
@@ -47,9 +50,12 @@ def door(*, shelf: Shelf) -> Door:
                 raise BadInput(f"The field {name!r} is blank; null takes it away.", field=name)
         return shelf.edit(person, id, fields, body.write_tags)
 
-    @door.delete("/library/tracks/<id>", allows="edits", answers={204: None}, errors=(404, 422))
+    @door.delete("/library/tracks/<id>", allows="deletes", answers={204: None}, errors=(404, 422))
     def trash_track(person: Person, id: str) -> None:
         """Move a track and its file to the trash, from where it can be restored; rescans leave it there."""
         shelf.trash(id)
+        track = tracks.get(person, id)      # who does not see it does not delete it
 
+        audit.write("tracks_deleted", person=person, address=request.remote_addr or "",
+                    subject=f"{track.title} — {track.artist}", id=id)
     return door

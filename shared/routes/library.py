@@ -273,18 +273,18 @@ def door(
 
     # ---- what is gone, or may go
 
-    @door.get("/library/trash", allows="edits", query=Paging, answers={200: Page[TrashedTrack]})
+    @door.get("/library/trash", allows="deletes", query=Paging, answers={200: Page[TrashedTrack]})
     def trash(person: Person, query: Paging) -> Page[TrashedTrack]:
         """The tracks in the trash: each with `trashed_at`."""
         return tracks.trashed(limit=query.page["limit"], cursor=query.cursor, person=person)
 
-    @door.post("/library/trash/<id>/restore", allows="edits", answers={200: Track}, errors=(404, 409, 422))
+    @door.post("/library/trash/<id>/restore", allows="deletes", answers={200: Track}, errors=(404, 409, 422))
     def restore(person: Person, id: str) -> Track:
         """Put a track back where it lay."""
         shelf.restore(id)
         return tracks.get(person, id)
 
-    @door.delete("/library/trash/<id>", allows="edits", answers={204: None}, errors=(404, 422))
+    @door.delete("/library/trash/<id>", allows="deletes", answers={204: None}, errors=(404, 422))
     def purge(person: Person, id: str) -> None:
         """Remove a track in the trash for ever, and its file."""
         shelf.purge(id)

@@ -36,6 +36,7 @@ RULES: Mapping[str, Callable[[Person], bool]] = {
     "sees_files": lambda person: person.sees_files,
     "adds": lambda person: person.adds,
     "edits": lambda person: person.edits,
+    "deletes": lambda person: person.deletes,
     "owns": lambda person: person.owns,
 }
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.routes.fakes import a_track
+from tests.routes.fakes import FakeTracks, a_track
 from tests.routes.houses import Front
 
 
@@ -27,7 +27,7 @@ class Shelf:
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Front:
-    return Front(tmp_path_factory.mktemp("house"), music=False, shelf=Shelf())
+    return Front(tmp_path_factory.mktemp("house"), music=False, shelf=Shelf(), tracks=FakeTracks())
 
 
 @pytest.fixture

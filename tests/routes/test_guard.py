@@ -21,13 +21,17 @@ OPEN = {    # contracts.md: /health, /session, the first set-up, a sync token br
 }
 # Who is refused what; everything else is for everybody who is logged in.
 FOR_EDITORS = {
-    ("PATCH", "/api/library/tracks/<id>"), ("DELETE", "/api/library/tracks/<id>"), ("POST", "/api/library/scan"),
-    ("GET", "/api/library/trash"), ("POST", "/api/library/trash/<id>/restore"), ("DELETE", "/api/library/trash/<id>"),
+    ("PATCH", "/api/library/tracks/<id>"), ("POST", "/api/library/scan"),
     ("DELETE", "/api/downloads/doubtful/<track_id>"), ("POST", "/api/storage/errands"),
     ("DELETE", "/api/storage/errands/<id>"), ("POST", "/api/storage/errands/<id>/retry"),
     ("PUT", "/api/storage/pins/<kind>/<id>"), ("DELETE", "/api/storage/pins/<kind>/<id>"),
 }
+FOR_WHO_DELETES = {
+    ("DELETE", "/api/library/tracks/<id>"), ("GET", "/api/library/trash"),
+    ("POST", "/api/library/trash/<id>/restore"), ("DELETE", "/api/library/trash/<id>"),
+}
 FOR_OWNERS = {
+    ("DELETE", "/api/users/<id>/second-factor"),
     ("GET", "/api/users"), ("POST", "/api/users"), ("GET", "/api/users/<id>"), ("PATCH", "/api/users/<id>"),
     ("DELETE", "/api/users/<id>"), ("GET", "/api/settings"), ("POST", "/api/library/roots"),
     ("DELETE", "/api/library/roots"), ("POST", "/api/library/missing/purge"),
@@ -67,6 +71,7 @@ def test_every_route_under_api_declares_its_rule(app: Flask) -> None:
     rule_of = {(method, path): rule for (method, path, _), rule in declared.items()}
     assert {route for route, rule in rule_of.items() if rule == "open"} == OPEN
     assert {route for route, rule in rule_of.items() if rule == "edits"} == FOR_EDITORS
+    assert {route for route, rule in rule_of.items() if rule == "deletes"} == FOR_WHO_DELETES
     assert {route for route, rule in rule_of.items() if rule == "owns"} == FOR_OWNERS
     for (method, path), rule in rule_of.items():
         adding = path.startswith(("/api/downloads", "/api/acquire", "/api/watches")) and rule != "edits"

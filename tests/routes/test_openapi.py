@@ -124,13 +124,14 @@ def test_the_shapes_have_the_promised_fields(
 
 
 @pytest.mark.parametrize(("method", "path", "fields"), [
-    ("POST", "/api/session", "username password"), ("POST", "/api/library/scan", "roots deep"),
+    ("POST", "/api/session", "username password code"), ("POST", "/api/library/scan", "roots deep"),
     ("PATCH", "/api/library/tracks/{id}",
      "title artist album album_artist track_number disc_number year genres write_tags"),
     ("POST", "/api/library/playlists", "name track_ids visibility"),
     ("PATCH", "/api/library/playlists/{id}", "name visibility track_ids"),
     ("POST", "/api/library/playlists/{id}/tracks", "track_ids"), ("PUT", "/api/library/ratings/{id}", "rating"),
-    ("POST", "/api/library/plays", "track_id played_at played_ms"), ("POST", "/api/users", "username password role"),
+    ("POST", "/api/library/plays", "track_id played_at played_ms"),
+    ("POST", "/api/users", "username password role rights limited folders"),
 ])
 def test_bodies_take_the_promised_fields_and_no_others(told: Any, method: str, path: str, fields: str) -> None:
     body = told["paths"][path][method.lower()]["requestBody"]["content"]["application/json"]["schema"]
