@@ -1,6 +1,6 @@
 """`python3 run.py bench [name …]`: run benchmarks, print their table, keep it as JSON and, when all ran, as a page.
 
-Names: scan answers writes streaming hang live kills downloads drops cloud upload upkeep soak; `quick` is all with
+Names: scan answers writes streaming hang https live kills downloads drops cloud upload upkeep soak; `quick` is all with
 10,000 files and 100,000 rows, and one minute of the soak.
 """
 
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import answers, cloud, corpus, downloads, kills, live, scan, soak, streaming, upkeep, upload
+from bench import answers, cloud, corpus, downloads, https, kills, live, scan, soak, streaming, upkeep, upload
 from bench.measure import Table, machine
 
 ALL: dict[str, Callable[[Table], None]] = {
@@ -22,6 +22,7 @@ ALL: dict[str, Callable[[Table], None]] = {
     "writes": answers.writes_on_files,
     "streaming": streaming.run,
     "hang": streaming.hang,
+    "https": https.run,
     "live": live.run,
     "kills": kills.run,
     "downloads": downloads.run,

@@ -73,20 +73,21 @@ def pull(port: int, path: str, headers: str, *, connections: int, seconds: float
 class Nginx:
     """nginx with sendfile over one folder, on a free port; None where it is not installed."""
 
-    def __init__(self, top: Path) -> None:
+    def __init__(self, top: Path, *, certificate: Path | None = None, key: Path | None = None) -> None:
         self.base = corpus.folder() / "nginx"
         shutil.rmtree(self.base, ignore_errors=True)
         self.base.mkdir()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
+        tls = f"ssl_certificate {certificate}; ssl_certificate_key {key};" if certificate else ""
         (self.base / "nginx.conf").write_text(f"""
             daemon off; worker_processes 1; pid {self.base}/pid; error_log {self.base}/error.log;
             events {{ worker_connections 512; }}
             http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000;
               client_body_temp_path {self.base}; proxy_temp_path {self.base}; fastcgi_temp_path {self.base};
               uwsgi_temp_path {self.base}; scgi_temp_path {self.base};
-              server {{ listen 127.0.0.1:{self.port}; root "{top}"; }} }}""")
+              server {{ listen 127.0.0.1:{self.port} {'ssl' if tls else ''}; {tls} root "{top}"; }} }}""")
         user = ["-g", "user root;"] if os.geteuid() == 0 else []
         self.process = subprocess.Popen(["nginx", "-c", str(self.base / "nginx.conf"), *user],
                                         stderr=subprocess.DEVNULL)
