@@ -49,6 +49,7 @@ ABOUT = [
     "another machine they are entered again.",
     "library.db holds password hashes and who listens to what: keep this file to yourselves.",
     "The music itself is not in here.",
+    "Nor is the key of the station (config/identity): on another machine it is another one, and devices pair again.",
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tarfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,17 @@ def test_doctor_explains_a_damaged_key(tool: Tool, started: Path) -> None:
     (started / "station.key").write_text("damaged")
     (started / "station.key").chmod(0o600)
     assert "damaged" in https(tool)[0]["message"] and (started / "station.key").read_text() == "damaged"
+
+
+def test_a_backup_holds_neither_the_key_nor_the_certificates(tool: Tool, started: Path, tmp_path: Path) -> None:
+    tool("users", "add", "ann", "--role", "owner")
+    assert tool("backup", str(tmp_path / "backups")).code == 0
+    secrets = [(started / name).read_bytes().splitlines()[1] for name in ("station.key", "leaf.key")]
+    archives = list((tmp_path / "backups").glob("*.tar.gz"))
+    assert len(archives) == 1
+    with tarfile.open(archives[0]) as archive:
+        held = b"".join(archive.extractfile(one).read() for one in archive if one.isfile())  # type: ignore[union-attr]
+    assert b"config/identity" in held and not any(secret in held for secret in secrets)
 
 
 def test_doctor_finds_damaged_certificates(tool: Tool, started: Path) -> None:
