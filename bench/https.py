@@ -1,4 +1,4 @@
-"""HTTPS beside HTTP of the same station in one run, and beside nginx's TLS: bytes, small answers, handshakes, memory."""
+"""HTTPS beside HTTP of the same station in one run, and beside nginx: bytes, small answers, handshakes, memory."""
 
 from __future__ import annotations
 
