@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shared.metadata import client as room
 from shared.metadata.client import MusicBrainzClient, Pace, quoted
 from shared.model.download import Failure
 from shared.settings import Settings
@@ -207,12 +208,24 @@ def test_an_error_within_a_turn_lets_the_next_one_through() -> None:
         pace.wait()
 
 
-def test_two_clients_of_one_process_share_the_pace() -> None:
+def test_two_clients_of_one_process_share_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared, now, asked = room._PACE, 100.0, list[float]()
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        asked.append(len(fake.asked))
+
+    monkeypatch.setattr(shared, "_free_at", 0.0)
+    monkeypatch.setattr(shared, "_clock", lambda: now)
+    monkeypatch.setattr(shared, "_sleep", sleep)
     with FakeMusicBrainz(releases=[ALBUM]) as fake:
         settings = Settings(musicbrainz_url=fake.url)
         MusicBrainzClient(settings=settings).recording(SONG.id)
+        assert (now, asked) == (100.0, [])
         MusicBrainzClient(settings=settings).recording(OTHER.id)
-        assert fake.asked[1].at - fake.asked[0].at >= 0.99
+        assert (now, asked) == (100.0 + room.INTERVAL_S, [1])
+        assert len(fake.asked) == 2
 
 
 def test_each_request_goes_through_the_circuit_breaker_and_kept_answers_do_not() -> None:

@@ -300,8 +300,8 @@ def test_a_session_has_one_connection(front: Front) -> None:
 
 
 def test_who_leaves_but_keeps_the_connection_is_let_go(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "STRANGER_S", 0.2)
     player = front.open()
+    monkeypatch.setattr(room, "STRANGER_S", 0.2)
     player.wire.send("41")
     while not ended(player.wire):
         pass
