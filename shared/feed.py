@@ -38,6 +38,7 @@ from shared.model.download import OVER
 from shared.model.errand import OVER as ERRAND_OVER
 from shared.model.errand import Errand
 from shared.model.person import Person
+from shared.records.downloads import unseen
 
 log = logging.getLogger(__name__)
 
@@ -60,17 +61,21 @@ Sees = Callable[[Person], bool]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One thing told. `body` is its JSON object without the leading brace; `narrow` the same without paths of files."""
+    """One thing told. `body` is its JSON object without the leading brace; `narrow` the same without paths of files,
+    `dim` without tracks that a limited person may not see."""
 
     number: int                 # counts whatever is told to anybody
     event: str
     body: bytes
     narrow: bytes | None
     sees: Sees
+    dim: bytes | None = None
 
     def object_for(self, person: Person, seq: int) -> bytes:
         """The JSON object as `person` hears it, with their own count."""
         rest = self.body if self.narrow is None or person.sees_files else self.narrow
+        if self.dim is not None and person.limited:
+            rest = self.dim
         return b'{"seq":%d%s%s' % (seq, b"" if rest == b"}" else b",", rest)
 
 
@@ -451,7 +456,9 @@ class Feed:
         self._budget -= len(telling)
         for event in telling:
             if event is not None:
-                self._tell("download:changed", {"download": event.download}, _asker_and_owners(event.user_id))
+                told = event.download
+                self._tell("download:changed", {"download": told}, _asker_and_owners(event.user_id),
+                           dim=None if told.track_id is None else {"download": unseen(told)})
         return following
 
     def _tell_errands(self, now: float) -> float:
@@ -480,7 +487,8 @@ class Feed:
         return deeds
 
     def _tell(
-        self, event: str, data: Mapping[str, Any], sees: Sees, *, narrow: Mapping[str, Any] | None = None
+        self, event: str, data: Mapping[str, Any], sees: Sees, *, narrow: Mapping[str, Any] | None = None,
+        dim: Mapping[str, Any] | None = None,
     ) -> None:
         if not self._awake:
             return
@@ -488,7 +496,7 @@ class Feed:
         small = None if narrow is None else _encode(narrow)[1:]
         with self.lock:
             self.number += 1
-            told = Told(self.number, event, body, small, sees)
+            told = Told(self.number, event, body, small, sees, None if dim is None else _encode(dim)[1:])
             self._keep(told)
             for hear in self._ears:
                 hear(told)
@@ -527,7 +535,7 @@ def _asker_and_owners(user_id: int) -> Sees:
 
 
 def _size(told: Told) -> int:
-    return len(told.body) + len(told.narrow or b"") + 200
+    return len(told.body) + len(told.narrow or b"") + len(told.dim or b"") + 200
 
 
 def _fields(report: Any) -> dict[str, Any]:

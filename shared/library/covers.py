@@ -21,6 +21,7 @@ from shared.library.lru import DiskLru
 from shared.library.making import Making
 from shared.model.errors import NotFound, Overloaded, SoundsibleError, StorageOffline
 from shared.model.filepath import to_path
+from shared.model.person import Person
 from shared.model.units import GIB, MIB, Bytes
 from shared.ports import Workers
 from shared.storage.access import Access
@@ -80,7 +81,7 @@ class Kept(Protocol):
 class Artworks(Protocol):
     """What of records.Albums is needed here."""
 
-    def artwork_of(self, uid: str) -> Artwork | None: ...
+    def artwork_of(self, uid: str, *, person: Person | None = None) -> Artwork | None: ...
     def set_colors(self, colors: dict[int, str]) -> None: ...
 
 
@@ -104,12 +105,13 @@ class Covers:
         self._telling: threading.Timer | None = None
         self._stopped = False
 
-    def get(self, uid: str, size: int) -> CoverFile:
-        """The cover of `uid`, about `size` pixels wide (the nearest of SIZES; never larger than the picture).
+    def get(self, uid: str, size: int, *, person: Person | None = None) -> CoverFile:
+        """The cover of `uid`, about `size` pixels wide (the nearest of SIZES; never larger than the picture), as far as
+        `person` sees what it is of.
 
         Raises NotFound (nothing to show: none, broken, hostile, or its folder does not answer), Overloaded.
         """
-        artwork = self._albums.artwork_of(uid)
+        artwork = self._albums.artwork_of(uid, person=person)
         if artwork is None:
             raise NotFound("There is no picture of this.")
         size = nearest(size)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import ColumnElement, and_
@@ -47,8 +47,10 @@ from shared.records.moments import make_uids, shown
 from shared.records.pages import Counts, Listed, Order, page_ids
 from shared.records.settling import chunks
 from shared.records.tables import downloads
+from shared.records.tracks import track_ids_of
 
 MOST_ACTIVE = 1_000  # shown at once as under way
+UNSEEN = "It lies in a folder that you do not see; whoever looks after this station can show it to you."
 _NEWEST_FIRST = Order((downloads.c.created_at,))
 _NEXT_FIRST = Order((-downloads.c.priority, downloads.c.created_at))  # as the queue runs them
 _RESTING = frozenset({Status.WAITING.value, Status.PAUSED.value})
@@ -113,6 +115,8 @@ class ReportRow:
     finished_at: str
     duration_ms: int  # from its first start (or from being asked for) to its end
     stage_ms: dict[str, int]
+
+_Told = TypeVar("_Told", Download, DownloadWhole, ReportRow)
 
 
 # ---- what a caller may write besides a status: field → how its value stands in the row
@@ -541,7 +545,8 @@ class Downloads:
     def shown(self, person: Person, uid: str) -> Download:
         """Raises NotFound, also when it is somebody else's."""
         with self._database.read() as conn:
-            return self._download(_visible_row(driver_cursor(conn), person, uid))
+            found = self._download(_visible_row(driver_cursor(conn), person, uid))
+        return self._seen_by(person, [found])[0]
 
     def as_shown(self, uid: str) -> tuple[int, Download]:
         """(who asked for it, 0 when they are no more; the download), for telling of it. Raises NotFound."""
@@ -564,7 +569,7 @@ class Downloads:
                     (download_id,),
                 )
             ]
-            return DownloadWhole(
+            whole = DownloadWhole(
                 **{one.name: getattr(download, one.name) for one in fields(Download)},
                 history=history,
                 candidates=[
@@ -572,6 +577,7 @@ class Downloads:
                 ],
                 stage_ms=_decode(row[33]),
             )
+        return self._seen_by(person, [whole])[0]
 
     def page(
         self,
@@ -608,12 +614,13 @@ class Downloads:
             marks = ", ".join("?" * len(found))
             rows = driver_cursor(conn).execute(f"{_SHOWN} WHERE d.id IN ({marks})", found)
             by_id = {row[30]: self._download(row) for row in rows}
-            return Page(
+            page = Page(
                 items=[by_id[one] for one in found],
                 next_cursor=following,
                 total=Counts().total(conn, listed),
                 revision=revision,
             )
+        return replace(page, items=self._seen_by(person, page.items)) if person.limited else page
 
     def active(self, person: Person, limit: int = MOST_ACTIVE) -> list[Download]:
         """What is under way, waits or is paused: the nearest to its end first, at most `limit`."""
@@ -627,7 +634,8 @@ class Downloads:
                         "ORDER BY d.priority DESC, d.created_at LIMIT ?",
                         (*values, limit - len(rows)),
                     )
-            return [self._download(row) for row in rows]
+            active = [self._download(row) for row in rows]
+        return self._seen_by(person, active)
 
     def recent(self, person: Person, *, since: float, limit: int = 50) -> list[Download]:
         """What was over after `since` (Unix seconds), the latest first."""
@@ -637,7 +645,8 @@ class Downloads:
                 f"{_SHOWN} WHERE d.finished_at > ? AND d.hidden_at IS NULL{mine} ORDER BY d.finished_at DESC LIMIT ?",
                 (since, *values, limit),
             )
-            return [self._download(row) for row in rows]
+            recent = [self._download(row) for row in rows]
+        return self._seen_by(person, recent)
 
     def ids(self, person: Person, *, statuses: Iterable[str] = (), group: str | None = None) -> list[str]:
         """The ids of all that `person` may see with one of these statuses, the oldest first: for deeds on many."""
@@ -692,7 +701,7 @@ class Downloads:
                 "ORDER BY d.finished_at LIMIT ?",
                 (since or 0.0, 1e12 if until is None else until, *values, limit),
             )
-            return [
+            told = [
                 ReportRow(
                     id=row[0], status=row[1], title=row[2], artist=row[3], album=row[4], url=row[5], query=row[6],
                     source=row[7], quality=row[8], quality_got=row[9], bytes=row[10], attempt=row[11],
@@ -702,6 +711,20 @@ class Downloads:
                 )
                 for row in rows
             ]  # fmt: skip
+        return self._seen_by(person, told)
+
+    def _seen_by(self, person: Person, told: list[_Told]) -> list[_Told]:
+        """Downloads or rows of a report, without what a limited person does not see of the library."""
+        if not person.limited:
+            return told
+        uids = {uid for one in told for uid in (one.track_id, one.duplicate_of) if uid is not None}
+        if not uids:
+            return told
+        with self._database.read(person) as conn:
+            seen = track_ids_of(conn, sorted(uids))
+        return [
+            one if seen.keys() >= {one.track_id, one.duplicate_of} - {None} else unseen(one) for one in told
+        ]
 
     def by_url(self, url: str) -> str | None:
         """The id of a track of the library that came from this link; see records.origins."""
@@ -734,6 +757,19 @@ class Downloads:
 
 
 # ---- what was asked for ------------------------------------------------------------------------------------------
+
+
+def unseen(one: _Told) -> _Told:
+    """A download as it is told to who does not see where it went, nor what was there before."""
+    nothing: dict[str, Any] = {"track_id": None, "duplicate_of": None}
+    if isinstance(one, Download) and (one.note is not None or one.status == Status.COMPLETED):
+        nothing["note"] = UNSEEN
+        if isinstance(one, DownloadWhole):
+            nothing["history"] = [
+                replace(row, reason=UNSEEN) if row.reason is not None and row.reason == one.note else row
+                for row in one.history
+            ]
+    return replace(one, **nothing)
 
 
 def fingerprint(request: Request) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import msgspec
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from odst.preview import Previews
     from odst.search import AcquireSearch
     from shared.library.outside_covers import OutsideCovers
+    from shared.records.albums import Albums
+    from shared.records.tracks import Tracks
     from shared.security.open_streams import OpenStreams
 
 PREVIEW = "preview"     # in place of a track's id
@@ -80,9 +82,19 @@ class Looking(Query):
     size: int = 300
 
 
-def door(*, search: AcquireSearch, previews: Previews, covers: OutsideCovers, events: EventBus,
-         streams: OpenStreams) -> Door:
+def door(*, search: AcquireSearch, previews: Previews, covers: OutsideCovers, tracks: Tracks, albums: Albums,
+         events: EventBus, streams: OpenStreams) -> Door:
     door = Door("acquire")
+
+    def whole(person: Person, offer: Offer) -> dict[str, Any]:
+        """Fields of a WholeOffer, as far as the person sees the library."""
+        owned = search.tracks_owned(offer) if len(offer.tracks) <= LOOKED_UP else []
+        told = {one.name: getattr(offer, one.name) for one in fields(offer)}
+        if person.limited:
+            seen = tracks.seen(person, [one for one in (*owned, offer.track_id) if one is not None])
+            owned = [one if one in seen else None for one in owned]
+            told["track_id"] = offer.track_id if offer.track_id in seen else None
+        return {**told, "owned": owned}
 
     @door.get("/acquire/search", allows="adds", query=Asking, answers={200: Offers})
     def search_outside(person: Person, query: Asking) -> Any:
@@ -93,17 +105,24 @@ def door(*, search: AcquireSearch, previews: Previews, covers: OutsideCovers, ev
         words = " ".join(query.q.split())
         if not words:
             return {"items": [], "failures": []}
-        return search.search(words, limit=min(max(query.limit, 1), 50))
+        told = search.search(words, limit=min(max(query.limit, 1), 50))
+        if not person.limited:
+            return told
+        seen = tracks.seen(person, [one.track_id for one in told["items"] if one.track_id is not None])
+        return {**told, "items": [one if one.track_id in seen else replace(one, track_id=None)
+                                  for one in told["items"]]}
 
     @door.get("/acquire/resolve", allows="adds", query=Leading, answers={200: WholeOffer}, errors=(404, 422))
     def resolve(person: Person, query: Leading) -> Any:
         """What a link leads to, with all its tracks, and which of them are in the library."""
-        return _whole(search.resolve(check_link(query.url)), search)
+        return whole(person, search.resolve(check_link(query.url)))
 
     @door.get("/acquire/album", allows="adds", query=Naming, answers={200: WholeOffer}, errors=(404, 422))
     def outside_album(person: Person, query: Naming) -> Any:
         """An album with its tracks by a catalogue's own id; of an album of the library, the tracks it lacks."""
-        return _whole(search.album(query.source, query.id), search)
+        if query.source == "local":
+            albums.must_see(person, query.id)
+        return whole(person, search.album(query.source, query.id))
 
     @door.get("/acquire/cover", allows="adds", query=Looking, answers={200: "image/webp"}, errors=(304, 404, 422, 503))
     def outside_cover(person: Person, query: Looking) -> Response:
@@ -135,12 +154,6 @@ def door(*, search: AcquireSearch, previews: Previews, covers: OutsideCovers, ev
         return Response(body, headers=headers, content_type=kind, direct_passthrough=True)
 
     return door
-
-
-def _whole(offer: Offer, search: AcquireSearch) -> dict[str, Any]:
-    """Fields of a WholeOffer."""
-    owned = search.tracks_owned(offer) if len(offer.tracks) <= LOOKED_UP else []
-    return {**{one.name: getattr(offer, one.name) for one in fields(offer)}, "owned": owned}
 
 
 _SOUNDS = ("audio/", "video/", "application/ogg")   # what a stranger's server may call its answer here

@@ -9,7 +9,7 @@ import msgspec
 
 from shared.model.cloud import KINDS
 from shared.model.errand import Errand, Selection
-from shared.model.errors import BadInput, StorageOffline
+from shared.model.errors import BadInput, Forbidden, StorageOffline
 from shared.model.filepath import to_text
 from shared.model.person import Person
 from shared.model.source import LocalFile, TrackFile
@@ -183,6 +183,7 @@ def door(
     @door.post("/storage/errands", allows="edits", body=NewErrand, answers={202: ErrandAnswer}, errors=(404, 409, 422))
     def ask_for_errand(person: Person, body: NewErrand) -> Any:
         """Have music copied to the cloud, moved there, or brought back; joins an errand that waits for the same."""
+        _sees_all(person)
         return {"errand": errands.submit(body.kind, body.selection(), person)}
 
     @door.get("/storage/errands", allows="sees_files", query=ErrandTurning, answers={200: Page[Errand]})
@@ -197,13 +198,15 @@ def door(
         return errands.get(id)
 
     @door.delete("/storage/errands/<id>", allows="edits", answers={200: Errand}, errors=(404,))
-    def cancel_errand(id: str) -> Errand:
+    def cancel_errand(person: Person, id: str) -> Errand:
         """End an errand at its next safe point, or do not begin it. What is done stays done."""
+        _sees_all(person)
         return errands.cancel(id)
 
     @door.post("/storage/errands/<id>/retry", allows="edits", answers={202: ErrandAnswer}, errors=(404, 409, 422))
     def repeat_errand(person: Person, id: str) -> Any:
         """Have the same done once more, as a new errand."""
+        _sees_all(person)
         return {"errand": errands.again(id, person)}
 
     @door.get("/storage/pins", allows="sees_files", answers={200: PinList})
@@ -216,14 +219,16 @@ def door(
         """Keep an album or a track on this machine, and bring back what of it lies in the cloud alone.
 
         An album's later tracks are kept, too."""
+        _sees_all(person)
         pins.pin(kind, id)
         waiting = pins.wanting(kind, id)
         if waiting:
             errands.submit("fetch", Selection(track_ids=tuple(waiting)), person)
 
     @door.delete("/storage/pins/<kind>/<id>", allows="edits", answers={204: None})
-    def unpin(kind: str, id: str) -> None:
+    def unpin(person: Person, kind: str, id: str) -> None:
         """It may be taken off this machine again; nothing is removed by this."""
+        _sees_all(person)
         pins.unpin(kind, id)
 
     @door.post("/storage/cache/clear", allows="owns", answers={200: CacheTotals})
@@ -245,6 +250,12 @@ def door(
         return TrackPlaces(track_id=track_id, place=track.place, pinned=bool(pins.pinned([track_id])), places=found)
 
     return door
+
+
+def _sees_all(person: Person) -> None:
+    """What lies where is looked after by people who see all of it."""
+    if person.limited:
+        raise Forbidden("Only people who see all music folders look after where the music lies.")
 
 
 def _storages(providers: Providers, counted: Mapping[str, Any], circuit: Callable[[str], str]) -> list[ShownStorage]:

@@ -35,7 +35,7 @@ def door(*, covers: Covers) -> Door:
         """
         size = min(max(query.size, SMALLEST), LARGEST)
         for last_try in (False, True):
-            found = covers.get(id, size)
+            found = covers.get(id, size, person=person)
             lasting = query.v is not None and query.v == found.version
             cache = "private, max-age=31536000, immutable" if lasting else "private, no-cache"
             try:

@@ -39,6 +39,7 @@ from shared.routes.respond import json_of
 if TYPE_CHECKING:
     from odst.service import Service
     from shared.feed import Feed
+    from shared.records.albums import Albums
     from shared.records.downloads import Downloads
     from shared.records.origins import Origins
     from shared.records.tracks import Tracks
@@ -59,6 +60,7 @@ Number = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 Duration = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Names = Annotated[list[Text], msgspec.Meta(max_length=100)]
+NO_SUCH_TRACK = "There is no such track in the library."
 MOST_IN_A_BODY = 10_000         # downloads, ids; a text is bounded by the body's own limit and the setting
 
 _URI = re.compile(r"spotify:(track|album|playlist|artist):[A-Za-z0-9]{1,64}")
@@ -393,7 +395,8 @@ class Report(msgspec.Struct, kw_only=True):
 
 
 def door(
-    *, downloads: Service, records: Downloads, origins: Origins, tracks: Tracks, feed: Feed, settings: Settings,
+    *, downloads: Service, records: Downloads, origins: Origins, tracks: Tracks, albums: Albums, feed: Feed,
+    settings: Settings,
     streams: OpenStreams,
 ) -> Door:
     """downloads does things to them, records lists them; whose each is, they know and hold."""
@@ -421,11 +424,14 @@ def door(
         if body.album_id is not None and body.source is None:
             raise BadInput("Whose id is it? Name the source (deezer, spotify, musicbrainz, local).", field="source")
         url = None if body.url is None else check_link(body.url)
+        if body.album_id is not None and body.source == "local":
+            albums.must_see(person, body.album_id)
         asked = body.request(settings)
-        return downloads.submit_album(
+        told = downloads.submit_album(
             person, url=url, album_id=body.album_id, source=body.source, options=asked.options,
             priority=asked.priority, not_before=asked.not_before, nightly=asked.nightly,
         )
+        return {**told, "skipped": seen_only(told["skipped"], person, tracks)}
 
     @door.post("/downloads/batch", allows="adds", body=Batch, answers={202: BatchAnswer}, errors=(422, 507))
     def ask_for_many(person: Person, body: Batch) -> Any:
@@ -436,6 +442,11 @@ def door(
         if body.items is None:
             return downloads.submit_text(person, body.text or "", asked)
         requests, failed = of_items(body.items, asked)
+        if person.limited:
+            seen = tracks.seen(person, [one.track_id for one in requests if one.track_id is not None])
+            if strange := [one.track_id for one in requests if one.track_id is not None and one.track_id not in seen]:
+                failed += [{"line": None, "title": one, "artist": None, "reason": NO_SUCH_TRACK} for one in strange]
+                requests = [one for one in requests if one.track_id is None or one.track_id in seen]
         return downloads.submit_batch(person, requests, failed=failed)
 
     @door.post("/downloads/bulk", allows="adds", body=Bulk, answers={200: BulkAnswer})
@@ -510,12 +521,13 @@ def door(
     @door.delete("/downloads/doubtful/<track_id>", allows="edits", answers={204: None}, errors=(404,))
     def settle_doubt(person: Person, track_id: str) -> None:
         """I have looked: this track is as it should be."""
+        tracks.must_see(person, track_id)
         origins.settle(track_id)
 
     @door.get("/downloads/origins/<track_id>", allows="adds", answers={200: Origin}, errors=(404,))
     def origin_of_track(person: Person, track_id: str) -> Origin:
         """Where a downloaded track came from."""
-        found = origins.of(track_id)
+        found = origins.of(track_id, person=person)
         if found is None:
             raise NotFound("This track was not downloaded by the station.")
         return found
@@ -579,6 +591,12 @@ def door(
         return changed(downloads.choose(person, id, candidate_id))
 
     return door
+
+
+def seen_only(told: list[dict[str, Any]], person: Person, tracks: Tracks) -> list[dict[str, Any]]:
+    """What was skipped, without the ids of tracks that a limited person does not see."""
+    seen = tracks.seen(person, [one["track_id"] for one in told if one["track_id"] is not None])
+    return [one if one["track_id"] in seen else {**one, "track_id": None} for one in told]
 
 
 def changed(download: Download) -> dict[str, Any]:

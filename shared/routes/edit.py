@@ -48,14 +48,15 @@ def door(*, shelf: Shelf, tracks: Tracks, audit: AuditLog) -> Door:
             texts = value if isinstance(value, list) else [value]
             if any(isinstance(text, str) and not text.strip() for text in texts):
                 raise BadInput(f"The field {name!r} is blank; null takes it away.", field=name)
+        tracks.must_see(person, id)
         return shelf.edit(person, id, fields, body.write_tags)
 
     @door.delete("/library/tracks/<id>", allows="deletes", answers={204: None}, errors=(404, 422))
     def trash_track(person: Person, id: str) -> None:
         """Move a track and its file to the trash, from where it can be restored; rescans leave it there."""
-        shelf.trash(id)
         track = tracks.get(person, id)      # who does not see it does not delete it
-
+        shelf.trash(id)
         audit.write("tracks_deleted", person=person, address=request.remote_addr or "",
                     subject=f"{track.title} — {track.artist}", id=id)
+
     return door

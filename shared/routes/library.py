@@ -190,7 +190,7 @@ def door(
         if query.sort.endswith("random") and query.seed is None:
             return json_of(make())
         asked = msgspec.structs.astuple(query)
-        return unless_known((kind, person.user_id, person.sees_files, revision(), asked), make)
+        return unless_known((kind, person.user_id, person.sees_files, person.limited, revision(), asked), make)
 
     @door.get("/library/tracks", allows="logged_in", query=TrackListing, answers={200: Page[Track]})
     def list_tracks(person: Person, query: TrackListing) -> Response:
@@ -233,7 +233,7 @@ def door(
     @door.get("/library/tracks/<id>/lyrics", allows="logged_in", answers={200: LyricLines}, errors=(404,))
     def lyrics(person: Person, id: str) -> LyricLines:
         """The words of a track, with times where the file has them; no lyrics are no lines."""
-        found = tracks.lyrics(id)
+        found = tracks.lyrics(id, person=person)
         if not found:
             return LyricLines(synced=False, language=None, lines=[])
         best = next((one for one in found if one.synced), found[0])
@@ -263,13 +263,14 @@ def door(
     def letters(person: Person, query: Letters) -> Response:
         """At which offset each letter begins, for jumping in long lists."""
         sort = query.sort or ("name" if query.of == "artists" else "title")
-        return unless_known(("index", query.of, sort, revision()),
-                            lambda: LetterIndex(letters=list(tracks.letters(query.of, sort))))
+        whose = (person.user_id,) if person.limited else ()
+        return unless_known(("index", query.of, sort, *whose, revision()),
+                            lambda: LetterIndex(letters=list(tracks.letters(query.of, sort, person=person))))
 
     @door.get("/library/stats", allows="logged_in", answers={200: LibraryStats})
     def stats(person: Person) -> LibraryStats:
         """How much there is."""
-        return tracks.stats()
+        return tracks.stats(person=person)
 
     # ---- what is gone, or may go
 
@@ -281,12 +282,14 @@ def door(
     @door.post("/library/trash/<id>/restore", allows="deletes", answers={200: Track}, errors=(404, 409, 422))
     def restore(person: Person, id: str) -> Track:
         """Put a track back where it lay."""
+        tracks.must_see(person, id, trashed=True)
         shelf.restore(id)
         return tracks.get(person, id)
 
     @door.delete("/library/trash/<id>", allows="deletes", answers={204: None}, errors=(404, 422))
     def purge(person: Person, id: str) -> None:
         """Remove a track in the trash for ever, and its file."""
+        tracks.must_see(person, id, trashed=True)
         shelf.purge(id)
 
     @door.post("/library/missing/purge", allows="owns", body=PurgeMissing, body_optional=True,

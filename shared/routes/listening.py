@@ -60,7 +60,8 @@ def door(*, tracks: Tracks, listening: Listening, revision: Callable[[], int]) -
         """The own favourite tracks, the latest first."""
         filters = Filters(album_id=query.album_id, artist_id=query.artist_id, genre=query.genre, year=query.year,
                           favourite=True, place=query.place, q=query.q)
-        asked = ("favourites", person.user_id, person.sees_files, revision(), msgspec.structs.astuple(query))
+        asked = ("favourites", person.user_id, person.sees_files, person.limited, revision(),
+                 msgspec.structs.astuple(query))
         return unless_known(asked, lambda: tracks.list(person, filters=filters, sort=query.sort, **query.page))
 
     @door.put("/library/favourites/<id>", allows="logged_in", answers={204: None}, errors=(404,))

@@ -54,7 +54,7 @@ def door(*, playlists: Playlists, revision: Callable[[], int]) -> Door:
     @door.get("/library/playlists", allows="logged_in", query=PlaylistListing, answers={200: Page[Playlist]})
     def list_playlists(person: Person, query: PlaylistListing) -> Response:
         """The own playlists and those that others share."""
-        asked = ("playlists", person.user_id, revision(), msgspec.structs.astuple(query))
+        asked = ("playlists", person.user_id, person.limited, revision(), msgspec.structs.astuple(query))
         return unless_known(asked, lambda: playlists.list(person, sort=query.sort, **query.page))
 
     @door.post("/library/playlists", allows="logged_in", body=NewPlaylist, answers={201: Playlist}, errors=(404,))

@@ -61,7 +61,7 @@ def door(
         if query.format is None and (query.bitrate is not None or query.start is not None):
             name = "start" if query.bitrate is None else "bitrate"
             raise BadInput(f"{name} needs a format: opus, mp3 or aac.", field=name)
-        return from_somewhere(person, tracks.file_of(id), query)
+        return from_somewhere(person, tracks.file_of(id, person=person), query)
 
     def from_somewhere(person: Person, track: TrackFile, query: Wish) -> Response:
         """From the first place that gives it. Raises TrackMissing."""

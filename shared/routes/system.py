@@ -96,7 +96,7 @@ def door(
         finding.arrived(request.headers.get(HEADER))
         told: dict[str, Any] = {"status": "ok", "version": __version__}
         if person is not None:
-            told["library"] = tracks.stats()
+            told["library"] = tracks.stats(person=person)
             told["scan"] = shown(scanning.progress(), person)
             told["storage"] = folders() if person.sees_files else []
             told["cloud"] = cloud() if person.sees_files else []

@@ -20,7 +20,7 @@ class FakeCovers:
         self.sizes: list[int] = []
         self.swept = False
 
-    def get(self, id: str, size: int) -> CoverFile:
+    def get(self, id: str, size: int, *, person: object = None) -> CoverFile:
         if id == "none":
             raise NotFound("There is no picture of this.")
         self.sizes.append(size)
