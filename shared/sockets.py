@@ -278,12 +278,12 @@ class Sockets:
 
     def _hear(self, told: Told) -> None:
         """In the feed's thread, inside its lock: give it to all who may hear it."""
-        forms: dict[tuple[bool, int], Message] = {}
+        forms: dict[tuple[bool, bool, int], Message] = {}
         late = []
         for one in list(self._open.values()):
             if told.sees(one.person):
                 one.seq += 1
-                form = (one.person.sees_files, one.seq)
+                form = (one.person.sees_files, one.person.limited, one.seq)
                 if form not in forms:
                     forms[form] = _message(told.event, told.object_for(one.person, one.seq))
                 if not self._put(one, forms[form]):
