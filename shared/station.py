@@ -88,6 +88,7 @@ from shared.records.devices import Devices as DeviceRecords
 from shared.records.downloads import Downloads
 from shared.records.errands import Errands as ErrandRecords
 from shared.records.genres import Genres
+from shared.records.invitations import Invitations as InvitationRecords
 from shared.records.leftovers import Leftovers
 from shared.records.listening import Listening
 from shared.records.lookups import StoredLookups
@@ -109,6 +110,7 @@ from shared.security.certificates import Certificates
 from shared.security.devices import Devices
 from shared.security.hosts import own_names
 from shared.security.identity import Identity
+from shared.security.invitations import Invitations
 from shared.security.open_streams import OpenStreams
 from shared.security.pairing import Pairing
 from shared.security.second_factor import SecondFactors
@@ -239,6 +241,11 @@ class Station:
         self.devices = Devices(
             records=DeviceRecords(database=self.database), people=self.people, accounts=self.accounts,
             events=self.events, audit=self.audit,
+        )
+
+        self.invitations = Invitations(
+            records=InvitationRecords(database=self.database), accounts=self.accounts, throttle=self.throttle,
+            days=settings.invitation_days, endpoints=self.finding.urls, station=self.who, audit=self.audit,
         )
 
         self.doors: list[tuple[str, Callable[[], object]]] = []    # what is open to the outside, closed first

@@ -18,6 +18,7 @@ from shared.routes import (
     devices,
     downloads,
     edit,
+    invitations,
     library,
     listening,
     openapi,
@@ -88,6 +89,7 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
         pairing.door(pairing=station.pairing, accounts=station.accounts),
         devices.door(devices=station.devices),
         users.door(accounts=station.accounts),
+        invitations.door(invitations=station.invitations, accounts=station.accounts),
         audit.door(audit=station.audit_records),
         system.door(
             tracks=station.tracks, scanning=station.scanning, folders=folders.known, settings=station.settings,

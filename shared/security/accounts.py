@@ -323,6 +323,10 @@ class Accounts:
         renewed = self._passwords.hash(clean_password(password))
         return self._people.change_user(user.uid, password_hash=renewed, only_if_hash=user.password_hash)
 
+    def hash_password(self, clean: str) -> str:
+        """For who makes an account in a transaction of their own. Raises Overloaded."""
+        return self._passwords.hash(clean)
+
     # ---- the own account -------------------------------------------------------------------------------------------
 
     def prove(self, person: Person, password: str, address: str = "", *, field: str = "password") -> UserRow:

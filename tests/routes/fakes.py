@@ -245,7 +245,7 @@ class FakeStation:
         self.scans, self.covers, self.transcodes = FakeScans(), Anything(), Anything()
         self.search, self.changes = FakeSearch(), FakeChanges()
         self.accounts, self.setup, self.scanning = FakeAccounts(), FakeSetup(), FakeScanning()
-        self.audit, self.audit_records = Anything(), Anything()
+        self.audit, self.audit_records, self.invitations = Anything(), Anything(), Anything()
         self.pairing, self.devices, self.open_streams = Anything(), Anything(), OpenStreams()
         self.access = Access()
         self.resolver = Resolver(storages=[LocalStorage(access=self.access)])

@@ -29,6 +29,7 @@ from shared.records.devices import Devices as DeviceRecords
 from shared.records.downloads import Downloads
 from shared.records.errands import Errands as ErrandRecords
 from shared.records.genres import Genres
+from shared.records.invitations import Invitations as InvitationRecords
 from shared.records.listening import Listening
 from shared.records.origins import Origins
 from shared.records.pairings import Pairings
@@ -45,6 +46,7 @@ from shared.security.audit import AuditLog
 from shared.security.certificates import Certificates
 from shared.security.devices import Devices
 from shared.security.identity import Identity
+from shared.security.invitations import Invitations
 from shared.security.open_streams import OpenStreams
 from shared.security.pairing import Pairing
 from shared.security.passwords import Passwords
@@ -162,6 +164,9 @@ class House:
             pairings=Pairings(database=self.database), people=self.people, accounts=self.accounts,
             identity=self.identity, events=self.events, endpoints=lambda: ["http://192.168.7.7:5005"],
             station=self.who, audit=self.audit)
+        self.invitations = Invitations(
+            records=InvitationRecords(database=self.database), accounts=self.accounts, throttle=self.throttle,
+            endpoints=lambda: ["http://192.168.7.7:5005"], station=self.who, audit=self.audit)
         self.devices = Devices(records=DeviceRecords(database=self.database), people=self.people,
                                accounts=self.accounts, events=self.events, audit=self.audit)
         self.certificates = Certificates(
