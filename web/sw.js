@@ -2,7 +2,7 @@
  * Keeps the player's shell, and the covers looked at last, so that it opens at once and without the station.
  * Music and everything else under /api goes straight to the station, always.
  */
-const VERSION = /* version */'fce2cdfd9552'/* end */;
+const VERSION = /* version */'df3d7ac8bb3a'/* end */;
 const FILES = /* files */[
   '/',
   '/manifest.webmanifest',
@@ -21,6 +21,7 @@ const FILES = /* files */[
   '/static/core/fetching.js',
   '/static/core/format.js',
   '/static/core/html.js',
+  '/static/core/installing.js',
   '/static/core/keep.js',
   '/static/core/keys.js',
   '/static/core/latest.js',
@@ -86,6 +87,7 @@ const FILES = /* files */[
   '/static/views/gate.js',
   '/static/views/genre.js',
   '/static/views/home.js',
+  '/static/views/install.js',
   '/static/views/library.js',
   '/static/views/login.js',
   '/static/views/nowhere.js',

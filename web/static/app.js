@@ -7,6 +7,7 @@ import { nameOf } from './core/coming.js';
 import { createDeeds } from './core/deeds.js';
 import { createDownloads } from './core/downloads.js';
 import { createErrands } from './core/errands.js';
+import { createInstalling } from './core/installing.js';
 import { html } from './core/html.js';
 import { forget, keep, recall } from './core/keep.js';
 import { deedOf } from './core/keys.js';
@@ -53,6 +54,7 @@ import './views/downloads.js';
 import './views/favourites.js';
 import './views/genre.js';
 import { forgetHome } from './views/home.js';
+import './views/install.js';
 import './views/library.js';
 import './views/login.js';
 import './views/nowhere.js';
@@ -235,7 +237,7 @@ const act = (name, data = {}, event = undefined, target = undefined) => {
 };
 
 furnish({
-  store, api, library, downloads, errands, player, ui, act, intents, pairing,
+  store, api, library, downloads, errands, player, ui, act, intents, pairing, installing: createInstalling(window),
   views: (/** @type {string} */ name, /** @type {string} */ path) => html`<view-${name} class="view" data-key="${path}"></view-${name}>`,
 });
 

@@ -23,6 +23,7 @@ export const ROUTES = [
   ['you', '/you'],
   ['people', '/you/people'],
   ['devices', '/you/devices'],
+  ['install', '/you/install'],
   ['storage', '/you/storage'],
   ['you', '/you/:part'],
   ['login', '/login'],
@@ -60,7 +61,7 @@ export const to = (strings, ...values) =>
 /** Which of the five tabs a route belongs to. @param {string} name */
 export const tabOf = (name) => {
   if (['album', 'artist', 'genre', 'playlist', 'favourites', 'library'].includes(name)) return 'library';
-  if (['people', 'storage', 'devices'].includes(name)) return 'you';
+  if (['people', 'storage', 'devices', 'install'].includes(name)) return 'you';
   if (['download', 'watches', 'sources', 'doubts'].includes(name)) return 'downloads';
   return ['home', 'search', 'downloads', 'you'].includes(name) ? name : '';
 };
