@@ -207,6 +207,31 @@ def test_a_stream_from_the_bucket_that_is_cut_goes_on_for_the_listener(home: Hom
         home.plug_in()
 
 
+def test_a_stream_from_the_bucket_ends_with_the_device_it_goes_to(home: Home) -> None:
+    _, made = home.station.call("POST", "/api/pairing/tokens", {})
+    _, paired = home.station.call("POST", "/api/pairing/claim", {"token": made["token"]}, token="")
+    home.unplug()
+    link = urlsplit(home.station.url)
+    wire = socket.socket()
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)      # it has enough for now
+    wire.settimeout(30)
+    wire.connect((link.hostname, link.port))
+    try:
+        home.empty_the_cache()
+        id = home.tracks[SEALED]
+        wire.sendall(f"GET /api/stream/{id} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
+                     f"{paired['token']}\r\n\r\n".encode())
+        got = wire.recv(1000)
+        assert b" 200 " in got.partition(b"\r\n")[0]
+        assert home.station.call("DELETE", f"/api/devices/{paired['device']['id']}")[0] == 204
+        while data := wire.recv(65536):
+            got += data
+        assert len(got) < len(home.contents[id])
+    finally:
+        wire.close()
+        home.plug_in()
+
+
 def test_a_copy_of_nobody_is_a_missing_track_with_its_reason(home: Home) -> None:
     home.unplug()
     try:
@@ -284,31 +309,6 @@ def test_a_provider_that_is_silent_keeps_nothing_else_waiting(home: Home) -> Non
         assert any(one.is_alive() for one in waiting)
     finally:
         home.proxy.heal()
-        home.plug_in()
-
-
-def test_a_stream_from_the_bucket_ends_with_the_device_it_goes_to(home: Home) -> None:
-    _, made = home.station.call("POST", "/api/pairing/tokens", {})
-    _, paired = home.station.call("POST", "/api/pairing/claim", {"token": made["token"]}, token="")
-    home.unplug()
-    link = urlsplit(home.station.url)
-    wire = socket.socket()
-    wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)      # it has enough for now
-    wire.settimeout(30)
-    wire.connect((link.hostname, link.port))
-    try:
-        home.empty_the_cache()
-        id = home.tracks[SEALED]
-        wire.sendall(f"GET /api/stream/{id} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
-                     f"{paired['token']}\r\n\r\n".encode())
-        got = wire.recv(1000)
-        assert b" 200 " in got.partition(b"\r\n")[0]
-        assert home.station.call("DELETE", f"/api/devices/{paired['device']['id']}")[0] == 204
-        while data := wire.recv(65536):
-            got += data
-        assert len(got) < len(home.contents[id])
-    finally:
-        wire.close()
         home.plug_in()
 
 
