@@ -194,8 +194,10 @@ def end(station: Station, which: str, username: str | None, dry_run: bool, conte
 
 def pair_with(station: Station, text: str, user: UserRow, dry_run: bool, context: Context) -> None:
     """Claim another station's sync token for `user`. Raises WrongToken, and what the other station refuses."""
+    from dataclasses import asdict
+
     from setup_tool.users import tell
-    from shared.model.errors import Unprocessable
+    from shared.model.person import Person
     from shared.security import sync_token
 
     text = text_of(text)
@@ -205,11 +207,9 @@ def pair_with(station: Station, text: str, user: UserRow, dry_run: bool, context
         tell(context, {"dry_run": True, "name": token.name, "fingerprint": token.fingerprint,
                        "endpoints": list(token.endpoints)}, f"This station would be paired with {name}.", "note")
         return
-    stations: Any = getattr(station, "stations", None)
-    if stations is None:
-        raise Unprocessable("This station cannot be paired with others yet.")
-    made = stations.add(user, text)
-    tell(context, made, f"This station is paired with {name}.")
+    whose = Person(user_id=user.id, id=user.uid, username=user.username, role=user.role)
+    made = station.stations.add(whose, text)
+    tell(context, asdict(made), f"This station is paired with {name}.")
 
 
 def text_of(given: str) -> str:

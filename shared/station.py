@@ -101,6 +101,7 @@ from shared.records.pins import Pins as PinRecords
 from shared.records.playlists import Playlists
 from shared.records.scans import Scans
 from shared.records.search import Search
+from shared.records.stations import Stations as StationRecords
 from shared.records.tracks import Tracks
 from shared.records.uncopied import Uncopied
 from shared.records.watches import Watches
@@ -115,6 +116,7 @@ from shared.security.open_streams import OpenStreams
 from shared.security.pairing import Pairing
 from shared.security.second_factor import SecondFactors
 from shared.security.setup import Setup
+from shared.security.stations import Stations
 from shared.security.throttle import Throttle
 from shared.settings import Settings
 from shared.storage.access import Access
@@ -237,6 +239,11 @@ class Station:
             pairings=Pairings(database=self.database), people=self.people, accounts=self.accounts,
             identity=self.identity, events=self.events, endpoints=self.finding.urls, station=self.who,
             minutes=settings.pairing_minutes, audit=self.audit,
+        )
+        self.stations = Stations(
+            records=StationRecords(database=self.database), vault=Vault(settings.config_dir), identity=self.identity,
+            pairing=self.pairing, people=self.people, belongings=self.belongings,
+            name=lambda: station_name(settings.name), audit=self.audit,
         )
         self.devices = Devices(
             records=DeviceRecords(database=self.database), people=self.people, accounts=self.accounts,

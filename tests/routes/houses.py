@@ -38,6 +38,7 @@ from shared.records.pins import Pins as PinRecords
 from shared.records.playlists import Playlists
 from shared.records.scans import Scans
 from shared.records.search import Search
+from shared.records.stations import Stations as StationRecords
 from shared.records.tracks import Tracks
 from shared.records.watches import Watches
 from shared.routes.register import register
@@ -52,6 +53,7 @@ from shared.security.pairing import Pairing
 from shared.security.passwords import Passwords
 from shared.security.second_factor import SecondFactors
 from shared.security.setup import Setup
+from shared.security.stations import Stations
 from shared.security.throttle import Throttle
 from shared.settings import Settings
 from shared.storage.access import Access
@@ -167,6 +169,10 @@ class House:
         self.invitations = Invitations(
             records=InvitationRecords(database=self.database), accounts=self.accounts, throttle=self.throttle,
             endpoints=lambda: ["http://192.168.7.7:5005"], station=self.who, audit=self.audit)
+        self.stations = Stations(
+            records=StationRecords(database=self.database), vault=Vault(folder / "config"), identity=self.identity,
+            pairing=self.pairing, people=self.people, belongings=self.belongings, name=lambda: "attic",
+            audit=self.audit)
         self.devices = Devices(records=DeviceRecords(database=self.database), people=self.people,
                                accounts=self.accounts, events=self.events, audit=self.audit)
         self.certificates = Certificates(
