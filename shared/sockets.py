@@ -25,7 +25,7 @@ import struct
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from http.cookies import CookieError, SimpleCookie
@@ -101,14 +101,16 @@ class Sockets:
 
     accounts    security.accounts.Accounts: who is behind a token.
     feed        what happens, as it is told.
+    names       the station's own names that were found out (discovery), beside those that are fixed.
     """
 
-    def __init__(self, *, events: EventBus, accounts: Any, feed: Feed, settings: Any) -> None:
+    def __init__(self, *, events: EventBus, accounts: Any, feed: Feed, settings: Any,
+                 names: Callable[[], Collection[str]] = frozenset) -> None:
         self._events = events
         self._accounts = accounts
         self._feed = feed
         self._allowed: tuple[str, ...] = tuple(settings.allowed_hosts)
-        self._names = own_names(allowed=self._allowed)
+        self._own_names, self._found_names = own_names(allowed=self._allowed), names
 
         self._open: dict[str, Listener] = {}        # sid → who
         self._admitted: dict[str, Listener] = {}    # logged in, not yet welcomed
@@ -179,7 +181,7 @@ class Sockets:
     def allowed(self, environ: Mapping[str, Any]) -> int:
         """Whether a request to /socket.io may go on, by its headers: 0, or the status that refuses it."""
         host = environ.get("HTTP_HOST", "")
-        if not host_named(host, self._names):
+        if not host_named(host, self._own_names.union(self._found_names())):
             return 421
         origin = environ.get("HTTP_ORIGIN")
         headers = {name: environ[key] for name, key in _HEADERS if key in environ}
