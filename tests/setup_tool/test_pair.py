@@ -20,6 +20,7 @@ from setup_tool.rooms import rooms
 from shared import settings
 from shared.security import sync_token
 from shared.station import Station
+from tests.running import free_port
 from tests.setup_tool.conftest import Tool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,6 +140,13 @@ def test_another_stations_token_is_read_from_standard_input_too(ann: Tool, monke
         said = ann("pair", "--with", given, "--dry-run", "--json")
         assert said.code == 0 and said.document["name"] == "Cellar" and said.document["endpoints"] == ["http://h:1"]
     assert ann("pair", "--with", "sb1.nonsense").code == 1
+
+
+def test_a_station_that_is_nowhere_is_not_paired(ann: Tool) -> None:
+    token = sync_token.make(id="x", fingerprint="y" * 43, secret=bytes(16), name="Cellar",
+                            endpoints=[f"http://127.0.0.1:{free_port()}"])
+    said = ann("pair", "--with", token)
+    assert said.code == 1 and "Cellar cannot be reached" in said.err and token not in said.err
 
 
 # ---- on a terminal ---------------------------------------------------------------------------------------------------
