@@ -367,7 +367,7 @@ class Sockets:
         if hang_up:
             socket.queue.hang_up()
         else:
-            self._feed.later(1.0, socket.queue.hang_up)      # what was just told gets a moment to leave
+            self._feed.later(0.5, socket.queue.hang_up)      # what was just told gets a moment to leave
 
     # ---- pings and checks --------------------------------------------------------------------------------------------
 
