@@ -23,6 +23,11 @@ VENV_PYTHON = os.path.join(VENV, "Scripts", "python.exe") if WINDOWS else os.pat
 
 RUNTIME = "requirements.txt"
 DEVELOPMENT = "requirements-dev.txt"
+SOURCES = ("shared", "odst", "setup_tool", "run.py")
+AUDITOR = "pip-audit==2.10.1"
+# How pip, and who asks like it, says that nobody answers.
+UNREACHABLE = ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "ReadTimeoutError",
+               "connection broken by", "ProxyError", "Network is unreachable", "Read timed out")
 UNFINISHED = os.path.join(VENV, "soundsible-unfinished")  # there while packages are being put in place
 
 USAGE = """\
@@ -31,6 +36,7 @@ Soundsible: your music, on every device of your home.
   python3 run.py [options]              set up on first use, then run the station
   python3 run.py test [pytest options]  run the tests (all of them, or what pytest is told)
   python3 run.py bench [name]           run the benchmarks
+  python3 run.py audit                  ask whether a package that is used has a known hole (needs the internet)
   python3 run.py tool COMMAND ...       the maintenance command line (tool --help lists it)
 
 Options of the station:
@@ -275,9 +281,7 @@ def why_pip_failed(said: list[str]) -> str:
     text = "\n".join(said)
     if "No space left on device" in text:
         return f"The disk that holds {ROOT} is full; Soundsible's packages need about 500 MB."
-    unreachable = ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "ReadTimeoutError",
-                   "connection broken by", "ProxyError", "Network is unreachable", "Read timed out")
-    if any(sign in text for sign in unreachable):
+    if any(sign in text for sign in UNREACHABLE):
         return (
             "The package index could not be reached; the first start needs the internet: connect this "
             "machine (behind a proxy, set HTTPS_PROXY) and start again."
@@ -324,7 +328,7 @@ def become(arguments: list[str]) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     if not WINDOWS:
-        os.execve(VENV_PYTHON, command, environment_for_station())
+        os.execve(VENV_PYTHON, command, environment_for_station())  # nosec B606  # no shell is the wish
     # Windows cannot replace a process: wait for it, and leave Ctrl-C to it.
     import signal
     import subprocess
@@ -363,21 +367,56 @@ def test(arguments: list[str]) -> int:
         return become(["-m", "pytest", *arguments])
 
     failed = []
-    say("--- pytest, and ruff and mypy beside it")
+    say("--- pytest, and ruff, mypy and bandit beside it")
     beside = [(name, begin_here([VENV_PYTHON, "-m", name, *words]))
-              for name, *words in (("ruff", "check", "."), ("mypy",))]
+              for name, *words in (("ruff", "check", "."), ("mypy",),
+                                   ("bandit", "-q", "-c", "pyproject.toml", "-r", *SOURCES))]
     # Much of its time is spent waiting for stations and children: three at once, each whole files. They come in the
     # order of tests/conftest.py, the long ones first.
     if run_here([VENV_PYTHON, "-P", "-m", "pytest", "-q", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]):
         failed.append("pytest")
     for name, process in beside:
         said, _ = process.communicate()
+        # What bandit has no use for is no trouble: a note stands for a whole statement of many lines.
+        said = "".join(line for line in said.splitlines(keepends=True) if "nosec encountered" not in line)
         say(f"--- {name}\n{said.strip()}")
         if process.returncode:
             failed.append(name)
     if failed:
         say("Not in order: {}.".format(", ".join(failed)))
     return 1 if failed else 0
+
+
+def audit(arguments: list[str]) -> int:
+    """Whether a package that is installed has a known hole; 0: none. Asks the internet."""
+    import subprocess
+
+    lists = [os.path.join(ROOT, name) for name in (RUNTIME, DEVELOPMENT)]
+    there = subprocess.run([VENV_PYTHON, "-c", "import pip_audit"], capture_output=True, check=False)
+    if there.returncode:
+        say(f"Getting {AUDITOR} (once) ...")
+        got = subprocess.run(
+            [VENV_PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--retries", "1", AUDITOR,
+             "-c", lists[0], "-c", lists[1]],       # nothing that is pinned changes for it
+            capture_output=True, text=True, check=False)
+        if got.returncode:
+            raise Trouble(
+                f"{AUDITOR} could not be got; this command needs the internet: run it on a machine that has it, in a "
+                "copy of this folder. What is installed is the same everywhere: the versions are in requirements.txt."
+            )
+    # What the lists name is asked about as it stands there: nothing is installed or resolved for it.
+    command = [VENV_PYTHON, "-m", "pip_audit", "--disable-pip", "--no-deps", "--progress-spinner", "off"]
+    for name in lists:
+        command += ["-r", name]
+    done = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    sys.stdout.write(done.stdout)
+    sys.stderr.write(done.stderr)
+    if done.returncode and any(sign in done.stderr for sign in UNREACHABLE):
+        raise Trouble("The list of known holes could not be asked for; this command needs the internet. Run it on a "
+                      "machine that has it, in a copy of this folder.")
+    if done.returncode:
+        say("Packages with known holes: take newer versions, or see whether what is told concerns the station.")
+    return done.returncode
 
 
 def test_tools() -> tuple[str | None, str | None]:
@@ -400,7 +439,8 @@ def test_tools() -> tuple[str | None, str | None]:
         import subprocess
 
         for step in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
-            subprocess.run(["apt-get", *step], stdout=sys.stderr.fileno(), check=False)
+            subprocess.run(  # nosec B607  # the system's own, looked for above
+                ["apt-get", *step], stdout=sys.stderr.fileno(), check=False)
         browser, node = look()
         if browser and node:
             return browser, node
@@ -415,8 +455,8 @@ def test_tools() -> tuple[str | None, str | None]:
 def main(arguments: list[str]) -> int:
     """Exit codes: 0 done, 1 failed with a sentence, 2 wrong usage; else those of what was started."""
     word = arguments[0] if arguments and not arguments[0].startswith("-") else ""
-    if word not in ("", "test", "bench", "tool"):
-        say(f"There is no command '{word}'; run.py knows test, bench and tool (see run.py --help).")
+    if word not in ("", "test", "bench", "tool", "audit"):
+        say(f"There is no command '{word}'; run.py knows test, bench, tool and audit (see run.py --help).")
         return 2
     if not word and ("--help" in arguments or "-h" in arguments):
         sys.stdout.write(USAGE)
@@ -425,6 +465,8 @@ def main(arguments: list[str]) -> int:
         set_up([RUNTIME, DEVELOPMENT] if word == "test" else [RUNTIME])
         if word == "test":
             return test(arguments[1:])
+        if word == "audit":
+            return audit(arguments[1:])
         if word == "bench":
             return become(["-m", "bench", *arguments[1:]])
         if word == "tool":

@@ -146,10 +146,10 @@ class Watching:
             if self._not_before.get(due.uid, 0.0) > self._clock():
                 continue
             self._look(due)
-            self._ending.wait(random.uniform(*self._apart_s))
+            self._ending.wait(random.uniform(*self._apart_s))  # nosec B311  # spreads load; guards nothing
         soonest = self._watches.next_at()
         wait_s = WAKE_S if soonest is None else soonest - self._clock()
-        return min(max(wait_s, 1.0), WAKE_S) * random.uniform(1.0, 1.0 + SPREAD)
+        return min(max(wait_s, 1.0), WAKE_S) * random.uniform(1.0, 1.0 + SPREAD)  # nosec B311  # spreads load; guards nothing
 
     def _look(self, due: Any) -> int:
         with self._lock:
@@ -221,4 +221,4 @@ class Watching:
 
 
 def _spread(seconds: float) -> float:
-    return seconds * random.uniform(1.0 - SPREAD, 1.0 + SPREAD)
+    return seconds * random.uniform(1.0 - SPREAD, 1.0 + SPREAD)  # nosec B311  # spreads load; guards nothing

@@ -247,7 +247,7 @@ def address(settings: Settings) -> Iterator[Check]:
     from shared.discovery.interfaces import addresses, url_of
 
     settings = as_running(settings)
-    if settings.host not in ("0.0.0.0", "::", ""):
+    if settings.host not in ("0.0.0.0", "::", ""):  # nosec B104  # compares
         near = settings.host in ("localhost", "::1") or settings.host.startswith("127.")
         yield Check(name="address", state="ok", message=(
             f"Only this machine reaches it: {url_of(settings.host, settings.port)}." if near

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shared.storage.providers import Providers
     from shared.storage.s3 import Trial
 
-SECRET_VARIABLE = "SOUNDSIBLE_STORAGE_SECRET"
+SECRET_VARIABLE = "SOUNDSIBLE_STORAGE_SECRET"  # nosec B105  # its name
 RECOVERY_VARIABLE = "SOUNDSIBLE_STORAGE_RECOVERY_KEY"
 TRIAL_S = 15.0          # to wait for an answer of a storage that is tried
 LOOKED_UP = 3           # copies that a storage of a known name must have
@@ -81,7 +81,7 @@ def add(kind: str, name: str | None, endpoint: str | None, account: str | None, 
     place = placed(kind, given, asking(context))
     provider = Provider(
         name=called, kind=kind, endpoint=place["endpoint"], region=place["region"], bucket=place["bucket"],
-        key_id=place["key_id"], secret="-", prefix=cleaned(prefix),
+        key_id=place["key_id"], secret="-", prefix=cleaned(prefix),  # nosec B106  # stands for none
         path_style=styled(kind, place, path_style))
     check(provider)
     again = known is not None and refuse_twice(providers, provider, known)
@@ -124,7 +124,8 @@ def enter(name: str, key_id: str | None, recovery_key: str | None, no_test: bool
     provider = Provider(
         name=str(row.get("name")).lower(), kind=str(row.get("kind")), endpoint=str(row.get("endpoint")),
         region=str(row.get("region")), bucket=str(row.get("bucket")), prefix=str(row.get("prefix") or ""),
-        key_id=key_id or str(row.get("key_id")), path_style=bool(row.get("path_style", True)), secret="-")
+        key_id=key_id or str(row.get("key_id")), path_style=bool(row.get("path_style", True)),
+        secret="-")  # nosec B106  # stands for none
     check(provider)
     provider = replace(provider, secret=secret(context), seal_key=seal_key(
         providers, provider, row, encrypt=False, recovery_key=recovery_key, context=context))

@@ -77,7 +77,7 @@ def _address(settings: Settings) -> str:
     """Where another device reaches the station."""
     from shared.discovery.interfaces import addresses, url_of
 
-    if settings.host not in ("0.0.0.0", "::", ""):
+    if settings.host not in ("0.0.0.0", "::", ""):  # nosec B104  # compares
         return url_of(settings.host, settings.port)
     found = addresses()
     best = next((one for one in found if one.kind == "home"), found[0] if found else None)

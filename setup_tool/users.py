@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shared.security.accounts import User
     from shared.station import Station
 
-PASSWORD_VARIABLE = "SOUNDSIBLE_PASSWORD"
+PASSWORD_VARIABLE = "SOUNDSIBLE_PASSWORD"  # nosec B105  # its name
 ROLE_WORDS = {
     "owner": "everything",
     "adult": "listens, adds, edits",

@@ -327,7 +327,7 @@ def _begin_immediate(driver: sqlite3.Connection) -> None:
                     "when it is done.",
                     retry_after_s=10,
                 ) from error
-        time.sleep(random.uniform(0.0005, 0.003))
+        time.sleep(random.uniform(0.0005, 0.003))  # nosec B311  # spreads load; guards nothing
 
 
 def _cause(error: BaseException) -> str:

@@ -22,7 +22,7 @@ from shared.model.errors import BadSetting
 from shared.model.units import GIB, Bytes
 
 PREFIX = "SOUNDSIBLE_"
-SECRET = "***"
+SECRET = "***"  # nosec B105  # what is shown in its place
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
@@ -172,7 +172,8 @@ class Settings:
     home: Path | None = setting(None, "One folder that holds config, data and cache; else the system's usual places.",
                                 parse=_path)
     music: tuple[Path, ...] = setting((), "Music folders, added to those remembered.", parse=_paths)
-    host: str = setting("0.0.0.0", "Address to listen on; 0.0.0.0 is every network of this machine.")
+    host: str = setting("0.0.0.0",     # nosec B104  # devices at home shall reach it; docs/security.md
+                        "Address to listen on; 0.0.0.0 is every network of this machine.")
     port: int = setting(5005, "Port to listen on.", parse=_whole(0, 65535))
     server: str = setting("auto", "Which server answers.", parse=_one_of("auto", "gunicorn", "eventlet", "werkzeug"))
     owner: tuple[str, str] | None = setting(None, "name:password of the owner, made on the first start only.",

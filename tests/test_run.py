@@ -274,3 +274,55 @@ def test_every_requirement_is_pinned():
         lines = RUN.with_name(name).read_text().splitlines()
         wanted = [line for line in lines if line and not line.startswith("#")]
         assert wanted and all("==" in line for line in wanted)
+
+
+@pytest.fixture
+def auditing(run, monkeypatch):
+    """run.audit with a pip and a pip-audit that answer as told; what they were asked."""
+    asked = []
+
+    def answering(**told):
+        def answer(command, **_):
+            asked.append(command)
+            name = "there" if "import pip_audit" in command else "pip" if "pip" in command else "ask"
+            code, out, err = told.get(name, (0, "", ""))
+            return subprocess.CompletedProcess(command, code, out, err)
+
+        monkeypatch.setattr(subprocess, "run", answer)
+        return asked
+
+    return answering
+
+
+def test_an_audit_asks_about_what_both_lists_pin_and_tells_what_it_heard(run, auditing, capsys):
+    asked = auditing(ask=(1, "flask 1.0 has a hole\n", ""))
+    assert run.audit([]) == 1
+    assert "flask 1.0 has a hole" in capsys.readouterr().out
+    assert len(asked) == 2
+    assert [word for word in asked[-1] if word.endswith(".txt")] == [
+        str(RUN.with_name(name)) for name in ("requirements.txt", "requirements-dev.txt")]
+
+
+def test_the_auditor_is_fetched_once_and_changes_no_pinned_package(run, auditing):
+    asked = auditing(there=(1, "", "No module"))
+    assert run.audit([]) == 0
+    assert run.AUDITOR in asked[1] and asked[1].count("-c") == 2
+
+
+@pytest.mark.parametrize("told", [
+    {"there": (1, "", ""), "pip": (1, "", "no network")}, {"ask": (1, "", "NewConnectionError(...)")},
+])
+def test_an_audit_without_the_internet_says_what_to_do(run, auditing, told):
+    auditing(**told)
+    with pytest.raises(run.Trouble, match="needs the internet"):
+        run.audit([])
+
+
+def test_nothing_that_bandit_finds_is_left_unsaid():
+    command = [sys.executable, "-m", "bandit", "-q", "-c", "pyproject.toml", "-r", "run.py", "shared/vault.py"]
+    done = subprocess.run(command, cwd=RUN.parent, capture_output=True, text=True, timeout=HANG_S)
+    assert done.returncode == 0, done.stdout
+    for path in [RUN, *(one for top in ("shared", "odst", "setup_tool") for one in (RUN.parent / top).rglob("*.py"))]:
+        for line in path.read_text("utf-8").splitlines():
+            if "# nosec" in line:
+                assert re.search(r"# nosec B\d{3}  # \S", line), f"{path.name}: say which and why: {line.strip()}"

@@ -11,7 +11,7 @@ import dataclasses
 import importlib
 import io
 import operator
-import pickle
+import pickle  # nosec B403  # _Careful builds plain values alone
 from collections.abc import Callable
 from typing import Any
 

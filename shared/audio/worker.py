@@ -41,7 +41,7 @@ def main(memory_bytes: int, nice: int, packages: tuple[str, ...], bounded: str =
     _send(outgoing, wire.pack((True, "ready")))
     deeds: dict[str, Callable[..., Any]] = {}
     while True:
-        deed, args, kwargs, timeout_s = wire.unpack(requests.get())
+        deed, args, kwargs, timeout_s = wire.unpack(requests.get())  # nosec B113  # a queue
         try:
             _limit_cpu(timeout_s)
             if deed not in deeds:
@@ -145,7 +145,7 @@ def _listen(incoming: int, requests: queue.SimpleQueue[bytes]) -> None:
     try:
         while True:
             length = int.from_bytes(_receive(incoming, wire.HEADER), "big")
-            requests.put(_receive(incoming, length))
+            requests.put(_receive(incoming, length))  # nosec B113  # a queue
     except (EOFError, OSError):
         os._exit(0)
 

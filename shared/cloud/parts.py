@@ -194,7 +194,8 @@ class Patience:
         error = state.outcome.exception() if state.outcome else None
         asked = getattr(error, "retry_after_s", None) or 0.0
         grown = min(self._longest_s, self._first_s * 2.0 ** (state.attempt_number - 1))
-        return max(min(float(asked), 4 * self._longest_s), grown * random.uniform(0.5, 1.0))
+        spread = random.uniform(0.5, 1.0)   # nosec B311  # spreads load; guards nothing
+        return max(min(float(asked), 4 * self._longest_s), grown * spread)
 
     def _pause(self, seconds: Seconds) -> None:
         if not self._stopped():

@@ -141,7 +141,7 @@ class Finding:
         except OSError as error:
             log.warning("the network interfaces cannot be listed: %s", error)
             return []
-        if not any(one in ("0.0.0.0", "::", "") for one in self._bound):
+        if not any(one in ("0.0.0.0", "::", "") for one in self._bound):  # nosec B104  # compares
             found = [one for one in found if one.ip in self._bound]
         elif "::" not in self._bound and "" not in self._bound:
             found = [one for one in found if ":" not in one.ip]

@@ -11,7 +11,7 @@ DEEDS = {
     "login_failed": "failed to log in",
     "login_locked": "was kept from trying further passwords",
     "logout": "logged out",
-    "password_changed": "changed the password",
+    "password_changed": "changed the password",  # nosec B105  # words
     "second_factor_on": "switched the second factor on",
     "second_factor_off": "switched the second factor off",
     "recovery_used": "logged in with a recovery code",

@@ -102,7 +102,7 @@ class CloudFailure(SoundsibleError):
     #: reason → whether trying again later may help
     REASONS = {
         "wrong_key": False,         # the key id is not known
-        "wrong_secret": False,      # the signature does not match
+        "wrong_secret": False,      # nosec B105  # the signature does not match
         "forbidden": False,         # the key may not do this
         "no_bucket": False,
         "wrong_region": False,

@@ -819,7 +819,7 @@ class StationApplication(BaseApplication):  # type: ignore[misc]
             "errorlog": "-",
             "logger_class": _Log,
             "control_socket_disable": True,
-            "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,
+            "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # nosec B108  # mkstemp there
             "child_exit": _count_early_ends(),
         }.items():
             self.cfg.set(name, value)
