@@ -260,7 +260,7 @@ class FakeStation:
         self.feed = Feed(events=self.events, accounts=self.accounts, scanning=self.scanning, changes=self.changes,
                          downloads=self.downloads.snapshot)
         self.music = music
-        self.belongings, self.stations = Anything(), Anything()
+        self.belongings, self.stations, self.certificates = Anything(), Anything(), Anything()
         self.finding = Finding(settings=self.settings)
 
     def who(self) -> dict[str, str]:
