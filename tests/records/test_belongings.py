@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from shared.records.belongings import Belongings, Given, Group, Identity, Mine, 
 from shared.records.listening import Listening
 from shared.records.playlists import Playlists
 from shared.records.tracks import Tracks
+from shared.records.visible import Folders
 from tests.records.songs import Music, metadata
 
 KINDS = ("playlists", "favourites", "ratings", "plays")
@@ -155,7 +157,7 @@ def test_a_playlist_that_is_there_keeps_its_tracks_and_gets_those_it_lacks(
     given = Given(tracks=[_identity(uid=uid) for uid in uids], playlists=[
         NewPlaylist(kept.id, "Evening", "private", [0, 1, 1, 2]), NewPlaylist("other", "Night", "private", [3])])
     taken = records.take(owner, given)
-    assert (taken.playlists_updated, taken.playlists_made) == (1, 1), "one is known by its id, its name is not another's"
+    assert (taken.playlists_updated, taken.playlists_made) == (1, 1), "known by its id, not by another's name"
     assert [one.id for one in playlists.get(owner, kept.id).tracks] == [uids[4], uids[0], uids[1], uids[2]]
     assert sorted(one.name for one in playlists.list(owner).items) == ["Empty", "Night", "Night"]
 
@@ -209,3 +211,33 @@ def test_an_import_that_fails_leaves_nothing(database: Database, music: Music, o
 def _revision(database: Database) -> int:
     with database.read() as conn:
         return int(conn.exec_driver_sql("SELECT value FROM state WHERE name = 'revision'").scalar_one())
+
+
+def test_a_limited_person_takes_along_and_brings_in_only_what_they_see(
+    database: Database, music: Music, guest: Person, owner: Person
+) -> None:
+    inside = music.add("Kids/a.flac", metadata("Inside", isrc="GBAYE7700001"))
+    outside = music.add("Rest/b.flac", metadata("Outside", number=2, album="Low", isrc="GBAYE7700002"))
+    playlists, listening, records = Playlists(database=database), Listening(database=database), Belongings(
+        database=database)  # fmt: skip
+    album = str(Tracks(database=database).get(owner, outside).album_id)
+    playlists.make(guest, "Both", [outside, inside])
+    for one in (inside, outside):
+        listening.favourite(guest, one, True)
+        listening.rate(guest, one, 3)
+        listening.play(guest, one, 1_700_000_000.0)
+    listening.favourite_album(guest, album, True)
+    Folders(database=database).set(guest.user_id, [(music.root.id, "Kids")])
+    limited = replace(guest, limited=True)
+    mine = records.of(limited, KINDS)
+    assert {one.uid for one in mine.tracks.values()} == {inside} and mine.albums == []
+    assert [len(one.track_ids) for one in mine.playlists] == [1]
+    assert len(mine.favourites) == len(mine.ratings) == len(mine.plays) == 1
+    wanted = [_identity("Outside", uid=outside), _identity("?", isrc="GBAYE7700002"), _identity("Outside"),
+              _identity("Inside")]  # fmt: skip
+    assert _match(database, limited, *wanted) == [None, None, None, inside]
+    taken = records.take(limited, Given(
+        tracks=wanted, ratings=[(0, 5), (3, 4)], albums=[(Group(album, "", "Low", "David Bowie"), None)],
+        playlists=[NewPlaylist("", "New", "private", [0, 1, 2, 3])]))  # fmt: skip
+    assert (taken.not_found, taken.ratings, taken.favourites) == ([0, 1, 2], 1, 0)
+    assert Tracks(database=database).get(owner, outside).rating == 0
