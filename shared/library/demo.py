@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import secrets
@@ -20,17 +19,18 @@ PIECE_TIMEOUT_S: Seconds = 180.0
 
 
 def ensure_demo(folder: Path, workers: Workers) -> Path:
-    """`folder` with the demo's tracks in it: made when it is not there, left alone when it is.
+    """`folder` with the demo's tracks in it: made when there are none, left alone when there are.
 
-    It appears whole or not at all. Costs some 10 s of two cores the first time, nothing later; 20 MB. Raises OSError
-    (disk full …), UnreadableFile when a worker fails.
+    They appear all or not at all: in one folder of the artist's, made inside of it, where workers may write. Costs some
+    10 s of two cores the first time, nothing later; 20 MB. Raises OSError (disk full …), UnreadableFile when a worker
+    fails.
     """
-    if folder.is_dir():
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if any(not name.startswith(".") for name in os.listdir(folder)):
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    for left in folder.parent.glob(f".{folder.name}-*.part"):       # of a start that was interrupted
+    for left in folder.glob(".making-*"):       # of a start that was interrupted
         shutil.rmtree(left, ignore_errors=True)
-    partial = folder.parent / f".{folder.name}-{secrets.token_hex(4)}.part"
+    partial = folder / f".making-{secrets.token_hex(4)}"
     partial.mkdir()
     try:
         log.info("making the demo's tracks in %s", folder)
@@ -39,12 +39,12 @@ def ensure_demo(folder: Path, workers: Workers) -> Path:
                                    timeout_s=PIECE_TIMEOUT_S) for number in range(PIECES)]
             for one in made:
                 one.result()
-        try:
-            os.rename(partial, folder)
-        except OSError:
-            if not folder.is_dir():         # else another process was quicker
-                raise
+        for artist in partial.iterdir():        # one; synth.ARTIST
+            try:
+                os.rename(artist, folder / artist.name)
+            except OSError:
+                if not (folder / artist.name).is_dir():     # else another process was quicker
+                    raise
     finally:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(partial)
+        shutil.rmtree(partial, ignore_errors=True)
     return folder

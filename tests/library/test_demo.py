@@ -14,6 +14,10 @@ from shared.model.errors import UnreadableFile
 from tests.builders import make_audio
 
 
+def visible(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+
+
 class Musicians:
     """Workers that play something short instead."""
 
@@ -27,7 +31,7 @@ class Musicians:
         folder, number = args
         with self._lock:
             self.asked.append(number)
-            self.seen.append((Path(folder).parent / "demo").exists())
+            self.seen.append(visible(Path(folder).parent) != [])
         if number == self.fail_at:
             raise UnreadableFile("no", reason="timed_out")
         return str(make_audio(Path(folder) / "Soundsible", f"{number}.flac", tags={"title": str(number)}))
@@ -40,7 +44,13 @@ def test_it_is_made_once_and_left_alone_afterwards(tmp_path: Path) -> None:
     next((tmp_path / "demo").rglob("*.flac")).unlink()
     demo.ensure_demo(tmp_path / "demo", workers)
     assert len(workers.asked) == demo.PIECES == len(synth.PIECES)
-    assert [path.name for path in tmp_path.iterdir()] == ["demo"]
+    assert [path.name for path in (tmp_path / "demo").iterdir()] == ["Soundsible"]
+
+
+def test_it_is_made_in_a_folder_that_is_there_and_empty(tmp_path: Path) -> None:
+    (tmp_path / "demo" / ".soundsible").mkdir(parents=True)      # the station's own trash, say
+    demo.ensure_demo(tmp_path / "demo", Musicians())
+    assert visible(tmp_path / "demo") == ["Soundsible"]
 
 
 def test_it_is_not_there_before_it_is_whole(tmp_path: Path) -> None:
@@ -52,7 +62,7 @@ def test_it_is_not_there_before_it_is_whole(tmp_path: Path) -> None:
 def test_a_failure_leaves_nothing_and_the_next_start_makes_it(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile):
         demo.ensure_demo(tmp_path / "demo", Musicians(fail_at=3))
-    assert list(tmp_path.iterdir()) == []
-    (tmp_path / ".demo-12345678.part").mkdir()          # of a start that was killed
+    assert list((tmp_path / "demo").iterdir()) == []
+    (tmp_path / "demo" / ".making-12345678").mkdir()    # of a start that was killed
     demo.ensure_demo(tmp_path / "demo", Musicians())
-    assert [path.name for path in tmp_path.iterdir()] == ["demo"]
+    assert [path.name for path in (tmp_path / "demo").iterdir()] == ["Soundsible"]
