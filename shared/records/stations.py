@@ -49,8 +49,8 @@ class Stations:
             cursor.execute(
                 "INSERT INTO stations (uid, user_id, fingerprint, name, endpoints, token, created_at, last_seen_at) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (user_id, fingerprint) DO UPDATE SET "
-                "name = excluded.name, endpoints = excluded.endpoints, token = excluded.token, last_seen_at = excluded.last_seen_at, "
-                "last_error = NULL",
+                "name = excluded.name, endpoints = excluded.endpoints, token = excluded.token, "
+                "last_seen_at = excluded.last_seen_at, last_error = NULL",
                 (make_uid(), user_id, fingerprint, name, json.dumps(list(endpoints)[:MOST_ENDPOINTS]), token, now, now),
             )
             return _row(
@@ -83,6 +83,12 @@ class Stations:
             gone = driver_cursor(conn).execute("DELETE FROM stations WHERE user_id = ? AND uid = ?", (user_id, uid))
             if not gone.rowcount:
                 raise NotFound("There is no such station among those that you paired.")
+
+    def moved(self, uid: str, endpoints: Sequence[str]) -> None:
+        """It answers at these addresses now."""
+        kept = json.dumps(list(endpoints)[:MOST_ENDPOINTS])
+        with self._database.transaction(durable=False) as conn:
+            driver_cursor(conn).execute("UPDATE stations SET endpoints = ? WHERE uid = ?", (kept, uid))
 
     def told(self, uid: str, *, error: str | None) -> None:
         """It answered just now (`error` None), or did not."""

@@ -36,12 +36,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+FRESH_S: Seconds = 600.0        # what is known of its addresses
 OFFER_S: Seconds = 600.0        # after it became a device, another station may offer a token of its own
 DOCUMENT_BYTES: Bytes = 32 * MIB
 PAGE = 100
 LONGEST_NAME = 80
-
-Text = str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +97,16 @@ class _Page(msgspec.Struct, kw_only=True):
     items: list[dict[str, Any]]
     next_cursor: str | None = None
     total: int = 0
+
+
+class _Endpoint(msgspec.Struct, kw_only=True):
+    url: str
+    kind: str
+    reachable: bool
+
+
+class _Endpoints(msgspec.Struct, kw_only=True):
+    items: list[_Endpoint]
 
 
 class Stations:
@@ -225,6 +234,16 @@ class Stations:
             self._records.told(row.uid, error=error.message[:500])
             raise
         self._records.told(row.uid, error=None)
+        if row.last_seen_at is None or time.time() - row.last_seen_at > FRESH_S:
+            with contextlib.suppress(SoundsibleError, OSError, msgspec.ValidationError):
+                self._learn(row)
+
+    def _learn(self, row: StationRow) -> None:
+        """Where it answers now: networks give other addresses from time to time. The known ones stay behind them."""
+        told = msgspec.convert(self._peer(row).ask_json("GET", "/api/endpoints"), _Endpoints)
+        now = [one.url for one in told.items if one.reachable and one.kind != "this_machine"]
+        kept = [one for one in dict.fromkeys([*now, *row.endpoints]) if sync_token.is_base(one)]
+        self._records.moved(row.uid, kept)
 
     def _peer(self, row: StationRow, token: str | None = None) -> Peer:
         """Raises SealedElsewhere when its token cannot be opened on this machine."""

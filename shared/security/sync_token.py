@@ -72,7 +72,7 @@ class SyncToken:
 def make(*, id: str, fingerprint: str, secret: bytes, name: str, endpoints: Iterable[str]) -> str:
     """The text. Endpoints beyond the eighth, and those that would make it too long, are left out from the end."""
     kept = [one.rstrip("/") for one in endpoints]
-    kept = [one for one in kept if _is_base(one)][:MOST_ENDPOINTS]
+    kept = [one for one in kept if is_base(one)][:MOST_ENDPOINTS]
     name = "".join(one for one in name if one.isprintable())[:LONGEST_NAME]
     while True:
         sealed = seal(endpoints_key(secret), _pack(kept))
@@ -99,7 +99,7 @@ def read(text: str) -> SyncToken:
         endpoints = _unpack(unseal(endpoints_key(secret), unb64(said.get("e"))))
     except (ValueError, zlib.error, RecursionError):
         raise _wrong() from None
-    if not isinstance(endpoints, list) or len(endpoints) > MOST_ENDPOINTS or not all(map(_is_base, endpoints)):
+    if not isinstance(endpoints, list) or len(endpoints) > MOST_ENDPOINTS or not all(map(is_base, endpoints)):
         raise _wrong()
     shown = "".join(one for one in name if one.isprintable())[:LONGEST_NAME]
     return SyncToken(id=uid, fingerprint=fingerprint, secret=secret, name=shown, endpoints=tuple(endpoints))
@@ -124,7 +124,7 @@ def _wrong() -> WrongToken:
     return WrongToken("This is not a sync token, or a part of it is missing. Copy the whole text, or scan the code.")
 
 
-def _is_base(url: object) -> bool:
+def is_base(url: object) -> bool:
     """Whether it is an address of a station: scheme, host and port, and nothing else."""
     if not isinstance(url, str) or not _URL.fullmatch(url):
         return False

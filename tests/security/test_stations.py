@@ -8,15 +8,23 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 
+from shared.database import Database
+from shared.model.person import Person
+from shared.records.people import People
+from shared.records.stations import Stations as StationRecords
 from shared.security import peer as room
 from shared.security import sync_token
+from shared.security.identity import Identity
 from shared.security.peer import Peer, StationRefuses, StationUnreachable
+from shared.security.stations import Stations
+from shared.vault import Vault
 from tests.running import RunningStation, make_music, start_station
 
 
@@ -103,6 +111,35 @@ def test_ones_own_things_are_copied_once(paired: tuple[RunningStation, RunningSt
     assert again["playlists"]["same"] == 1 and again["plays"] == 0
     status, _ = cabin.call("POST", path, {"what": ["users"]})
     assert status == 400
+
+
+def test_a_station_that_moved_is_found_where_it_says_it_is(
+    paired: tuple[RunningStation, RunningStation, Any], tmp_path: Path
+) -> None:
+    attic, _, _ = paired
+    database = Database(tmp_path / "library.db")
+    database.prepare()
+    user = People(database=database).make_user("ann", "hash", "owner")
+    person = Person(user_id=user.id, id=user.uid, username="ann", role="owner")
+    vault, records = Vault(tmp_path), StationRecords(database=database)
+    told = {"items": [{"url": url, "kind": kind, "reachable": reachable} for url, kind, reachable in (
+        ("http://192.168.9.9:5005", "home", True), ("http://127.0.0.1:5005", "this_machine", True),
+        ("http://10.9.9.9:5005", "vpn", False), ("file:///etc/passwd", "home", True))]}
+    token = sync_token.read(_sync_token(attic))
+
+    def elsewhere(method: str, path: str, *rest: Any) -> tuple[int, bytes, dict[str, str]]:
+        answers = {"/api/trust": {"fingerprint": token.fingerprint}, "/api/endpoints": told}
+        return 200, json.dumps(answers.get(path, {"items": []})).encode(), {}
+
+    with impostor(elsewhere) as (address, _):
+        row = records.put(person.user_id, fingerprint=token.fingerprint, name="attic", endpoints=[address],
+                          token=vault.seal("t"))
+        with database.transaction() as conn:
+            conn.exec_driver_sql("UPDATE stations SET last_seen_at = 1")
+        stations = Stations(records=records, vault=vault, identity=Identity(folder=tmp_path), people=None,  # type: ignore[arg-type]
+                            pairing=None, belongings=None, name=lambda: "x")  # type: ignore[arg-type]
+        stations.library(person, row.uid)
+    assert records.get(person.user_id, row.uid).endpoints == ("http://192.168.9.9:5005", address)
 
 
 def test_only_whose_it_is_sees_a_station(paired: tuple[RunningStation, RunningStation, Any]) -> None:
