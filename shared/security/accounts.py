@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shared.events import EventBus, PersonChanged, SessionsEnded
+from shared.events import DevicesChanged, EventBus, PersonChanged, SessionsEnded
 from shared.model.errors import BadInput, BadSetting, Conflict, Forbidden, NotFound, NotLoggedIn, TooOften
 from shared.model.person import RIGHTS, ROLES, SCOPES, Person, rights_of
 from shared.model.units import Seconds
@@ -114,7 +114,7 @@ class Accounts:
         self._remembered: dict[bytes, _Remembered] = {}
         self._turn = 0
         self._used: dict[int, tuple[float, str, str]] = {}      # token id → (when, address, kind), not yet written
-        self._seen: dict[int, bytes] = {}                       # token id → hash, of those that were used here
+        self._seen: dict[int, tuple[bytes, int]] = {}           # token id → (hash, whose), of those that were used here
         self._marks: dict[int, tuple[Any, ...]] | None = None   # user id → what a Person is made of, as last seen
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -172,7 +172,10 @@ class Accounts:
         if not seen:
             return
         alive = self._people.live_tokens(list(seen), now=self._clock())
-        self.ended([token_id for token_id, digest in seen.items() if alive.get(token_id) != digest])
+        gone = {token_id: user_id for token_id, (digest, user_id) in seen.items() if alive.get(token_id) != digest}
+        self.ended(list(gone))
+        for user_id in set(gone.values()):
+            self._events.publish(DevicesChanged(user_id))
 
     def look_at_people(self) -> None:
         """Ask anew about people whose role, rights or name another process changed, and tell of them."""
@@ -295,12 +298,12 @@ class Accounts:
         if turn == self._turn and now < entry.expires_at:
             if len(self._remembered) >= REMEMBERED:
                 self._remembered = {}
-            if self._seen.get(token.id, digest) != digest:  # the id of one that is gone
+            if self._seen.get(token.id, (digest,))[0] != digest:    # the id of one that is gone
                 self.ended([token.id])
             self._remembered[digest] = entry
             if len(self._seen) >= SEEN:
                 self._seen = {}
-            self._seen[token.id] = digest
+            self._seen[token.id] = digest, user.id
         return entry
 
     def _find(self, username: str) -> UserRow | None:

@@ -102,10 +102,14 @@ def test_a_revoked_device_is_nobody_and_whoever_streams_to_it_is_told(pairs: Pai
 def test_what_another_process_revokes_is_heard_here(pairs: Pairs, ann: Person, tmp_path: Path) -> None:
     pair(pairs, ann, "stays")
     gone = pair(pairs, ann, "phone")
+    heard: list[DevicesChanged] = []
+    pairs.house.accounts._events.subscribe(DevicesChanged, heard.append)
     other = open_house(tmp_path / "library.db", pairs.house.clock)
     other.accounts.revoke([gone.token_id])
     pairs.house.accounts.end_revoked()
-    assert pairs.house.ended == [gone.token_id]
+    assert pairs.house.ended == [gone.token_id] and heard == [DevicesChanged(ann.user_id)]
+    pairs.house.accounts.end_revoked()
+    assert pairs.house.ended == [gone.token_id] and len(heard) == 1
 
 
 def test_what_another_process_revokes_is_noticed_by_the_thread_itself(
