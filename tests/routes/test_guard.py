@@ -14,8 +14,10 @@ from shared.routes.guard import SAFE_METHODS
 from shared.routes.operation import RULES
 from tests.routes.fakes import FakeStation, bearer, make_app
 
-OPEN = {    # contracts.md: /health, /session, the first set-up, a sync token brought back
-    ("POST", "/api/pairing/claim"),
+OPEN = {    # contracts.md: /health, /session, the first set-up, a sync token brought back; other ways in; what to trust
+    ("POST", "/api/pairing/claim"), ("GET", "/api/invitations/<code>"), ("POST", "/api/invitations/<code>/accept"),
+    ("GET", "/api/login"), ("POST", "/api/login/proxy"), ("GET", "/api/login/oidc"),
+    ("GET", "/api/login/oidc/callback"), ("GET", "/api/trust"),
     ("GET", "/api/health"), ("POST", "/api/session"), ("GET", "/api/session"), ("DELETE", "/api/session"),
     ("GET", "/api/setup"), ("POST", "/api/setup"),
 }
@@ -31,7 +33,8 @@ FOR_WHO_DELETES = {
     ("POST", "/api/library/trash/<id>/restore"), ("DELETE", "/api/library/trash/<id>"),
 }
 FOR_OWNERS = {
-    ("DELETE", "/api/users/<id>/second-factor"),
+    ("DELETE", "/api/users/<id>/second-factor"), ("GET", "/api/invitations"), ("POST", "/api/invitations"),
+    ("DELETE", "/api/invitations/<code>"),
     ("GET", "/api/users"), ("POST", "/api/users"), ("GET", "/api/users/<id>"), ("PATCH", "/api/users/<id>"),
     ("DELETE", "/api/users/<id>"), ("GET", "/api/settings"), ("POST", "/api/library/roots"),
     ("DELETE", "/api/library/roots"), ("POST", "/api/library/missing/purge"),
@@ -80,10 +83,12 @@ def test_every_route_under_api_declares_its_rule(app: Flask) -> None:
     assert {route for route, rule in rule_of.items() if rule == "own_account"} == FOR_THE_OWN_ACCOUNT
 
 
-def test_what_is_outside_api_is_the_player_alone(app: Flask) -> None:
+def test_what_is_outside_api_is_the_player_and_the_way_to_trust_alone(app: Flask) -> None:
     assert {(method, path) for method, path, _ in routes(app) if not path.startswith("/api")} == {
         ("GET", "/"), ("GET", "/sw.js"), ("GET", "/manifest.webmanifest"), ("GET", "/static/<path:name>"),
-        ("GET", "/favicon.ico"), ("GET", "/download-manager"),
+        ("GET", "/favicon.ico"), ("GET", "/download-manager"), ("GET", "/pair"),
+        ("GET", "/trust"), ("GET", "/trust/trust.css"), ("GET", "/trust/trust.js"), ("GET", "/trust/authority.crt"),
+        ("GET", "/trust/authority.pem"), ("GET", "/trust/soundsible.mobileconfig"), ("GET", "/trust/here"),
     }
 
 
