@@ -98,7 +98,7 @@ class FakeTracks(Calls):
     def letters(self, of: str, sort: str) -> Any:
         return [{"letter": "A", "offset": 0}]
 
-    def stats(self) -> dict[str, int]:
+    def stats(self, *, person: Person | None = None) -> dict[str, int]:
         return {"tracks": 1, "albums": 1, "artists": 1, "duration_ms": 1, "size_bytes": 1, "missing": 0, "revision": 7}
 
     def trashed(self, **wish: Any) -> Page[Any]:

@@ -44,7 +44,15 @@ FOR_WHO_SEES_FILES = {
     ("GET", "/api/library/roots"), ("GET", "/api/storage"), ("GET", "/api/storage/errands"),
     ("GET", "/api/storage/errands/<id>"), ("GET", "/api/storage/pins"), ("GET", "/api/storage/places/<track_id>"),
 }
-FOR_THE_OWN_ACCOUNT = {("POST", "/api/me/password")}
+FOR_THE_OWN_ACCOUNT = {     # no device that may only listen or add
+    ("POST", "/api/me/password"), ("POST", "/api/me/identity"), ("DELETE", "/api/me/identity"),
+    ("POST", "/api/me/second-factor"), ("POST", "/api/me/second-factor/confirm"), ("DELETE", "/api/me/second-factor"),
+    ("POST", "/api/pairing/tokens"), ("GET", "/api/pairing/tokens"), ("DELETE", "/api/pairing/tokens/<id>"),
+    ("PATCH", "/api/devices/<id>"), ("GET", "/api/sessions"), ("DELETE", "/api/sessions"),
+    ("DELETE", "/api/sessions/<id>"), ("GET", "/api/stations"), ("POST", "/api/stations"),
+    ("DELETE", "/api/stations/<id>"), ("GET", "/api/stations/<id>/library"), ("POST", "/api/stations/<id>/copy"),
+    ("POST", "/api/import"),
+}
 
 
 @pytest.fixture(scope="module")
