@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { deflateRawSync } from 'node:zlib';
-import { challenge, guessName, read, tokenIn, verify } from '../../web/static/core/pairing.js';
+import { arrival, challenge, guessName, read, tokenIn, verify } from '../../web/static/core/pairing.js';
 
 const b64 = (bytes) => Buffer.from(bytes).toString('base64url');
 const made = (said) => `sb1.${b64(deflateRawSync(JSON.stringify(said)))}`;
@@ -55,4 +55,20 @@ test('a device gets a name that its owner would know', () => {
   assert.equal(guessName('Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 Chrome/156'), 'Android phone');
   assert.equal(guessName('Mozilla/5.0 (Linux; Android 15; Pixel 8 Build/AP4A) AppleWebKit/537.36'), 'Pixel 8');
   assert.equal(guessName('Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36'), 'Linux computer');
+});
+
+test('a token stands alone behind the #, or with the place to go on at', () => {
+  assert.deepEqual(arrival('sb1.abc'), { token: 'sb1.abc', place: '', moved: false });
+  const sign = '0123456789abcdef';
+  const cookies = `other=1; soundsible_move=${sign}`;
+  assert.deepEqual(arrival(`sb1.abc~${sign}~%2Fsearch%3Fq%3Da~b`, cookies), { token: 'sb1.abc', place: '#/search?q=a~b', moved: true });
+  assert.deepEqual(arrival(`sb1.abc~${sign}~`, cookies), { token: 'sb1.abc', place: '', moved: true });
+});
+
+test('a sign that this browser did not get asks for nothing unasked', () => {
+  for (const [sign, cookies] of [['0123456789abcdef', ''], ['0123456789abcdef', 'soundsible_move=0123456789abcde'], ['', 'soundsible_move='], ['a;b', 'soundsible_move=a']]) {
+    assert.equal(arrival(`sb1.abc~${sign}~%2Fyou`, cookies).moved, false);
+  }
+  assert.equal(arrival('sb1.abc~x~https%3A%2F%2Fevil.example').place, '', 'only places of the player');
+  assert.equal(arrival('sb1.abc~x~%E0%A4%A').place, '', 'what cannot be read');
 });

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +21,7 @@ from tests.running import RunningStation, start_station
 from tests.security.paper import Signed, sign
 from tests.web.browsing import PHONE
 from tests.web.conftest import ARGUMENTS, CHROMIUM
+from tests.web.trusting import home_of_browser, plain, secure
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(shutil.which("certutil") is None, reason="needs libnss3-tools")]
@@ -55,19 +55,9 @@ def browsers(tmp_path_factory: pytest.TempPathFactory, at_home: RunningStation) 
 
         def browser(*, trusting: bool) -> Any:
             if trusting not in opened:
-                home = tmp_path_factory.mktemp("browser")
-                store = home / ".pki" / "nssdb"
-                store.mkdir(parents=True)
-                certutil = ["certutil", "-d", f"sql:{store}"]
-                subprocess.run([*certutil, "-N", "--empty-password"], check=True)
-                if trusting:    # as the page says it
-                    status, text = at_home.call("GET", "/trust/authority.pem", token="")
-                    assert status == 200
-                    (home / "soundsible.pem").write_bytes(text)
-                    subprocess.run([*certutil, "-A", "-t", "C,,", "-n", "Soundsible", "-i", home / "soundsible.pem"],
-                                   check=True)
+                home = home_of_browser(tmp_path_factory.mktemp("browser"), at_home if trusting else None)
                 opened[trusting] = playwright.chromium.launch(
-                    executable_path=CHROMIUM, env={"HOME": str(home)},
+                    executable_path=CHROMIUM, env=dict(home),
                     args=[*ARGUMENTS, "--host-resolver-rules=MAP *.example.com 127.0.0.1"])
             return opened[trusting]
 
@@ -89,14 +79,6 @@ def page_of(browsers: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     yield page
     for one in contexts:
         one.close()
-
-
-def secure(at_home: RunningStation, host: str = "127.0.0.1") -> str:
-    return f"https://{host}:{urlsplit(at_home.url).port}"
-
-
-def plain(at_home: RunningStation, host: str = "127.0.0.1") -> str:
-    return f"http://{host}:{urlsplit(at_home.url).port}"
 
 
 @pytest.mark.parametrize("system", AGENTS)
@@ -142,30 +124,39 @@ def test_a_browser_that_trusts_it_is_led_on_and_may_install_the_player(
     assert page.evaluate("fetch('/manifest.webmanifest').then((answer) => answer.ok)") is True
 
 
-def take(route: Any, tokens: list[str]) -> None:
-    answer = route.fetch()
-    tokens.append(answer.json()["token"])
-    route.fulfill(response=answer)
-
-
-def test_who_is_logged_in_takes_the_login_along(at_home: RunningStation, page_of: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("place", ["", "#/search?q=bj%C3%B6rk~2", "#/you/install"])
+def test_who_is_logged_in_takes_the_login_along_and_goes_on_where_it_was(
+    at_home: RunningStation, page_of: Callable[..., Any], place: str
+) -> None:
     page = page_of(trusting=True)
-    page.context.add_cookies([{"name": "soundsible_session", "value": at_home.login(), "url": plain(at_home),
+    _, login = at_home.call("POST", "/api/session", {"username": at_home.owner_name,
+                                                     "password": at_home.owner_password}, token="")
+    page.context.add_cookies([{"name": "soundsible_session", "value": login["token"], "url": plain(at_home),
                                "httpOnly": True, "sameSite": "Lax"}])
-    moved: list[str] = []
-    seen: list[str] = []
-    page.on("framenavigated", lambda frame: seen.append(frame.url))
-    page.route("**/api/pairing/move", lambda route: take(route, moved))
-    page.goto(f"{plain(at_home)}/trust")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{plain(at_home)}/trust{place}")
     sync_api.expect(page.locator("#state-title")).to_have_text("It worked")
-    with page.expect_response("**/api/pairing/move") as told, page.expect_request(f"{secure(at_home)}/pair"):
+    with page.expect_response(f"{secure(at_home)}/api/pairing/claim") as claimed:    # nobody pressed anything there
         page.locator("#go").click()
-    assert told.value.status == 201
-    page.wait_for_url(f"{secure(at_home)}/**")
-    assert f"{secure(at_home)}/pair#{moved[-1]}" in seen
-    # A program claims it, as the page there does; the login goes on, and counts over HTTPS.
-    status, claimed = at_home.call("POST", "/api/pairing/claim", {"token": moved[-1], "name": "a phone"}, token="")
-    assert status == 201 and claimed["user"]["username"] == "ann"
+    assert claimed.value.status == 201
+    page.wait_for_url(f"{secure(at_home)}/{place or '#/'}")
+    page.locator("sb-app nav").wait_for()
+    assert page.evaluate("fetch('/api/session').then((answer) => answer.json())")["user"]["username"] == "ann"
+    assert not [one for one in asked if "sb1." in one.split("#")[0]]
+    assert page.evaluate("document.cookie") == ""
+
+
+def test_a_link_of_somebody_else_logs_nobody_in_unasked(at_home: RunningStation, page_of: Callable[..., Any]) -> None:
+    page = page_of(trusting=True)
+    token = at_home.call("POST", "/api/pairing/move", {})[1]["token"]
+    page.goto(f"{secure(at_home)}/pair#{token}~{'0' * 32}~%2Fyou")
+    page.get_by_label("What is this device called?").wait_for()
+    assert page.evaluate("fetch('/api/session').then((answer) => answer.status)") == 401
+    assert page.url == f"{secure(at_home)}/#/pair"
+    page.get_by_role("button", name="Pair").click()     # who wants it goes on all the same, and at that place
+    page.get_by_role("button", name="Start listening").click()
+    page.wait_for_url(f"{secure(at_home)}/#/you")
 
 
 def test_the_secure_page_says_that_it_is_one(at_home: RunningStation, page_of: Callable[..., Any]) -> None:

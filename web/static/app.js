@@ -17,6 +17,7 @@ import { Player } from './core/player.js';
 import { EMPTY, pack, removeTracks, unpack } from './core/queue.js';
 import { adds } from './core/rights.js';
 import { furnish } from './core/room.js';
+import { arrival } from './core/pairing.js';
 import { parse } from './core/router.js';
 import { createStore } from './core/store.js';
 import { createSync } from './core/sync.js';
@@ -72,9 +73,10 @@ import './views/you.js';
 /** Pages for who is not logged in. */
 const AT_THE_DOOR = ['login', 'setup', 'pair'];
 // A sync token stands behind the # of its link: it leaves the address and the history before anything else happens.
-const pairing = { token: '' };
+const pairing = arrival('');
 if (location.pathname === '/pair') {
-  pairing.token = location.hash.slice(1);
+  Object.assign(pairing, arrival(location.hash.slice(1), document.cookie));
+  document.cookie = 'soundsible_move=; Max-Age=0; Path=/pair';
   history.replaceState(null, '', '/#/pair');
 }
 
@@ -122,7 +124,12 @@ const downloads = createDownloads({
   },
 });
 const errands = createErrands({ onOver: (errand) => moving.told(errand) });
-const live = createLive({ io, store, sync, downloads, errands, onDevices: () => act('devices-changed'), onNotice: (notice) => ui.toast({ message: notice.message ?? '', tone: notice.level === 'error' || notice.level === 'warning' ? 'problem' : undefined }) });
+const live = createLive({ io, store, sync, downloads, errands, onDevices: () => act('devices-changed'), onShownOut: () => shownOut(), onNotice: (notice) => ui.toast({ message: notice.message ?? '', tone: notice.level === 'error' || notice.level === 'warning' ? 'problem' : undefined }) });
+
+/** The station has ended the line. Who is logged in no more learns it by the answer; everybody else comes back. */
+const shownOut = () => {
+  api.get('/session').then(() => live.again(), (error) => { if (error.status !== 401) setTimeout(() => { if (store.state.user) shownOut(); }, 2000); });
+};
 
 /* ---- plays that could not be told yet ---------------------------------------------------------- */
 
@@ -202,6 +209,7 @@ const ui = {
   },
   /** @param {any} user */
   enter: (user) => {
+    if (store.state.user && store.state.user.id !== user.id) leave(); // somebody else was here
     store.set({ user, reachable: true });
     if (AT_THE_DOOR.includes(store.state.route.name)) location.hash = recall('wanted', '#/') || '#/';
     forget('wanted');

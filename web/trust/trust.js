@@ -156,7 +156,12 @@
       const answer = await within(MOVE_PATIENCE_MS, (signal) => fetch('/api/pairing/move', {
         method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}', signal,
       }));
-      if (answer.ok) to = `${secureOrigin}/pair#${(await answer.json()).token}`;
+      // The cookie is there at both addresses: the player sees by it that this browser comes from here, and asks nothing.
+      const sign = [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, '0')).join('');
+      if (answer.ok) {
+        document.cookie = `soundsible_move=${sign}; Max-Age=60; Path=/pair; SameSite=Strict`;
+        to = `${secureOrigin}/pair#${(await answer.json()).token}~${sign}~${encodeURIComponent(place.slice(1))}`;
+      }
     } catch { /* logging in there does it, too */ }
     location.assign(to);
   };

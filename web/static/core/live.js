@@ -28,8 +28,9 @@ export const createSequence = (onGap) => {
  * @param {import('./errands.js').Errands} parts.errands
  * @param {(notice: any) => void} parts.onNotice
  * @param {() => void} [parts.onDevices] somebody's devices are others now
+ * @param {() => void} [parts.onShownOut] the station has ended the line: the login is over, or it wants to be asked again
  */
-export const createLive = ({ io, store, sync, downloads, errands, onNotice, onDevices }) => {
+export const createLive = ({ io, store, sync, downloads, errands, onNotice, onDevices, onShownOut }) => {
   /** @type {any} */
   let socket = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -48,7 +49,10 @@ export const createLive = ({ io, store, sync, downloads, errands, onNotice, onDe
       if (socket) return;
       socket = io('/', { transports: ['websocket', 'polling'], reconnectionDelayMax: 15000 });
       socket.on('connect', () => store.set({ live: true, reachable: true }));
-      socket.on('disconnect', () => store.set({ live: false }));
+      socket.on('disconnect', (/** @type {string} */ reason) => {
+        store.set({ live: false });
+        if (reason === 'io server disconnect') onShownOut?.(); // by intent: it does not come back by itself
+      });
       socket.onAny((/** @type {string} */ name, /** @type {any} */ data) => {
         if (name === 'snapshot') sequence.start(data?.seq ?? -1);
         else sequence.see(data?.seq);
@@ -75,6 +79,8 @@ export const createLive = ({ io, store, sync, downloads, errands, onNotice, onDe
       socket.on('devices:changed', () => onDevices?.());
       socket.on('notice', onNotice);
     },
+    /** Comes back after the station has ended the line. */
+    again() { socket?.connect(); },
     stop() {
       clearTimeout(timer);
       timer = undefined;

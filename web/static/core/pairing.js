@@ -14,6 +14,19 @@ const b64 = (bytes) => btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').
 /** @param {string} text @returns {Uint8Array<ArrayBuffer>} */
 const unb64 = (text) => Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (one) => one.charCodeAt(0));
 
+/**
+ * What stands behind the # of /pair: a token alone, or, where the trust page leads a login on, also its sign and the
+ * place to go on at. `moved` when this very browser was there a moment ago, which the sign in its cookies tells: a link
+ * from somebody else must not log anybody in unasked.
+ * @param {string} fragment @param {string} [cookies] as of `document.cookie`
+ */
+export const arrival = (fragment, cookies = '') => {
+  const [token, sign = '', ...rest] = fragment.split('~');
+  let place = '';
+  try { place = decodeURIComponent(rest.join('~')); } catch { /* then it begins at the beginning */ }
+  return { token, place: place.startsWith('/') ? `#${place}` : '', moved: /^\w{16,64}$/.test(sign) && cookies.split('; ').includes(`soundsible_move=${sign}`) };
+};
+
 /** The token in a text that somebody pasted, alone or behind the # of a link; '' when there is none. @param {string} text */
 export const tokenIn = (text) => {
   const alone = text.slice(0, LONGEST).replaceAll(/\s/g, '').split('#').pop() ?? '';

@@ -25,7 +25,7 @@ class Install extends View {
     if (way === 'installed') return html`<p class="lead">It is one already: Soundsible has its place among this device’s apps.</p>`;
     if (way === 'insecure') {
       return html`<p class="lead">This page came over plain HTTP, and browsers install nothing from there. Let this device trust your station once; then its secure address opens, and Soundsible can be installed.</p>
-        <div class="actions"><a class="button button-main" href="/trust">Trust this station</a></div>`;
+        <div class="actions"><a class="button button-main" href="/trust#/you/install">Trust this station</a></div>`;
     }
     if (way === 'ready') {
       return html`<p class="lead">On the home screen, in a window of its own, and open at once, also when the station sleeps.</p>

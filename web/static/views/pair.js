@@ -2,6 +2,7 @@
 /** A phone's camera, or a pasted text, led here: this device becomes one of the station's. */
 import { Element } from '../core/element.js';
 import { flag, html } from '../core/html.js';
+import { keep } from '../core/keep.js';
 import { challenge, guessName, pairingWords, read, tokenIn, verify } from '../core/pairing.js';
 import { room } from '../core/room.js';
 import { gate } from './gate.js';
@@ -13,16 +14,18 @@ class Pair extends Element {
   /** @type {any} what the station answered */ paired = null;
   /** The station that answered is not the one the token is from. */ impostor = false;
 
+  /** This login was at another address of the station a moment ago. */ moving = Boolean(room.pairing?.moved);
+
   get #token() { return tokenIn(room.pairing?.token ?? ''); }
 
   connected() {
     document.title = 'Pair this device · Soundsible';
-    this.#read();
+    this.#begin();
     this.on(this, 'submit', (event) => {
       event.preventDefault();
       const form = new FormData(event.target);
       if (!this.#token) {
-        room.pairing = { token: tokenIn(String(form.get('token') ?? '')) };
+        room.pairing = { ...room.pairing, token: tokenIn(String(form.get('token') ?? '')) };
         this.wrong = this.#token ? '' : 'This is not a sync token. Copy the whole text; it begins with “sb1.”.';
         this.#read();
         this.update();
@@ -30,8 +33,19 @@ class Pair extends Element {
       }
       this.#claim(String(form.get('name') ?? '').trim());
     });
-    this.deeds['pair-done'] = () => { room.ui.enter(this.paired.user); };
-    this.deeds['pair-other'] = () => { room.pairing = { token: '' }; this.said = null; this.wrong = ''; this.update(); };
+    this.deeds['pair-done'] = () => this.#done();
+    this.deeds['pair-other'] = () => { room.pairing = { ...room.pairing, token: '' }; this.said = null; this.wrong = ''; this.update(); };
+  }
+
+  /** A login that only goes on at another address is asked nothing. */
+  async #begin() {
+    await this.#read();
+    if (this.moving) this.#claim('');
+  }
+
+  #done() {
+    if (room.pairing?.place) keep('wanted', room.pairing.place);
+    room.ui.enter(this.paired.user);
   }
 
   async #read() {
@@ -47,15 +61,17 @@ class Pair extends Element {
     const asked = challenge();
     try {
       const answer = await room.api.post('/pairing/claim', { token: this.#token, name, challenge: asked }, { quiet: true });
-      room.pairing = { token: '' }; // it is used
+      room.pairing = { ...room.pairing, token: '' }; // it is used
       if (await verify(this.said, answer.station, asked) === 'wrong') {
         await room.api.delete('/session').catch(() => {});
         this.impostor = true;
       } else {
         this.paired = answer;
+        if (this.moving) { this.#done(); return; }
       }
     } catch (error) {
       this.wrong = pairingWords(error);
+      this.moving = false;
     }
     this.busy = false;
     this.update();
@@ -66,11 +82,12 @@ class Pair extends Element {
       return gate(html`<h1>This is not your station</h1><p class="quiet">What answers here is not the station that made the token. Nothing was kept on this device.</p>
         <p class="wrong" role="alert">Somebody may be in between. Do not log in here; pair again in a network you trust.</p>`);
     }
+    if (this.moving) return gate(html`<h1>Going on securely</h1><p class="quiet" role="status">One moment…</p>`);
     if (this.paired) {
       const { station, device } = this.paired;
       return gate(html`<h1>Paired</h1><p class="quiet" role="status">“${device.name}” now listens to ${station.name}.</p>
         <button class="button button-main button-whole" data-do="pair-done">Start listening</button>
-        ${globalThis.isSecureContext ? '' : html`<a class="button button-whole" href="/trust">Make it an app first</a>
+        ${globalThis.isSecureContext ? '' : html`<a class="button button-whole" href="/trust#/you/install">Make it an app first</a>
         <p class="quiet hint">An app on the home screen, with music offline, needs this device to trust the station once. It takes a minute.</p>`}`);
     }
     if (!this.#token) {
@@ -84,7 +101,7 @@ class Pair extends Element {
       <form class="gate-form"><label class="field"><span>What is this device called?</span><input name="name" value="${guessName(navigator.userAgent)}" maxlength="60" autocomplete="off" required></label>
       ${this.wrong ? html`<p class="wrong" role="alert">${this.wrong}</p>` : ''}
       <button class="button button-main button-whole" ${flag('disabled', this.busy)}>${this.busy ? 'One moment…' : 'Pair'}</button></form>
-      ${this.wrong ? html`<button class="link-button" data-do="pair-other">Use another token</button>` : ''}`);
+      ${this.wrong ? html`<button class="link-button" data-do="pair-other">Use another token</button><a class="link-button" href="#/login">Log in with a password</a>` : ''}`);
   }
 }
 customElements.define('view-pair', Pair);
