@@ -113,11 +113,13 @@ from shared.security.hosts import own_names
 from shared.security.identity import Identity
 from shared.security.invitations import Invitations
 from shared.security.open_streams import OpenStreams
+from shared.security.openid import OpenId
 from shared.security.pairing import Pairing
 from shared.security.second_factor import SecondFactors
 from shared.security.setup import Setup
 from shared.security.stations import Stations
 from shared.security.throttle import Throttle
+from shared.security.vouching import Vouching
 from shared.settings import Settings
 from shared.storage.access import Access
 from shared.storage.cache import Cache
@@ -250,6 +252,15 @@ class Station:
             events=self.events, audit=self.audit,
         )
 
+        self.openid = OpenId(
+            issuer=settings.oidc_issuer, client_id=settings.oidc_client_id, client_secret=settings.oidc_client_secret,
+            username_claim=settings.oidc_username_claim,
+            outbound=lambda: outbound.Outbound([*settings.allow_private_hosts, settings.oidc_issuer]),
+        )
+        self.vouching = Vouching(
+            people=self.people, accounts=self.accounts, new_people=settings.new_people, header=settings.login_header,
+            audit=self.audit,
+        )
         self.invitations = Invitations(
             records=InvitationRecords(database=self.database), accounts=self.accounts, throttle=self.throttle,
             days=settings.invitation_days, endpoints=self.finding.urls, station=self.who, audit=self.audit,

@@ -21,6 +21,7 @@ from shared.routes import (
     invitations,
     library,
     listening,
+    login,
     openapi,
     pairing,
     player,
@@ -91,6 +92,7 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
         devices.door(devices=station.devices),
         stations.door(stations=station.stations),
         users.door(accounts=station.accounts),
+        login.door(openid=station.openid, vouching=station.vouching, accounts=station.accounts),
         invitations.door(invitations=station.invitations, accounts=station.accounts),
         audit.door(audit=station.audit_records),
         system.door(

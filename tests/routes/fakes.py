@@ -246,6 +246,7 @@ class FakeStation:
         self.search, self.changes = FakeSearch(), FakeChanges()
         self.accounts, self.setup, self.scanning = FakeAccounts(), FakeSetup(), FakeScanning()
         self.audit, self.audit_records, self.invitations = Anything(), Anything(), Anything()
+        self.openid, self.vouching = Anything(), Anything()
         self.pairing, self.devices, self.open_streams = Anything(), Anything(), OpenStreams()
         self.access = Access()
         self.resolver = Resolver(storages=[LocalStorage(access=self.access)])

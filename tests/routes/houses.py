@@ -19,6 +19,7 @@ from shared.library.belongings import Belongings
 from shared.model.scan import Batch, Found, NewFile
 from shared.model.track import AudioFacts, Credit, Lyrics, Metadata, Reading
 from shared.model.units import GIB
+from shared.outbound import Outbound
 from shared.records.albums import Albums
 from shared.records.artists import Artists
 from shared.records.audit import Audit
@@ -49,12 +50,14 @@ from shared.security.devices import Devices
 from shared.security.identity import Identity
 from shared.security.invitations import Invitations
 from shared.security.open_streams import OpenStreams
+from shared.security.openid import OpenId
 from shared.security.pairing import Pairing
 from shared.security.passwords import Passwords
 from shared.security.second_factor import SecondFactors
 from shared.security.setup import Setup
 from shared.security.stations import Stations
 from shared.security.throttle import Throttle
+from shared.security.vouching import Vouching
 from shared.settings import Settings
 from shared.storage.access import Access
 from shared.storage.circuits import Circuits
@@ -166,6 +169,8 @@ class House:
             pairings=Pairings(database=self.database), people=self.people, accounts=self.accounts,
             identity=self.identity, events=self.events, endpoints=lambda: ["http://192.168.7.7:5005"],
             station=self.who, audit=self.audit)
+        self.openid: Any = OpenId(issuer="", client_id="", outbound=Outbound)
+        self.vouching = Vouching(people=self.people, accounts=self.accounts, audit=self.audit)
         self.invitations = Invitations(
             records=InvitationRecords(database=self.database), accounts=self.accounts, throttle=self.throttle,
             endpoints=lambda: ["http://192.168.7.7:5005"], station=self.who, audit=self.audit)
