@@ -106,9 +106,10 @@ class Whole:
         return answer
 
 
-def whole(folder: Path) -> Whole:
-    """In `folder`; with an account for each role, and a token for each of them with each scope."""
-    settings = Settings(home=folder, scan_on_start=False, watch=False, mdns=False, requests_per_second=100_000)
+def whole(folder: Path, **more: Any) -> Whole:
+    """In `folder`, with `more` settings; with an account for each role and a token for each of them with each scope."""
+    settings = Settings(home=folder, scan_on_start=False, watch=False, mdns=False, requests_per_second=100_000,
+                        **more)
     for place in (settings.config_dir, settings.data_dir, settings.cache_dir):
         place.mkdir(parents=True, exist_ok=True)
     made = Whole(create_app(settings))
