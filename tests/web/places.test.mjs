@@ -119,7 +119,7 @@ test('what is copied by itself is said only when something is', () => {
   assert.match(copyingWords('downloads'), /downloaded/);
 });
 
-const moving = (state, parts = {}) => createMoving({ store: { state: { user: { role: 'adult', scope: 'own' }, storages: ['r2'], pins: [], ...state } }, ...parts });
+const moving = (state, parts = {}) => createMoving({ store: { state: { user: { role: 'adult', scope: 'own', rights: { edit: true } }, storages: ['r2'], pins: [], ...state } }, ...parts });
 const offered = (state, kind, thing, tracks) => moving(state).items(kind, thing, tracks).filter(Boolean).map((item) => item.words);
 
 test('a menu offers what can be done from where a thing lies', () => {

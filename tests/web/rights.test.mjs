@@ -1,24 +1,38 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { adds, changesList, edits, ownAccount, owns, ownsList, seesFiles, sharing } from '../../web/static/core/rights.js';
+import { adds, changesList, deletes, edits, ownAccount, owns, ownsList, samePerson, seesFiles, sharing } from '../../web/static/core/rights.js';
 
-const person = (role, scope = 'own') => ({ username: 'ben', role, scope });
+const all = { add: true, edit: true, delete: true };
+const none = { add: false, edit: false, delete: false };
+const person = (role, scope = 'own', rights = role === 'child' ? none : all) => ({ username: 'ben', role, scope, rights, limited: false });
 
-test('children and guests listen, adults care for the library, owners for the station', () => {
-  for (const role of ['child', 'guest']) for (const may of [owns, edits, adds, seesFiles]) assert.equal(may(person(role)), false);
-  for (const may of [edits, adds, seesFiles]) assert.equal(may(person('adult')), true);
-  assert.equal(owns(person('adult')), false);
-  for (const may of [owns, edits, adds, seesFiles]) assert.equal(may(person('owner')), true);
+test('what may be done with the library is as the station says, whatever the role', () => {
+  assert.deepEqual([adds, edits, deletes].map((may) => may(person('adult', 'own', { ...all, delete: false }))), [true, true, false]);
+  assert.deepEqual([adds, edits, deletes].map((may) => may(person('child', 'own', { ...none, add: true }))), [true, false, false]);
+  assert.deepEqual([adds, edits, deletes].map((may) => may({ role: 'owner', scope: 'own' })), [false, false, false], 'nothing was said');
 });
 
-test('a device that may only listen does no more, whoever holds it', () => {
-  for (const may of [owns, edits, adds, seesFiles, ownAccount]) assert.equal(may(person('owner', 'listen')), false);
-  assert.equal(adds(person('owner', 'add')), true);
-  assert.equal(edits(person('owner', 'add')), false);
+test('a device that may only listen looks after nothing, whoever holds it', () => {
+  for (const may of [owns, seesFiles, ownAccount]) assert.equal(may(person('owner', 'listen')), false);
+  assert.equal(owns(person('adult')), false);
+  assert.deepEqual([owns, seesFiles, ownAccount].map((may) => may(person('owner'))), [true, true, true]);
+});
+
+test('who sees some folders alone sees no paths', () => {
+  assert.equal(seesFiles(person('adult')), true);
+  assert.equal(seesFiles({ ...person('adult'), limited: true }), false);
+  assert.equal(seesFiles(person('child')), false);
+});
+
+test('another right, name or folder makes another person of somebody', () => {
+  assert.ok(samePerson(person('adult'), { ...person('adult'), id: 'x' }));
+  for (const other of [{ username: 'ann' }, { role: 'owner' }, { limited: true }, { rights: { ...all, delete: false } }]) {
+    assert.equal(samePerson(person('adult'), { ...person('adult'), ...other }), false);
+  }
 });
 
 test('nobody may nothing', () => {
-  for (const may of [owns, edits, adds, seesFiles, ownAccount]) assert.equal(may(null), false);
+  for (const may of [owns, edits, deletes, adds, seesFiles, ownAccount]) assert.equal(may(null), false);
 });
 
 test('a playlist is named and shared by its owner, filled by whom it lets', () => {

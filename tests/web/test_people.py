@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from shared.model.person import ROLES, SCOPES, Person
+from shared.model.person import RIGHTS, ROLES, SCOPES, Person
+from shared.routes.session import whom
 from tests.web.browsing import NAMELESS, PAGES, PHONE, TOO_WIDE
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -44,13 +46,15 @@ def may_log_in(station: Any, username: str, password: str) -> bool:
 def test_the_rules_in_the_player_are_those_of_the_station() -> None:
     if shutil.which("node") is None:
         pytest.skip("node is not installed")
-    people = [{"username": "ben", "role": role, "scope": scope} for role in ROLES for scope in SCOPES]
+    said: list[frozenset[str] | None] = [None, frozenset(), *(frozenset({right}) for right in RIGHTS)]
+    people = [Person(user_id=1, id="u", username="ben", role=role, scope=scope, rights=rights, limited=limited)
+              for role in ROLES for scope in SCOPES for rights in said for limited in (False, True)]
+    told = json.dumps([msgspec.to_builtins(whom(one)) for one in people])
     script = f"""import('{(ROOT / "web/static/core/rights.js").as_uri()}').then((r) => console.log(JSON.stringify(
-        {json.dumps(people)}.map((one) => [r.owns(one), r.seesFiles(one), r.edits(one), r.adds(one)]))))"""
-    told = subprocess.run(["node", "-e", script], capture_output=True, text=True, timeout=30, check=True)
-    stations = [Person(user_id=1, id="u", username=one["username"], role=one["role"], scope=one["scope"])
-                for one in people]
-    assert json.loads(told.stdout) == [[one.owns, one.sees_files, one.edits, one.adds] for one in stations]
+        {told}.map((one) => [r.owns(one), r.seesFiles(one), r.edits(one), r.deletes(one), r.adds(one)]))))"""
+    answer = subprocess.run(["node", "-e", script], capture_output=True, text=True, timeout=30, check=True)
+    assert json.loads(answer.stdout) == [
+        [one.owns, one.sees_files, one.edits, one.deletes, one.adds] for one in people]
 
 
 def test_an_owner_lets_somebody_in_and_out_again(open_player: Callable[..., Any], station: Any) -> None:

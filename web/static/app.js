@@ -15,7 +15,7 @@ import { createLibrary } from './core/library.js';
 import { createLive } from './core/live.js';
 import { Player } from './core/player.js';
 import { EMPTY, pack, removeTracks, unpack } from './core/queue.js';
-import { adds } from './core/rights.js';
+import { adds, samePerson } from './core/rights.js';
 import { furnish } from './core/room.js';
 import { arrival } from './core/pairing.js';
 import { parse } from './core/router.js';
@@ -435,7 +435,7 @@ const catchUp = () => {
   // Another name or role may have come from an owner of the station; what is offered goes by it.
   api.get('/session').then(({ user }) => {
     const before = store.state.user;
-    if (!before || before.id !== user.id || ['username', 'role', 'scope'].every((one) => before[one] === user[one])) return;
+    if (!before || before.id !== user.id || samePerson(before, user)) return;
     store.set({ user });
     learn();
     moving.learn();

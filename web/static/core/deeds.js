@@ -5,7 +5,7 @@ import { reasonOf } from './away.js';
 import { createFetching } from './fetching.js';
 import { plural } from './format.js';
 import { createMoving } from './moving.js';
-import { adds, changesList, edits, ownsList, seesFiles, sharing } from './rights.js';
+import { adds, changesList, deletes, edits, ownsList, seesFiles, sharing } from './rights.js';
 import { to } from './router.js';
 
 /** @param {any} error */
@@ -259,9 +259,9 @@ export const createDeeds = ({ api, store, library, downloads, errands, player, r
           ...(track.fetched_by && adds(user) ? [{ icon: 'info', words: 'Where it came from', deed: 'origin', data: { id: track.id } }] : []),
           ...(store.state.fetches && adds(user) ? [{ icon: 'sparkles', words: 'Look for a better copy', deed: 'fetch-better', data: { id: track.id } }] : []),
           ...moving.items('track', track, [track]),
-          ...(!edits(user) ? [] : [null,
-            { icon: 'pencil', words: 'Edit details', deed: 'edit-tags', data: { id: track.id } },
-            { icon: 'trash-2', words: 'Move to trash', deed: 'trash', data: { id: track.id }, danger: true }]),
+          ...(edits(user) || deletes(user) ? [null] : []),
+          ...(edits(user) ? [{ icon: 'pencil', words: 'Edit details', deed: 'edit-tags', data: { id: track.id } }] : []),
+          ...(deletes(user) ? [{ icon: 'trash-2', words: 'Move to trash', deed: 'trash', data: { id: track.id }, danger: true }] : []),
         ],
       });
     },

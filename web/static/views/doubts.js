@@ -5,7 +5,7 @@ import { cover, empty, icon, notForYou } from './parts.js';
 import { words } from '../core/deeds.js';
 import { sourceTitle } from '../core/coming.js';
 import { ago } from '../core/format.js';
-import { adds, edits } from '../core/rights.js';
+import { adds, deletes, edits } from '../core/rights.js';
 import { room } from '../core/room.js';
 import { View } from './view.js';
 
@@ -36,7 +36,7 @@ class Doubts extends View {
         : html`<p class="lead">These came in, but nobody is sure they are what was meant. Nothing about them was changed.</p><ul class="things">${this.items.map((one) => {
           const track = room.library.track(one.track_id);
           return html`<li class="thing thing-top" data-key="${one.track_id}">${cover(track ?? { id: one.track_id, title: one.title }, { size: 128 })}<div class="thing-words"><p class="thing-title" title="${one.title}">${one.title}</p><p class="quiet">${[one.artist, sourceTitle(one.provider), ago(one.downloaded_at)].filter(Boolean).join(' · ')}</p><p class="quiet">${one.review}</p>
-            <div class="doubt-steps"><button class="button button-small" data-do="play-thing" data-kind="track" data-id="${one.track_id}">${icon('play', 'filled')} Listen</button>${edits(user) ? html`<button class="button button-small" data-do="settle" data-id="${one.track_id}">${icon('check')} It is right</button><button class="button button-small" data-do="edit-tags" data-id="${one.track_id}">${icon('pencil')} Edit</button><button class="button button-small" data-do="trash" data-id="${one.track_id}">${icon('trash-2')} Trash</button>` : ''}</div></div></li>`;
+            <div class="doubt-steps"><button class="button button-small" data-do="play-thing" data-kind="track" data-id="${one.track_id}">${icon('play', 'filled')} Listen</button>${edits(user) ? html`<button class="button button-small" data-do="settle" data-id="${one.track_id}">${icon('check')} It is right</button><button class="button button-small" data-do="edit-tags" data-id="${one.track_id}">${icon('pencil')} Edit</button>` : ''}${deletes(user) ? html`<button class="button button-small" data-do="trash" data-id="${one.track_id}">${icon('trash-2')} Trash</button>` : ''}</div></div></li>`;
         })}</ul>`}
     </div>`;
   }

@@ -5,7 +5,7 @@ import { cover, empty, icon, notForYou } from './parts.js';
 import { ago, count, plural, size, span } from '../core/format.js';
 import { words } from '../core/deeds.js';
 import { roleName } from '../core/people.js';
-import { edits, ownAccount, owns, seesFiles } from '../core/rights.js';
+import { deletes, edits, ownAccount, owns, seesFiles } from '../core/rights.js';
 import { room } from '../core/room.js';
 import { View } from './view.js';
 
@@ -19,7 +19,7 @@ const PHASES = { walk: 'Looking through the folders', read: 'Reading tags', sett
 /** Parts that are not for everybody. @type {Record<string, [(user: any) => boolean, string]>} */
 const RIGHTS = {
   folders: [seesFiles, 'Who looks after the station sees its music folders.'], missing: [edits, 'Who looks after the library sees what is missing.'],
-  bad: [edits, 'Who looks after the library sees these files.'], trash: [edits, 'Who looks after the library empties its trash.'],
+  bad: [edits, 'Who looks after the library sees these files.'], trash: [deletes, 'Who looks after the library empties its trash.'],
   password: [ownAccount, 'This device may listen, and leaves the account as it is.'],
 };
 
@@ -203,12 +203,12 @@ class You extends View {
       </section>
       <section class="group" aria-label="Library"><h2 class="section-title">Library</h2>
         ${stats ? html`<p class="facts">${[plural(stats.tracks, 'track'), plural(stats.albums, 'album'), plural(stats.artists, 'artist'), span(stats.duration_ms), size(stats.size_bytes)].join(' · ')}</p>` : ''}
-        ${edits(user) ? html`${this.#scan()}
-        ${link('#/you/folders', 'folder', 'Music folders')}
-        ${link('#/you/storage', 'hard-drive', 'Storage', room.errands.active().length ? 'At work' : '')}
-        ${link('#/you/missing', 'file-question-mark', 'Missing tracks', stats?.missing ? count(stats.missing) : '')}
-        ${bad ? link('#/you/bad', 'circle-alert', 'Files that cannot be read', count(bad)) : ''}
-        ${link('#/you/trash', 'trash-2', 'Trash')}` : ''}
+        ${edits(user) ? this.#scan() : ''}
+        ${seesFiles(user) ? html`${link('#/you/folders', 'folder', 'Music folders')}
+        ${link('#/you/storage', 'hard-drive', 'Storage', room.errands.active().length ? 'At work' : '')}` : ''}
+        ${edits(user) ? html`${link('#/you/missing', 'file-question-mark', 'Missing tracks', stats?.missing ? count(stats.missing) : '')}
+        ${bad ? link('#/you/bad', 'circle-alert', 'Files that cannot be read', count(bad)) : ''}` : ''}
+        ${deletes(user) ? link('#/you/trash', 'trash-2', 'Trash') : ''}
       </section>
       <section class="group" aria-label="Account"><h2 class="section-title">Account</h2>
         ${link('#/you/devices', 'smartphone', 'Devices')}
