@@ -114,6 +114,11 @@ class OpenId:
         """The provider's host, for the button."""
         return urlsplit(self._issuer).hostname or self._issuer
 
+    def identity_of(self, subject: str) -> str:
+        """What is kept of somebody whom the provider calls `subject`. Asks the provider for its exact name. Raises
+        LoginElsewhereFailed."""
+        return _identity(self._discovered()["issuer"], subject)
+
     # ---- there -----------------------------------------------------------------------------------------------------
 
     def begin(self, redirect_uri: str, link: str = "") -> tuple[str, str]:
@@ -200,7 +205,7 @@ class OpenId:
                                   headers={"Authorization": f"Bearer {access_token}"})
                 if info.get("sub") == subject:      # else it is about somebody else (Core 5.3.2)
                     username = info.get(self._username_claim)
-        return Vouched(f"{about['issuer']} {subject}", username if isinstance(username, str) else "")
+        return Vouched(_identity(about["issuer"], subject), username if isinstance(username, str) else "")
 
     def _checked(self, about: Mapping[str, Any], id_token: str, nonce: str, access_token: str) -> Mapping[str, Any]:
         """The claims of a token that is right in everything. Raises LoginElsewhereFailed."""
@@ -316,6 +321,10 @@ class OpenId:
 
                 self._box = Fernet(Fernet.generate_key())
             return self._box
+
+
+def _identity(issuer: str, subject: str) -> str:
+    return f"{issuer} {subject}"
 
 
 def _header_of(token: str) -> dict[str, Any]:

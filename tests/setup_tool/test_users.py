@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,3 +110,124 @@ def test_a_new_password_ends_the_sessions_of_a_running_station(ann: Tool, home: 
         assert ann("users", "password", "ann").code == 0
         station.accounts.end_revoked()
         assert station.accounts.who(login.token) is None
+
+
+# ---- rights, folders, invitations, second factors --------------------------------------------------------------------
+
+
+def one(tool: Tool, name: str) -> dict[str, Any]:
+    return next(user for user in tool("users", "list", "--json").document["items"] if user["username"] == name)
+
+
+def test_rights_are_given_taken_and_as_the_role_has_them_again(ann: Tool) -> None:
+    assert ann("users", "add", "kid", "--role", "child", "--may", "add").code == 0
+    assert one(ann, "kid")["rights"] == {"add": True, "edit": False, "delete": False}
+    said = ann("users", "rights", "kid", "--may", "edit", "--usual", "add", "--may-not", "delete", "--json")
+    assert said.document["said"] == {"add": None, "edit": True, "delete": False}
+    assert said.document["rights"] == {"add": False, "edit": True, "delete": False}
+    assert "listens, edits" in ann("users", "list").out
+
+
+def test_rights_that_cannot_be_are_refused(ann: Tool) -> None:
+    ann("users", "add", "kid", "--role", "child")
+    for arguments in ([], ["--may", "own"], ["--may", "add", "--may-not", "add"], ["--may", "add", "--usual", "add"]):
+        assert ann("users", "rights", "kid", *arguments).code == 2
+    said = ann("users", "rights", "ann", "--may-not", "delete")
+    assert said.code == 1 and "owner" in said.err
+    assert ann("users", "rights", "nobody", "--may", "add").code == 1
+
+
+@pytest.fixture
+def music(ann: Tool, home: Path, tmp_path: Path) -> Path:
+    """A music folder with Kids and Radio in it."""
+    from shared.database import Database
+    from shared.records.scans import Scans
+
+    folder = tmp_path / "music"
+    for name in ("Kids", "Radio", "Kids2"):
+        (folder / name).mkdir(parents=True)
+    database = Database(home / "data" / "library.db")
+    database.prepare()
+    Scans(database=database).add_root(str(folder))
+    database.close()
+    return folder
+
+
+def test_somebody_is_limited_to_folders_and_sees_all_again(ann: Tool, music: Path) -> None:
+    ann("users", "add", "kid", "--role", "child", "--folder", str(music / "Kids"))
+    assert one(ann, "kid")["folders"] == [{"root": str(music), "path": "Kids"}] and one(ann, "kid")["limited"]
+    assert ann("users", "folders", "kid", f"{music}/Kids/", str(music / "Kids2" / ".." / "Radio")).code == 0
+    assert [folder["path"] for folder in one(ann, "kid")["folders"]] == ["Kids", "Radio"]
+    assert ann("users", "folders", "kid", "--all").code == 0
+    assert one(ann, "kid")["limited"] is False
+    assert ann("users", "folders", "kid", str(music)).code == 0
+    assert one(ann, "kid")["folders"] == [{"root": str(music), "path": ""}]
+
+
+def test_folders_that_are_none_are_refused(ann: Tool, music: Path) -> None:
+    ann("users", "add", "kid", "--role", "child")
+    for folder in (str(music.parent), f"{music}2", str(music / "Nowhere"), "/", str(music / ".." / "else")):
+        assert ann("users", "folders", "kid", folder).code == 1
+        assert ann("users", "folders", "kid", folder, "--dry-run").code == 1
+        assert ann("users", "invite", "--folder", folder).code == 1
+    for arguments in ([], [str(music), "--all"]):
+        assert ann("users", "folders", "kid", *arguments).code == 2
+    assert ann("users", "folders", "ann", str(music)).code == 1, "an owner sees everything"
+    assert one(ann, "kid")["limited"] is False
+
+
+def test_an_invitation_is_made_listed_and_withdrawn(ann: Tool) -> None:
+    made = ann("users", "invite", "--role", "guest", "--name", "Zoe", "--json").document
+    assert made["link"].endswith(f"/#/invite/{made['code']}") and len(made["code"]) == 32
+    listed = ann("users", "invite", "--list", "--json")
+    assert [(row["name"], row["state"]) for row in listed.document["items"]] == [("Zoe", "open")]
+    assert made["code"] not in listed.out
+    assert ann("users", "invite", "--withdraw", made["id"], "--dry-run").code == 0
+    assert ann("users", "invite", "--withdraw", made["id"]).code == 0
+    assert ann("users", "invite", "--withdraw", made["id"]).code == 1
+    assert ann("users", "invite", "--list", "--json").document["items"] == []
+    assert "/#/invite/" in ann("users", "invite").out
+    assert ann("users", "invite", "--dry-run").code == 0
+    assert ann("users", "invite", "--list", "--withdraw", "x").code == 2
+
+
+def test_nobody_invites_to_a_station_without_an_owner(tool: Tool) -> None:
+    tool("users", "add", "bob", "--role", "adult")
+    said = tool("users", "invite")
+    assert said.code == 1 and "--role owner" in said.err
+
+
+def test_a_second_factor_is_switched_off_by_who_has_the_machine(ann: Tool, home: Path) -> None:
+    from shared.database import Database
+    from shared.records.people import People
+
+    assert "no second factor" in ann("users", "second-factor", "ann", "off").out
+    database = Database(home / "data" / "library.db")
+    database.prepare()
+    people = People(database=database)
+    user = people.find_user("ann")
+    assert user is not None
+    people.set_factor(user.id, "v1:sealed with a key that is gone", recovery=["x"])
+    assert "would" in ann("users", "second-factor", "ann", "off", "--dry-run").out
+    assert one(ann, "ann")["second_factor"] is True
+    assert ann("users", "second_factor", "ANN", "off").code == 0
+    assert one(ann, "ann")["second_factor"] is False and people.factor(user.id).recovery == ()
+    assert ann("users", "second-factor", "ann", "on").code == 2
+    database.close()
+
+
+def test_an_account_is_connected_only_where_there_is_a_provider(ann: Tool) -> None:
+    assert ann("users", "identity", "ann", "24828").code == 2
+    assert ann("users", "identity", "ann").code == 2
+    assert ann("users", "identity", "ann", "--none").code == 0
+
+
+def test_what_the_tool_did_is_in_the_audit_log(ann: Tool, home: Path) -> None:
+    from shared.database import Database
+    from shared.records.audit import Audit
+
+    ann("users", "rights", "ann", "--may", "add")
+    database = Database(home / "data" / "library.db")
+    database.prepare()
+    assert [line.deed for line in Audit(database=database).list().items] == ["user_changed", "user_made"]
+    database.close()
