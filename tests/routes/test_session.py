@@ -98,3 +98,45 @@ def test_the_first_owner_is_made_with_the_code_and_only_once(tmp_path: Path) -> 
     assert front.ask("GET", "/api/users", who=None, Authorization=f"Bearer {made.json['token']}").status == 200
     assert front.ask("POST", "/api/setup", claim, who=None).status == 409
     assert front.get("/api/setup", who=None) == {"needed": False}
+
+
+def test_a_second_factor_from_its_beginning_to_its_end(tmp_path: Path) -> None:
+    import pyotp
+
+    front = Front(tmp_path, music=False)
+    assert front.get("/api/me", who="ben")["second_factor"] is False
+    assert front.ask("POST", "/api/me/second-factor", {"password": "wrong horse"}, who="ben").status == 403
+    made = front.ask("POST", "/api/me/second-factor", {"password": PASSWORD}, who="ben")
+    assert made.status == 200 and made.headers["Cache-Control"] == "no-store"
+    assert made.json["secret"] in made.json["uri"] and made.json["qr"].startswith("<svg")
+    app = pyotp.TOTP(made.json["secret"])
+    wrong = front.ask("POST", "/api/me/second-factor/confirm", {"code": "x"}, who="ben")
+    assert (wrong.status, wrong.json["error"]["code"]) == (403, "second_factor_wrong")
+    codes = front.ask("POST", "/api/me/second-factor/confirm", {"code": app.now()}, who="ben").json["recovery_codes"]
+    assert len(codes) == 10 and front.get("/api/me", who="ben")["second_factor"] is True
+    assert front.ask("POST", "/api/me/second-factor", {"password": PASSWORD}, who="ben").status == 409, "shown once"
+
+    login = {"username": "ben", "password": PASSWORD}
+    for more, code in (({}, "second_factor_needed"), ({"code": "000000"}, "second_factor_wrong"),
+                       ({"code": app.now()}, "second_factor_wrong")):      # used when it was confirmed
+        answer = front.ask("POST", "/api/session", {**login, **more}, who=None)
+        assert (answer.status, answer.json["error"]["code"]) == (401, code) and "Set-Cookie" not in answer.headers
+    assert front.ask("POST", "/api/session", {**login, "code": codes[0]}, who=None).status == 200
+    listed = next(one for one in front.get("/api/users")["items"] if one["username"] == "ben")
+    assert listed["second_factor"] is True and made.json["secret"] not in str(listed)
+    body = {"password": PASSWORD, "code": codes[0]}
+    assert front.ask("DELETE", "/api/me/second-factor", body, who="ben").status == 403, "used"
+    assert front.ask("DELETE", "/api/me/second-factor", {**body, "code": codes[1]}, who="ben").status == 204
+    assert front.ask("POST", "/api/session", login, who=None).status == 200
+
+
+def test_an_owner_helps_whose_phone_is_gone(tmp_path: Path) -> None:
+    import pyotp
+
+    front = Front(tmp_path, music=False)
+    secret = front.ask("POST", "/api/me/second-factor", {"password": PASSWORD}, who="ben").json["secret"]
+    front.ask("POST", "/api/me/second-factor/confirm", {"code": pyotp.TOTP(secret).now()}, who="ben")
+    ben = front.get("/api/me", who="ben")["id"]
+    assert front.ask("DELETE", f"/api/users/{ben}/second-factor", who="kid").status == 403
+    assert front.ask("DELETE", f"/api/users/{ben}/second-factor").json["second_factor"] is False
+    assert front.ask("POST", "/api/session", {"username": "ben", "password": PASSWORD}, who=None).status == 200

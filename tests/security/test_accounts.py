@@ -444,3 +444,48 @@ def test_an_owner_who_cannot_be_is_a_bad_setting_that_hides_the_password(
     with pytest.raises(BadSetting) as caught:
         house.accounts.ensure_owner((name, password))
     assert "SOUNDSIBLE_OWNER" in caught.value.message and password not in caught.value.message
+
+
+# ---- what somebody may, as it changes ------------------------------------------------------------------------------
+
+
+def test_what_another_process_changes_about_somebody_is_noticed_and_told(
+        owned: House, other: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    from shared.events import PersonChanged
+
+    monkeypatch.setattr(module, "REMEMBERED_S", 1e9)
+    bob = owned.accounts.make_user(OPERATOR, "bob", PASSWORD, "adult")
+    login, told = log_in(owned, "bob"), []
+    owned.accounts._events.subscribe(PersonChanged, lambda event: told.append(event.user_id))
+    owned.accounts.look_at_people()
+    assert owned.accounts.who(login.token)
+    other.accounts.change_user(OPERATOR, bob.id, rights={"edit": False})
+    before = owned.accounts.who(login.token)
+    assert before is not None and before.edits, "remembered"
+    owned.accounts.look_at_people()     # as its thread does when the database has changed
+    after = owned.accounts.who(login.token)
+    assert after is not None and not after.edits and after.adds
+    assert told == [after.user_id]
+    owned.accounts.look_at_people()
+    assert len(told) == 1
+
+
+def test_a_new_password_takes_back_sync_tokens_that_nobody_claimed(owned: House) -> None:
+    from shared.records.tables import pairings
+
+    login = log_in(owned)
+    with owned.database.transaction() as conn:
+        conn.execute(pairings.insert().values(
+            uid="p", key=b"k", user_id=login.person.user_id, kind="device", scope="own", created_at=0.0,
+            expires_at=9e9))
+    owned.accounts.change_password(login.person, PASSWORD, OTHER)
+    with owned.database.read() as conn:
+        assert conn.execute(pairings.select()).first() is None
+
+
+def test_an_account_with_a_second_factor_stays_shut_where_none_can_be_checked(owned: House) -> None:
+    user = owned.people.find_user("ann")
+    assert user is not None
+    owned.people.set_factor(user.id, "sealed")
+    with pytest.raises(NotLoggedIn):
+        owned.accounts.login("ann", PASSWORD, code="123456")
