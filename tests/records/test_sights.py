@@ -7,6 +7,7 @@ coming. Every answer of the one must be the other's.
 from __future__ import annotations
 
 import itertools
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,20 +19,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.database import Database, driver_cursor
-from shared.model.errors import BadInput, NotFound
+from shared.model.download import Request, Status
+from shared.model.errors import BadInput, NotFound, RevisionTooOld
 from shared.model.person import Person
+from shared.model.scan import Picture
 from shared.model.track import Filters
 from shared.records import albums, artists, genres, tracks
 from shared.records.albums import Albums
 from shared.records.artists import Artists
 from shared.records.changes import Changes
+from shared.records.downloads import UNSEEN, Downloads
 from shared.records.genres import Genres
 from shared.records.listening import Listening
 from shared.records.people import People
 from shared.records.playlists import Playlists
 from shared.records.search import Search
 from shared.records.tracks import Tracks
-from shared.records.visible import Folders
+from shared.records.visible import Folders, outermost
 from tests.patience import often
 from tests.records.songs import Music, metadata
 
@@ -260,3 +264,233 @@ def test_a_limited_person_is_answered_as_by_a_library_without_the_rest(
             assert hers.keys() == theirs.keys()
             for what, answer in hers.items():
                 assert without_order_of_retold(what, answer) == without_order_of_retold(what, theirs[what]), what
+
+
+# ---- what changed ------------------------------------------------------------------------------------------------
+
+
+DEEDS = st.sampled_from(("add", "add unseen", "retag", "move in", "move out", "trash", "restore", "purge", "listen"))
+
+
+def shown_ids(library: Library) -> dict[str, set[str]]:
+    return {
+        "tracks": {one.id for one in library.tracks.list(library.kid, limit=500).items},
+        "albums": {one.id for one in library.albums.list(library.kid, limit=500).items},
+        "artists": {one.id for one in library.artists.list(library.kid, limit=500).items},
+    }
+
+
+@settings(max_examples=often(25), deadline=None)
+@given(st.lists(st.tuples(DEEDS, st.integers(0, 5), st.booleans(), st.booleans()), min_size=1, max_size=12))
+def test_a_player_that_follows_the_changes_has_what_is_seen_and_hears_of_nothing_else(
+    deeds: list[tuple[str, int, bool, bool]],
+) -> None:
+    with library() as whole:
+        music = whole.musics[0]
+        whole.folders.set(whole.kid.user_id, [(music.root.id, "Kids")])
+        music.album("Kids/A", "First", "Ana", 2)
+        music.album("Secret/B", "First", "Ana", 2)
+        held, since = shown_ids(whole), whole.changes.current()
+        ever = held
+        for number, (deed, which, forgetful, asks) in enumerate(deeds):
+            rows = music.rows(
+                "SELECT t.uid, f.path, t.trashed_at IS NOT NULL FROM tracks t JOIN files f ON f.track_id = t.id "
+                "ORDER BY t.id"
+            )
+            here = [row for row in rows if not row[2]]
+            away = [row for row in rows if row[2]]
+            if deed.startswith("add"):
+                music.album(f"{'Secret' if 'unseen' in deed else 'Kids'}/N{which}/{number}", f"Album {which}",
+                            ("Ana", "Ben", None)[which % 3], 1, by="Ana")  # fmt: skip
+            elif deed in ("restore", "purge") and away:
+                uid = away[which % len(away)][0]
+                if deed == "purge":
+                    whole.tracks.purge(uid)
+                else:
+                    whole.tracks.restore(uid, path=whole.tracks.trash_place(uid).trashed_from)
+            elif here and deed not in ("restore", "purge"):
+                uid, path, _ = here[which % len(here)]
+                if deed == "retag":
+                    music.retag({path: metadata(f"New {number}", f"Singer {which}", f"Album {which % 2}",
+                                                f"Singer {which}", 1)}, mtime=2 * number + 10)  # fmt: skip
+                elif deed == "trash":
+                    whole.tracks.trash(uid, trashed_from=path, path=f".trash/{uid}/x.flac")
+                elif deed == "listen":
+                    whole.listening.play(replace(whole.kid, limited=False), uid)
+                else:
+                    folder = "Kids/Moved" if deed == "move in" else "Secret/Moved"
+                    music.rename({path: f"{folder}/{number}.flac"})
+            if forgetful:   # as after a restart of the station
+                whole.database._sights.close()
+            if not asks:
+                continue
+            now = shown_ids(whole)
+            ever = {kind: ever[kind] | now[kind] for kind in ever}
+            try:
+                told = whole.changes.since(whole.kid, since)
+            except RevisionTooOld:
+                held, since = now, whole.changes.current()
+                continue
+            for kind in ("tracks", "albums", "artists"):
+                its = getattr(told, kind)
+                assert set(its.added) | set(its.changed) <= now[kind], deed
+                assert set(its.removed) <= ever[kind] - now[kind], deed     # no id that was never seen
+                held[kind] = (held[kind] | set(its.added) | set(its.changed)) - set(its.removed)
+                assert held[kind] == now[kind], (deed, kind)
+            since = told.revision
+
+
+def test_an_unseen_track_that_goes_is_not_told_and_a_seen_one_is() -> None:
+    with library() as whole:
+        music = whole.musics[0]
+        whole.folders.set(whole.kid.user_id, [(music.root.id, "Kids")])
+        ours, theirs = music.album("Kids/A", "Ours", "Ana", 2), music.album("Secret/B", "Theirs", "Ben", 2)
+        before = whole.changes.since(whole.kid, whole.changes.current()).revision
+        for uid in (ours[0], theirs[0]):
+            whole.tracks.trash(uid, trashed_from=whole.tracks.file_of(uid).path, path=f".trash/{uid}/x.flac")
+        assert whole.changes.since(whole.kid, before).tracks.removed == [ours[0]]
+        for uid in (ours[0], theirs[0]):
+            whole.tracks.purge(uid)
+        told = whole.changes.since(whole.kid, before)
+        assert told.tracks.removed == [ours[0]] and not told.albums.removed
+        assert set(whole.changes.since(whole.owner, before).tracks.removed) == {ours[0], theirs[0]}
+        music.rename({"Kids/A/02.flac": "Secret/02.flac"})
+        told = whole.changes.since(whole.kid, before)
+        assert set(told.tracks.removed) == set(ours) and len(told.albums.removed) == len(told.artists.removed) == 1
+
+
+# ---- one thing each ----------------------------------------------------------------------------------------------
+
+
+def test_folders_are_told_apart_by_whole_names() -> None:
+    with library() as whole:
+        music = whole.musics[0]
+        paths = ("Kids/1.flac", "Kids/deep/er/2.flac", "Kids2/3.flac", "Kids.flac", "Kids /4.flac", "kids/5.flac",
+                 "Kids\U0010ffff/6.flac", "Kids/\U0010dc80.flac", "Kids", "A/Kids/7.flac")  # fmt: skip
+        for number, path in enumerate(paths):
+            music.add(path, metadata(f"Song {number}"))
+        whole.folders.set(whole.kid.user_id, [(music.root.id, "/Kids/")])
+        assert {one.title for one in whole.tracks.list(whole.kid).items} == {"Song 0", "Song 1", "Song 7"}
+        whole.folders.set(whole.kid.user_id, [(music.root.id, "")])
+        assert whole.tracks.list(whole.kid).total == len(paths)
+        whole.folders.set(whole.kid.user_id, [])
+        assert whole.tracks.list(whole.kid).total == 0
+
+
+def test_folders_in_folders_are_kept_once_and_none_leads_out() -> None:
+    assert outermost({(1, "Kids"), (1, "Kids2"), (1, "Kids/a/b"), (2, ""), (2, "x")}) == [
+        (1, "Kids"), (1, "Kids2"), (2, "")]  # fmt: skip
+    with library() as whole:
+        root = whole.roots[0]
+        for path in ("..", "Kids/../..", "a\0b"):
+            try:
+                whole.folders.set(whole.kid.user_id, [(root, path)])
+            except BadInput:
+                continue
+            raise AssertionError(path)
+        assert whole.folders.of(whole.kid.user_id) == []
+
+
+def test_an_album_of_various_artists_of_which_one_is_seen_is_that_ones() -> None:
+    with library() as whole:
+        music = whole.musics[0]
+        music.add_all({f"Mix/CD{n}/1.flac": metadata(f"Song {n}", f"Singer {n}", "Mix", None, 1) for n in (1, 2)})
+        whole.folders.set(whole.kid.user_id, [(music.root.id, "Mix/CD1")])
+        assert whole.albums.list(whole.owner).items[0].artist == "Various Artists"
+        (album,) = whole.albums.list(whole.kid).items
+        assert (album.artist, [one.name for one in album.artists], album.compilation) == (
+            "Singer 1", ["Singer 1"], False)  # fmt: skip
+        assert [one.name for one in whole.artists.list(whole.kid).items] == ["Singer 1"]
+        assert whole.search.find(whole.kid, "various").albums == []
+        assert [one.title for one in whole.search.find(whole.kid, "singer mix").albums] == ["Mix"]
+        assert whole.search.find(whole.kid, "singer 2") == whole.search.find(whole.kid, "nothing of that")
+
+
+def test_an_artist_has_no_genre_of_unseen_tracks_and_no_word_of_theirs_stands_in_the_way() -> None:
+    with library() as whole:
+        music = whole.musics[0]
+        music.add("Kids/1.flac", metadata("Plain", "Ana", "A", "Ana", genres=("Pop",)))
+        music.add_all({f"Other/{n}.flac": metadata(f"Plainest {n} plain{'x' * n}", "Ana", "B", "Ana",
+                                                   genres=("Metal",)) for n in range(200)})  # fmt: skip
+        music.add("Kids/2.flac", metadata("Plainsong", "Ana", "A", "Ana"))
+        whole.folders.set(whole.kid.user_id, [(music.root.id, "Kids")])
+        assert whole.artists.list(whole.owner, filters=Filters(genre="Metal")).total == 1
+        assert whole.artists.list(whole.kid, filters=Filters(genre="Metal")).total == 0
+        assert {one.title for one in whole.search.find(whole.kid, "plain").tracks} == {"Plain", "Plainsong"}
+        assert {one.title for one in whole.search.find(whole.kid, "lains").tracks} == {"Plainsong"}
+        assert whole.tracks.list(whole.kid, filters=Filters(q="plain")).total == 2
+
+
+def test_a_cover_is_of_a_picture_that_lies_with_what_is_seen() -> None:
+    with library() as whole:
+        music = whole.musics[0]
+        music.add_all({"Kids/1.flac": metadata(number=1), "Other/2.flac": metadata(number=2)},
+                      pictures=[Picture("Other", "Other/cover.jpg", 9, 9)])  # fmt: skip
+        album, track = whole.albums.list(whole.owner).items[0].id, music.uid("Kids/1.flac")
+        whole.folders.set(whole.kid.user_id, [(music.root.id, "Kids")])
+        assert whole.albums.artwork_of(album) is not None
+        assert [whole.albums.artwork_of(uid, person=whole.kid) for uid in (album, track)] == [None, None]
+        assert whole.albums.get(whole.kid, album).cover is None
+        whole.folders.set(whole.kid.user_id, [(music.root.id, "Other")])
+        assert whole.albums.artwork_of(album, person=whole.kid) == whole.albums.artwork_of(album)
+
+
+def test_two_limited_people_and_one_who_is_not_do_not_get_each_others_totals() -> None:
+    with library() as whole:
+        music = whole.musics[0]
+        music.album("A", "A", "Ana", 3), music.album("B", "B", "Ben", 2)
+        others = [replace(whole.person(f"kid{n}"), limited=True) for n in range(8)]
+        for number, person in enumerate(others):    # more than have a connection kept
+            whole.folders.set(person.user_id, [(music.root.id, "AB"[number % 2])])
+        for _ in range(2):
+            for number, person in enumerate(others):
+                assert whole.tracks.list(person).total == (3, 2)[number % 2]
+                assert whole.genres.list(person).total == 0
+            assert whole.tracks.list(whole.owner).total == 5
+        page = whole.tracks.list(others[0], limit=1)
+        assert page.next_cursor is not None
+        try:
+            whole.tracks.list(others[1], limit=1, cursor=page.next_cursor)
+        except BadInput:
+            return
+        raise AssertionError("one's place in a list counts for nobody else")
+
+
+def test_a_limited_person_can_change_nothing_on_the_connection_they_are_answered_from() -> None:
+    with library() as whole:
+        music = whole.musics[0]
+        music.album("A", "A", "Ana", 3)
+        whole.folders.set(whole.kid.user_id, [(music.root.id, "")])
+        for _ in range(2):
+            with whole.database.read(whole.kid) as conn:
+                for statement in ("UPDATE users SET role = 'owner'", "DELETE FROM temp.seen"):
+                    try:
+                        driver_cursor(conn).execute(statement)
+                    except sqlite3.OperationalError as error:
+                        assert "readonly" in str(error)
+                    else:
+                        raise AssertionError(statement)
+
+
+def test_where_a_download_went_is_not_told_to_who_does_not_see_it() -> None:
+    with library() as whole:
+        music = whole.musics[0]
+        seen, unseen = music.add("Kids/1.flac"), music.add("Other/1.flac", metadata("Secret"))
+        downloads = Downloads(database=whole.database)
+        ids = {}
+        for uid in (seen, unseen):
+            ids[uid], _ = downloads.submit(whole.kid.user_id, Request(query=uid))
+            for status in (Status.PENDING, Status.QUEUED, Status.DOWNLOADING, Status.PROCESSING):
+                downloads.move(ids[uid], (status, None))
+            downloads.move(ids[uid], (Status.COMPLETED, "Already there."), track_uid=uid, duplicate_of=uid,
+                           note="Already there.")  # fmt: skip
+        whole.folders.set(whole.kid.user_id, [(music.root.id, "Kids")])
+        limited, free = whole.kid, replace(whole.kid, limited=False)
+        assert downloads.shown(free, ids[unseen]).duplicate_of == unseen
+        assert downloads.shown(limited, ids[seen]).duplicate_of == seen
+        told = downloads.whole(limited, ids[unseen])
+        assert (told.track_id, told.duplicate_of, told.note) == (None, None, UNSEEN)
+        assert told.history[-1].reason == UNSEEN
+        lists = [downloads.page(limited).items, downloads.recent(limited, since=0), downloads.report(limited)]
+        assert [[one.track_id for one in them if one.id == ids[unseen]] for them in lists] == [[None]] * 3
+        assert [[one.track_id for one in them if one.id == ids[seen]] for them in lists] == [[seen]] * 3
