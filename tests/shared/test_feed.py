@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from shared.events import (
     ErrandMoved,
     LibraryChanged,
     Notice,
+    PersonChanged,
     ScanMoved,
     SessionsEnded,
 )
@@ -406,6 +408,19 @@ def test_a_stream_ends_with_its_session(station: FakeStation, feed: Feed) -> Non
     station.events.publish(Notice("info", "still there?"))
     ben.wait_for(2)
     assert [event for _, event, _ in ann.events] == ["snapshot"]
+
+
+def test_a_stream_ends_with_the_right_to_it_and_anothers_goes_on(
+    station: FakeStation, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, ben = Reader(feed), Reader(feed, BEN)
+    ann.wait_for(1), ben.wait_for(1)
+    shut_out = replace(BEN, rights=frozenset())
+    monkeypatch.setattr(station.accounts, "who", lambda token, address="": shut_out if token[0] == "b" else ANN)
+    station.events.publish(PersonChanged(BEN.user_id))
+    ben.wait_until(lambda: ben.ended)
+    station.events.publish(Notice("info", "still there?"))
+    ann.wait_for(2)
 
 
 def test_a_stream_whose_token_ended_without_a_word_ends(

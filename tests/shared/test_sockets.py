@@ -8,6 +8,7 @@ import socket as net
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,12 +23,13 @@ from shared.events import (
     DevicesChanged,
     LibraryChanged,
     Notice,
+    PersonChanged,
     PlaybackMoved,
     ScanMoved,
     SessionsEnded,
 )
 from shared.sockets import Message, Outbox, Sockets
-from tests.routes.fakes import FakeStation, make_app
+from tests.routes.fakes import ANN, BEN, FakeStation, make_app
 
 
 class Quiet(WSGIRequestHandler):
@@ -420,6 +422,26 @@ def test_a_socket_ends_with_its_session_and_the_others_stay(front: Front) -> Non
     until(lambda: front.sockets.count == 1)
     front.publish(LibraryChanged(8))
     assert ben.hear("library:changed")["revision"] == 8
+
+
+def test_what_somebody_may_hear_changes_at_once_in_an_open_socket(
+        front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    from shared.events import DownloadRemoved
+
+    ann, ben = front.open("ann-token"), front.open("ben-token")
+    front.publish(DownloadRemoved(2, "d1"))
+    assert ben.hear("download:removed")["id"] == ann.hear("download:removed")["id"] == "d1"
+    changed = replace(BEN, rights=frozenset(), user_id=2)
+    asked: list[str] = []
+
+    def who(token: str, address: str = "") -> Any:
+        asked.append(token)
+        return changed if token[0] == "b" else ANN
+
+    monkeypatch.setattr(front.station.accounts, "who", who)
+    front.publish(PersonChanged(2))
+    until(lambda: any(one.person is changed for one in front.sockets._open.values()))
+    assert set(asked) == {"ben-token"}
 
 
 def test_a_session_that_ended_without_a_word_is_noticed(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
