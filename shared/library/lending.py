@@ -1,9 +1,10 @@
 """Lend a worker process a track's bytes that lie in no file it could open: they are on their way from the cloud.
 
-    serving process: Lending ◀──loopback, a token──▶ worker: Borrowed, which reads and seeks like a file
+    serving process: Lending ◀──a socket, a token──▶ worker: Borrowed, which reads and seeks like a file
 
 So a conversion begins with the first bytes that come, and what it reads fills the cache. A worker gets the bytes of
-this one track and nothing else.
+this one track and nothing else. The socket is a file's, because workers talk to nobody over TCP (shared/confine.py);
+where there are no such sockets (Windows) it is one of loopback.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ import contextlib
 import hmac
 import io
 import logging
+import os
 import secrets
+import shutil
 import socket
 import struct
+import tempfile
 import threading
 from typing import Any
 
@@ -23,7 +27,7 @@ from shared.model.units import KIB, MIB, Bytes, Seconds
 
 log = logging.getLogger(__name__)
 
-Loan = tuple[int, str, int]     # port on loopback, token, bytes of the whole: what the worker is told
+Loan = tuple[str | int, str, int]   # what the worker is told: the socket's path (or its port), token, bytes of the whole
 
 BUFFER_BYTES: Bytes = 256 * KIB
 MOST_BYTES: Bytes = MIB         # of one answer
@@ -44,7 +48,16 @@ class Lending:
     def __init__(self, reader: Any) -> None:
         self._reader = reader
         self._token = secrets.token_hex(_TOKEN_BYTES)
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=4)
+        self._folder: str | None = None
+        if hasattr(socket, "AF_UNIX"):
+            self._folder = tempfile.mkdtemp(prefix="soundsible-")   # for this user alone; the path must be short
+            self._where: str | int = os.path.join(self._folder, "lent")
+            self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._listener.bind(self._where)
+            self._listener.listen(4)
+        else:
+            self._listener = socket.create_server(("127.0.0.1", 0), backlog=4)
+            self._where = int(self._listener.getsockname()[1])
         self._listener.settimeout(1.0)
         self._wire: socket.socket | None = None
         self._closed = False
@@ -53,7 +66,7 @@ class Lending:
 
     @property
     def loan(self) -> Loan:
-        return int(self._listener.getsockname()[1]), self._token, int(self._reader.size_bytes)
+        return self._where, self._token, int(self._reader.size_bytes)
 
     def close(self) -> None:
         """Whoever still reads is cut off. May be called twice."""
@@ -63,6 +76,11 @@ class Lending:
                 with contextlib.suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self._clear()
+
+    def _clear(self) -> None:
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _serve(self) -> None:
         try:
@@ -78,7 +96,7 @@ class Lending:
                         continue
                     self._wire = wire
                     wire.settimeout(None)
-                    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    _at_once(wire)
                     self._answer(wire)
         except OSError:
             pass                # closed, or the worker is gone
@@ -86,6 +104,7 @@ class Lending:
             log.exception("lending a track ended in an unexpected way")
         finally:
             self._listener.close()
+            self._clear()
             self._reader.close()
 
     def _answer(self, wire: socket.socket) -> None:
@@ -105,11 +124,16 @@ class Borrowed(io.RawIOBase):
     """In a worker: a lent track, to be read like a file. Raises OSError when it cannot be had any more."""
 
     def __init__(self, loan: Loan) -> None:
-        port, token, self._size = loan
+        where, token, self._size = loan
         self._at = 0
-        self._wire = socket.create_connection(("127.0.0.1", port), timeout=CONNECT_S)
+        if isinstance(where, int):
+            self._wire = socket.create_connection(("127.0.0.1", where), timeout=CONNECT_S)
+        else:
+            self._wire = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._wire.settimeout(CONNECT_S)
+            self._wire.connect(where)
         self._wire.settimeout(ANSWER_S)
-        self._wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _at_once(self._wire)
         self._wire.sendall(token.encode())
 
     def readable(self) -> bool:
@@ -152,6 +176,12 @@ class Borrowed(io.RawIOBase):
 
 def borrowed(loan: Loan) -> io.BufferedReader:
     return io.BufferedReader(Borrowed(loan), BUFFER_BYTES)
+
+
+def _at_once(wire: socket.socket) -> None:
+    """Small answers leave without waiting for more."""
+    if wire.family == socket.AF_INET:
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _receive(wire: socket.socket, count: int) -> bytes:
