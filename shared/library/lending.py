@@ -27,7 +27,7 @@ from shared.model.units import KIB, MIB, Bytes, Seconds
 
 log = logging.getLogger(__name__)
 
-Loan = tuple[str | int, str, int]   # what the worker is told: the socket's path (or its port), token, bytes of the whole
+Loan = tuple[str | int, str, int]   # what the worker is told: the socket's path (or port), token, bytes of the whole
 
 BUFFER_BYTES: Bytes = 256 * KIB
 MOST_BYTES: Bytes = MIB         # of one answer
