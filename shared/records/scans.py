@@ -119,6 +119,20 @@ class Scans:
                 kept = self._counts = (library, {root_id: count for root_id, count in rows})
             return dict(kept[1])
 
+    def folders_in(self, root_id: int, path: str, limit: int = 1000) -> list[tuple[str, int]]:
+        """The folders right beneath `path` ("": of the whole root) that tracks are known in, with how many lie in each
+        or deeper; by name, the first `limit`. Costs one pass over what lies beneath `path`."""
+        above = f"{path}/" if path else ""
+        with self._database.read() as conn:
+            rows = driver_cursor(conn).execute(
+                "SELECT substr(f.path, ?2, instr(substr(f.path, ?2), '/') - 1) AS name, count(*) "
+                "FROM files f JOIN tracks t ON t.id = f.track_id WHERE f.root_id = ?1 AND t.trashed_at IS NULL "
+                "AND (?3 = '' OR f.path >= ?3 AND f.path < ?4) AND instr(substr(f.path, ?2), '/') > 0 "
+                "GROUP BY name ORDER BY name LIMIT ?5",
+                (root_id, len(above) + 1, above, f"{path}0", limit),
+            )
+            return [(name, count) for name, count in rows]
+
     def expects_files(self, root_id: int) -> bool:
         """Whether the folder of this root should hold files: it has tracks that were not all taken off this machine on
         purpose. Some µs."""

@@ -10,6 +10,7 @@ import msgspec
 
 from shared.model.errors import NotFound
 from shared.model.filepath import to_path
+from shared.records.visible import plain
 
 if TYPE_CHECKING:
     from shared.library.scanning import Scanning
@@ -35,6 +36,14 @@ class Root(msgspec.Struct, kw_only=True):
     state: Literal["online", "offline", "empty", "absent"]
     track_count: int
     note: str | None = None
+
+
+class FolderBelow(msgspec.Struct, kw_only=True):
+    """A folder beneath a music folder; `path` leads there from it. `track_count`: in it or deeper."""
+
+    name: str
+    path: str
+    track_count: int
 
 
 class Folders:
@@ -69,6 +78,16 @@ class Folders:
         finally:
             with self._lock:
                 self._looking = False
+
+    def below(self, root: str, path: str) -> list[FolderBelow]:
+        """The folders right beneath `path` in the music folder `root`, as the library knows them. Raises NotFound for
+        another root, BadInput for a path that leaves it."""
+        known = next((one for one in self._scans.roots() if one.path == root), None)
+        if known is None:
+            raise NotFound(f"{root} is no music folder of this station.")
+        above = plain(path)
+        return [FolderBelow(name=name, path=f"{above}/{name}" if above else name, track_count=count)
+                for name, count in self._scans.folders_in(known.id, above)]
 
     def add(self, path: str) -> Root:
         """Remember a folder of this machine and scan it. Raises Unprocessable, Conflict."""

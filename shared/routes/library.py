@@ -24,7 +24,7 @@ from shared.model.track import (
 )
 from shared.records.tracks import Letter, LibraryStats, TrashedTrack
 from shared.routes import lrc
-from shared.routes.folders import Root
+from shared.routes.folders import FolderBelow, Root
 from shared.routes.operation import Body, Door, Query
 from shared.routes.respond import json_of, unless_known
 
@@ -179,6 +179,17 @@ class Roots(msgspec.Struct, kw_only=True):
     items: list[Root]
 
 
+class Beneath(Query):
+    """`root`: a music folder; `path`: a folder in it, all of it when left out."""
+
+    root: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    path: Annotated[str, msgspec.Meta(max_length=4096)] = ""
+
+
+class FoldersBelow(msgspec.Struct, kw_only=True):
+    items: list[FolderBelow]
+
+
 def door(
     *, tracks: Tracks, albums: Albums, artists: Artists, genres: Genres, search: Search, changes: Changes,
     shelf: Shelf, folders: Folders, revision: Callable[[], int],
@@ -304,6 +315,11 @@ def door(
     def list_roots(person: Person) -> Roots:
         """The music folders and whether they answer."""
         return Roots(items=folders.all())
+
+    @door.get("/library/folders", allows="owns", query=Beneath, answers={200: FoldersBelow}, errors=(404,))
+    def list_folders(person: Person, query: Beneath) -> FoldersBelow:
+        """The folders that hold tracks, one level at a time: to say which of them somebody hears."""
+        return FoldersBelow(items=folders.below(query.root, query.path))
 
     @door.post("/library/roots", allows="owns", body=RootPath, answers={201: Root}, errors=(409, 422))
     def add_root(person: Person, body: RootPath) -> Root:

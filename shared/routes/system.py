@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from flask import request
@@ -16,8 +16,9 @@ from shared.model.scan import ScanReport
 from shared.records.moments import shown as shown_moment
 from shared.records.tracks import LibraryStats, Tracks
 from shared.routes.folders import Root
-from shared.routes.operation import Door
+from shared.routes.operation import Body, Door
 from shared.routes.scan import shown
+from shared.security import qr
 
 if TYPE_CHECKING:
     from shared.library.scanning import Scanning
@@ -67,6 +68,16 @@ class Endpoints(msgspec.Struct, kw_only=True):
     updated_at: str
 
 
+class Drawing(Body):
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=700)]
+
+
+class Drawn(msgspec.Struct, kw_only=True):
+    """`qr`: an SVG picture."""
+
+    qr: str
+
+
 class Setting(msgspec.Struct, kw_only=True):
     name: str
     env: str
@@ -108,6 +119,12 @@ def door(
         """Every address at which this station answers, as tried from inside; the best first."""
         return Endpoints(items=finding.endpoints(), station=StationShown(**who()),
                          updated_at=shown_moment(finding.updated_at))
+
+    # A code holds what its page holds already: nothing is told, and nothing is kept.
+    @door.post("/qr", allows="logged_in", body=Drawing, answers={200: Drawn})
+    def draw_code(person: Person, body: Drawing) -> Drawn:
+        """A text (an address, a link) as a QR code."""
+        return Drawn(qr=qr.svg(body.text))
 
     @door.get("/settings", allows="owns", answers={200: SettingsTable})
     def list_settings(person: Person) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -41,6 +42,31 @@ def test_folders_tell_their_state_and_what_to_do(front: Front, tmp_path: Path) -
     assert "Nothing is removed" in empty["note"] and "Nothing is removed" in gone["note"]
     for name in ("gone", "empty"):
         front.house.scans.forget_root(str(tmp_path / name))
+
+
+def test_folders_are_looked_through_one_level_at_a_time(front: Front) -> None:
+    def below(path: str) -> dict[str, int]:
+        asked = urlencode({"root": front.house.music, "path": path})
+        items = front.get(f"/api/library/folders?{asked}")["items"]
+        assert all(one["path"] == f"{path}/{one['name']}".replace("//", "/").lstrip("/") for one in items)
+        return {one["name"]: one["track_count"] for one in items}
+
+    files = [one.relative_to(front.house.music) for one in front.house.music.rglob("*.*")]
+    known = {one["path"] for one in front.tracks("limit=100") if one.get("path")}
+    tracks = [one for one in files if str(one) in known or str(front.house.music / one) in known]
+    assert len(tracks) == 17
+    tops = [one.parts[0] for one in tracks if len(one.parts) > 1]
+    assert below("") == {name: tops.count(name) for name in tops}
+    top = max(tops, key=tops.count)
+    inside = [one.parts[1] for one in tracks if one.parts[0] == top and len(one.parts) > 2]
+    assert below(top) == below(f"{top}/") == {name: inside.count(name) for name in inside}
+    assert below("not/there") == {}
+
+
+def test_no_folder_outside_is_looked_through(front: Front) -> None:
+    for asked, status in ((f"root={front.house.music}&path=../..", 400), ("root=/etc", 404), ("root=", 400)):
+        assert front.ask("GET", f"/api/library/folders?{asked}").status == status
+    assert front.ask("GET", f"/api/library/folders?root={front.house.music}", who="kid").status == 403
 
 
 def test_a_folder_is_added_and_scanned_at_once_and_taken_out(front: Front, tmp_path: Path) -> None:

@@ -60,3 +60,12 @@ def test_settings_are_for_owners_and_hide_secrets(front: Front) -> None:
     assert items["owner"]["value"] == "***"
     assert PASSWORD not in json.dumps(answer.json)
     assert front.ask("GET", "/api/settings", who="ben").status == 403
+
+
+def test_an_address_is_drawn_as_a_code(front: Front) -> None:
+    drawn = front.ask("POST", "/api/qr", {"text": "http://192.168.1.20:5005/#/invite/abc"})
+    assert drawn.status == 200 and drawn.json["qr"].startswith("<svg") and "script" not in drawn.json["qr"]
+    assert drawn.json["qr"] != front.ask("POST", "/api/qr", {"text": "http://192.168.1.21:5005"}).json["qr"]
+    for text in ("", "x" * 701, 7):
+        assert front.ask("POST", "/api/qr", {"text": text}).status == 400
+    assert front.ask("POST", "/api/qr", {"text": "x"}, who=None).status == 401
