@@ -1,6 +1,6 @@
 """How often one client may ask: a rate for everything, and smaller ones for what is open to strangers or costs much.
 
-The rate for everything stands before the application and costs three microseconds a request; Flask-Limiter, asked for
+The rate for everything stands before the application and costs one microsecond a request; Flask-Limiter, asked for
 every request, costs ninety, so it counts only what LIMITS names. A client is a household (serving.admission). This
 machine's own addresses may stand for many people (a reverse proxy that is not named, a tunnel): they may ask MANY times
 as often. Both are in memory: a restart forgets.
