@@ -57,11 +57,13 @@ class PlaybackMoved:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A sentence for people. `level`: info | warning | error; `user_id` None means everybody."""
+    """A sentence for people. `level`: info | warning | error; `user_id` None means everybody; `of_files`: it names
+    files or folders, and is for who sees them alone."""
 
     level: str
     message: str
     user_id: int | None = None
+    of_files: bool = False
 
 
 @dataclass(frozen=True, slots=True)

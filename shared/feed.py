@@ -38,6 +38,7 @@ from shared.model.download import OVER
 from shared.model.errand import OVER as ERRAND_OVER
 from shared.model.errand import Errand
 from shared.model.person import Person
+from shared.model.scan import without_counts, without_files
 from shared.records.downloads import unseen
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ Sees = Callable[[Person], bool]
 @dataclass(frozen=True, slots=True)
 class Told:
     """One thing told. `body` is its JSON object without the leading brace; `narrow` the same without paths of files,
-    `dim` without tracks that a limited person may not see."""
+    `dim` without what a limited person may not know of."""
 
     number: int                 # counts whatever is told to anybody
     event: str
@@ -205,7 +206,7 @@ class Feed:
         scan = _fields(self._scanning.progress())
         return {
             "revision": self._changes.current(),
-            "scan": scan if person.sees_files else _narrow(scan),
+            "scan": (without_counts if person.limited else dict if person.sees_files else without_files)(scan),
             "downloads": list(self._downloads(person)) if person.adds else [],
             "errands": list(self._errands()) if person.sees_files else [],
         }
@@ -320,7 +321,7 @@ class Feed:
 
     def _hear_notice(self, event: Notice) -> None:
         told = {"level": event.level, "message": event.message}
-        sees = _everybody if event.user_id is None else _only(event.user_id)
+        sees = _only(event.user_id) if event.user_id is not None else _who_sees_files if event.of_files else _everybody
         self.soon(lambda: self._tell("notice", told, sees))
 
     def _hear_devices(self, event: DevicesChanged) -> None:
@@ -424,7 +425,8 @@ class Feed:
             return self._scan_told_at + AT_MOST_EVERY_S
         with self._wake:
             scan, self._scan, self._scan_told_at = self._scan, None, now
-        self._tell("scan:progress", scan or {}, _everybody, narrow=_narrow(scan or {}))
+        scan = scan or {}
+        self._tell("scan:progress", scan, _everybody, narrow=without_files(scan), dim=without_counts(scan))
         return float("inf")
 
     def _tell_downloads(self, now: float) -> float:
@@ -540,8 +542,3 @@ def _size(told: Told) -> int:
 
 def _fields(report: Any) -> dict[str, Any]:
     return {name: getattr(report, name) for name in report.__dataclass_fields__}
-
-
-def _narrow(scan: Mapping[str, Any]) -> dict[str, Any]:
-    """A scan for who may not see paths of files."""
-    return {**scan, "bad": [], "offline": []}

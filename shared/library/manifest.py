@@ -244,7 +244,7 @@ class Manifest:
         troubled = told["conflicts"] or told["wrong"] or told["unknown"]
         message = " ".join(sentences)
         log.info("%s", message)
-        self._events.publish(Notice("warning" if troubled else "info", message))
+        self._events.publish(Notice("warning" if troubled else "info", message, of_files=True))
 
     def _set_aside(self, reason: str) -> None:
         name = f"{FILE}.broken-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -257,7 +257,7 @@ class Manifest:
         message = (f"library.json cannot be read ({reason}). It was set aside as {name}, and a fresh one is written; "
                    "nothing in the library changed.")
         log.warning("%s", message)
-        self._events.publish(Notice("error", message))
+        self._events.publish(Notice("error", message, of_files=True))
         self._seen = None
         self._export()
 

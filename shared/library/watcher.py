@@ -258,7 +258,7 @@ class Watcher:
             message += " To have it watched, raise the system's limit: sysctl fs.inotify.max_user_watches=1048576."
         log.warning("%s", message)
         if self._events is not None:
-            self._events.publish(Notice("warning", message))
+            self._events.publish(Notice("warning", message, of_files=True))
 
     def _scan(self, roots: set[str] | list[str]) -> None:
         there = [root for root in roots if root in self._all]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from shared.model.track import Reading
 from shared.model.units import Bytes, Nanoseconds
@@ -121,3 +123,18 @@ class ScanReport:
     started_at: str | None = None
     finished_at: str | None = None
     message: str | None = None
+
+
+# What of a report tells of files and folders, and what of a library's size; with what stands there instead.
+_OF_FILES: Mapping[str, Any] = {"bad": [], "offline": [], "duplicates": [], "damaged": [], "message": None}
+_OF_ALL: Mapping[str, Any] = dict.fromkeys(("found", "read", "added", "changed", "moved", "missing"), 0)
+
+
+def without_files(scan: Mapping[str, Any]) -> dict[str, Any]:
+    """A scan's fields for who may not see files."""
+    return {name: _OF_FILES.get(name, value) for name, value in scan.items()}
+
+
+def without_counts(scan: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for a limited person: it went through more than they know of."""
+    return {name: _OF_ALL.get(name, value) for name, value in without_files(scan).items()}

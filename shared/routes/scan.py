@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from shared.model.person import Person
-from shared.model.scan import ScanReport
+from shared.model.scan import ScanReport, without_counts, without_files
 from shared.routes.operation import Body, Door
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def door(*, scanning: Scanning) -> Door:
                errors=(404, 422))
     def start_scan(person: Person, body: ScanWish) -> ScanStarted:
         """Look through the music folders; joins a scan that is running."""
-        return ScanStarted(scan=scanning.start(roots=body.roots or None, deep=body.deep))
+        started = scanning.start(roots=body.roots or None, deep=body.deep)
+        return ScanStarted(scan=ScanReport(**shown(started, person)))
 
     @door.get("/library/scan", allows="logged_in", answers={200: ScanReport})
     def scan_progress(person: Person) -> Any:
@@ -48,6 +49,8 @@ def door(*, scanning: Scanning) -> Door:
 
 
 def shown(report: ScanReport, person: Person) -> dict[str, Any]:
-    """The report's fields; without paths for who may not see files."""
+    """The report's fields, as this person may know them."""
     fields = {one.name: getattr(report, one.name) for one in dataclasses.fields(report)}
-    return fields if person.sees_files else {**fields, "bad": [], "offline": []}
+    if person.limited:
+        return without_counts(fields)
+    return fields if person.sees_files else without_files(fields)

@@ -140,9 +140,10 @@ class Nightly:
             found = [one for one in check.get("problems", []) if isinstance(one, dict)]
             first = found[0] if found else {}
             self._events.publish(Notice("error", f"{first.get('message', 'The self-check found something wrong.')} "
-                                                 f"{first.get('remedy', 'Run tool doctor.')}"))
+                                                 f"{first.get('remedy', 'Run tool doctor.')}", of_files=True))
         backup = self._notes.get(records.BACKUP)
         failed = backup.get("failed_at")
         if isinstance(failed, int | float) and self._told.get("backup") != failed:
             self._told["backup"] = failed
-            self._events.publish(Notice("warning", f"The last backup did not succeed: {backup.get('message', '')}"))
+            self._events.publish(Notice("warning", f"The last backup did not succeed: {backup.get('message', '')}",
+                                        of_files=True))

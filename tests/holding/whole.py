@@ -45,7 +45,8 @@ HEARD = {
     "playback:command": "logged_in: goes to the same person's other devices",
 }
 TOLD = {
-    "snapshot": "each what they may see", "library:changed": "everybody", "notice": "everybody, or whom it is for",
+    "snapshot": "each what they may see", "library:changed": "everybody",
+    "notice": "everybody, or whom it is for; what names files, who sees files",
     "scan:progress": "everybody; paths only who sees files", "devices:changed": "the person whose they are",
     "playback:state": "the person whose it is", "playback:command": "the person whose it is",
     "download:changed": "who asked for it, and owners", "download:log": "who asked for it, and owners",

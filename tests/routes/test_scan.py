@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.routes.houses import Front
 
 FIELDS = {"id", "state", "phase", "found", "read", "added", "changed", "moved", "missing", "bad", "started_at",
@@ -35,3 +37,21 @@ def test_its_progress_has_all_fields_in_both_forms(front: Front) -> None:
 def test_a_wrong_wish_is_refused(front: Front) -> None:
     for body in ({"deep": "yes"}, {"roots": "/m"}, {"roots": [5]}, {"fast": True}, []):
         assert front.ask("POST", "/api/library/scan", body).status == 400
+
+
+def test_whoever_may_not_see_files_is_told_of_none_by_a_start_either(front: Front) -> None:
+    """A right to edit alone, or folders that one is limited to, show no path of a file that cannot be read."""
+    front.house.scanning.report = replace(front.house.scanning.report, found=7, offline=["/m"], damaged=["t"],
+                                          duplicates=[["t", "u"]], message="No room in /m.")
+    people = front.house.people
+    people.change_user(people.find_user("kid").uid, said={"edit": True})
+    front.house.accounts._forget()
+    scan = front.ask("POST", "/api/library/scan", {}, who="kid").json["scan"]
+    assert (scan["bad"], scan["offline"], scan["damaged"], scan["duplicates"], scan["message"]) == ([], [], [], [], None)
+    assert scan["found"] == 7
+    people.change_user(people.find_user("ben").uid, limited=True)
+    front.house.accounts._forget()
+    for scan in (front.ask("POST", "/api/library/scan", {}, who="ben").json["scan"],
+                 front.get("/api/library/scan", who="ben")):
+        assert (scan["bad"], scan["offline"], scan["message"], scan["found"]) == ([], [], None, 0)
+    assert front.ask("POST", "/api/library/scan", {}).json["scan"]["bad"]

@@ -34,6 +34,8 @@ from shared.model.work import Moved
 from tests.patience import often
 from tests.routes.fakes import ANN, BEN, EAR, KID, FakeStation
 
+HALF = Person(user_id=4, id="u-half", username="half", role="adult", token_id=5, limited=True)
+
 
 def a_download(id: str = "d1", status: str = "downloading", **fields: Any) -> Download:
     nothing = dict.fromkeys((
@@ -450,6 +452,28 @@ def test_a_scans_paths_are_for_who_may_see_files(station: FakeStation, ear: Ear)
     told = ear.heard[0][1]
     assert json.loads(told.object_for(ANN, 1))["bad"] == [{"path": "a"}]
     assert json.loads(told.object_for(KID, 1)) == {"seq": 1, "id": "s", "bad": [], "offline": []}
+
+
+def test_a_limited_person_hears_of_a_scan_that_it_runs_and_no_more(station: FakeStation, ear: Ear) -> None:
+    station.events.publish(ScanMoved({"id": "s", "state": "failed", "found": 5, "missing": 2, "duplicates": [["t"]],
+                                      "damaged": ["t"], "bad": [{"path": "a"}], "message": "No room in /x."}))
+    ear.wait_for(1)
+    told = ear.heard[0][1]
+    nothing: dict[str, Any] = {"duplicates": [], "damaged": [], "bad": [], "message": None}
+    assert json.loads(told.object_for(KID, 1)) == {
+        "seq": 1, "id": "s", "state": "failed", "found": 5, "missing": 2, **nothing}
+    assert json.loads(told.object_for(HALF, 1)) == {
+        "seq": 1, "id": "s", "state": "failed", "found": 0, "missing": 0, **nothing}
+    snapshot = station.feed.snapshot(HALF)["scan"]
+    assert (snapshot["found"], snapshot["bad"]) == (0, [])
+
+
+def test_a_notice_that_names_files_is_for_who_sees_them(station: FakeStation, ear: Ear) -> None:
+    station.events.publish(Notice("warning", "The music folder /x cannot be watched.", of_files=True))
+    station.events.publish(Notice("info", "There is room again."))
+    ear.wait_for(2)
+    heard = [{one.username for one in (ANN, BEN, KID, HALF) if told.sees(one)} for _, told in ear.heard]
+    assert heard == [{"ann", "ben"}, {"ann", "ben", "kid", "half"}]
 
 
 def test_an_empty_word_is_an_object_with_its_number(feed: Feed) -> None:
