@@ -47,7 +47,7 @@ def test_whoever_may_not_see_files_is_told_of_none_by_a_start_either(front: Fron
     people.change_user(people.find_user("kid").uid, said={"edit": True})
     front.house.accounts._forget()
     scan = front.ask("POST", "/api/library/scan", {}, who="kid").json["scan"]
-    assert (scan["bad"], scan["offline"], scan["damaged"], scan["duplicates"], scan["message"]) == ([], [], [], [], None)
+    assert [scan[one] for one in ("bad", "offline", "damaged", "duplicates", "message")] == [[], [], [], [], None]
     assert scan["found"] == 7
     people.change_user(people.find_user("ben").uid, limited=True)
     front.house.accounts._forget()
