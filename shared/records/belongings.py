@@ -277,17 +277,18 @@ class _Taking:
         wanted: dict[int, float | None] = {}
         for group, at in given:
             found = self._group(kind, group)
-            if found is not None and visible.sees(self._conn, self._person, kind, found):
+            if found is not None:
                 wanted[found] = at
         self._favour(kind, wanted)
 
     def _group(self, kind: str, group: Group) -> int | None:
-        """The album or artist of this library that is meant: by id, by MusicBrainz id, by name."""
+        """The album or artist that is meant: by id, by MusicBrainz id, by name. What the person does not see is passed
+        over at each, else what is found would tell of it."""
         for column, value in (("uid", group.uid), ("mbid", group.mbid)):
             row = value and self._cursor.execute(
                 f"SELECT id FROM {kind}s WHERE {column} = ? AND track_count > 0", (value,)
             ).fetchone()
-            if row:
+            if row and self._sees(kind, row[0]):
                 return int(row[0])
         name, artist = ("title", "artist") if kind == "album" else ("name", "name")
         rows = self._cursor.execute(
@@ -297,9 +298,12 @@ class _Taking:
         for key, its_name, its_artist in rows:
             if folding.same(its_name) == folding.same(group.name) and (
                 kind == "artist" or folding.fold(its_artist) == folding.fold(group.artist)
-            ):
+            ) and self._sees(kind, key):
                 return int(key)
         return None
+
+    def _sees(self, kind: str, key: int) -> bool:
+        return visible.sees(self._conn, self._person, kind, key)
 
     def _favour(self, kind: str, wanted: dict[int, float | None]) -> None:
         if not wanted:

@@ -9,7 +9,7 @@ import pytest
 
 from shared.database import Database
 from shared.model.person import Person
-from shared.model.track import Filters
+from shared.model.track import Credit, Filters
 from shared.records.belongings import Belongings, Given, Group, Identity, Mine, NewPlaylist, in_order, match
 from shared.records.listening import Listening
 from shared.records.playlists import Playlists
@@ -241,3 +241,19 @@ def test_a_limited_person_takes_along_and_brings_in_only_what_they_see(
         playlists=[NewPlaylist("", "New", "private", [0, 1, 2, 3])]))  # fmt: skip
     assert (taken.not_found, taken.ratings, taken.favourites) == ([0, 1, 2], 1, 0)
     assert Tracks(database=database).get(owner, outside).rating == 0
+
+
+def test_what_somebody_does_not_see_never_stands_before_what_they_see(
+    database: Database, music: Music, guest: Person
+) -> None:
+    """Else the count of an import would tell whether the library has an album or an artist by its MusicBrainz id."""
+    hidden, never = "11111111-2222-4333-8444-555555555555", "99999999-2222-4333-8444-555555555555"
+    there = Credit("David Bowie", "artist", hidden)
+    music.add("Rest/b.flac", metadata("Outside", album="Low", release_mbid=hidden, credits=(there,)))
+    music.add("Kids/a.flac", metadata("Inside", artist="Rolf", album_artist="Rolf", album="Heroes"))
+    Folders(database=database).set(guest.user_id, [(music.root.id, "Kids")])
+    for mbid in (hidden, never):
+        taken = Belongings(database=database).take(replace(guest, limited=True), Given(
+            tracks=[], albums=[(Group("", mbid, "Heroes", "Rolf"), None)],
+            artists=[(Group("", mbid, "Rolf", ""), None)]), dry_run=True)  # fmt: skip
+        assert taken.favourites == 2
