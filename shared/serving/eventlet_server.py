@@ -29,6 +29,7 @@ from shared.serving.files import CHUNK_BYTES, ChunkedFile
 from shared.serving.hang_up import HANG_UP, HangUp
 from shared.serving.lifecycle import begin, ending, tell_ready
 from shared.serving.porch import Households
+from shared.serving.strict_heads import ShortLines, StrictHeads
 from shared.serving.tls import HELLO, Tls, TlsOf, begin_tls
 from shared.serving.tls_relay import HANDSHAKE_S
 
@@ -44,6 +45,7 @@ log = logging.getLogger("soundsible.server")
 SOCKET_TIMEOUT_S = 600.0    # a client that takes or sends nothing for so long is let go
 KEEP_ALIVE_S = 75
 FIRST_BYTE_S = 20.0
+HEAD_S = 15.0               # from a request's first line to the end of its head
 SEND_BYTES = 1024 * 1024    # of a file, before others have their turn
 GATHER_BODY_S = 4.0         # from the end of a request's head to the end of a short body, and its length at
 BODY_BYTES_PER_S = 8192     # this besides
@@ -106,7 +108,7 @@ def run(
     return 0
 
 
-class _Conversation(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
+class _Conversation(StrictHeads, eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
     """A connection, from its first byte on."""
 
     def __init__(self, state: list[Any], server: Any, *, households: Households, tls: Tls | None) -> None:
@@ -138,8 +140,24 @@ class _Conversation(eventlet.wsgi.HttpProtocol):  # type: ignore[misc]
         self._secure = True
         return bool(_first_byte(plain, HANDSHAKE_S + FIRST_BYTE_S))
 
+    def _read_request_line(self) -> bytes | str:
+        line: bytes | str = ""
+        with eventlet.Timeout(KEEP_ALIVE_S + HEAD_S, False):    # or a byte now and then would hold it for ever
+            line = super()._read_request_line()
+        return line
+
+    def parse_request(self) -> bool:
+        with eventlet.Timeout(HEAD_S, False):
+            return super().parse_request()
+        self.close_connection = True
+        return False
+
+    def log_message(self, *args: Any) -> None:
+        """Strangers' nonsense is not worth a line."""
+
     def get_environ(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environ()
+        environ["eventlet.input"].rfile = ShortLines(self.rfile)
         environ["wsgi.url_scheme"] = "https" if self._secure else "http"
         self._hang_up = environ[HANG_UP] = HangUp(self.connection.fd)
         return environ
@@ -372,11 +390,11 @@ def _body_of(environ: dict[str, Any], limit: int) -> bytes | None:
 
 
 def _read(environ: dict[str, Any], count: int, *, within_s: float) -> bytes | None:
-    """`count` bytes of the body, fewer at its end; None when they do not come in time."""
+    """`count` bytes of the body, fewer at its end; None when they do not come in time, or in chunks that are none."""
     try:
         with eventlet.Timeout(within_s):
             body: bytes = environ["wsgi.input"].read(count)
-    except (eventlet.Timeout, OSError):
+    except (eventlet.Timeout, OSError, ValueError):     # the last: no chunks
         return None
     return body
 

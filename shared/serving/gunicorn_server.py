@@ -41,6 +41,7 @@ from gunicorn import http
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
+from gunicorn.http.errors import ParseException
 from gunicorn.sock import TCP6Socket, TCPSocket
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -853,6 +854,8 @@ def _as_expected(app: Any) -> Any:
     def site(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         if "CONTENT_LENGTH" in environ:
             environ.pop("wsgi.input_terminated", None)
+        else:
+            environ["wsgi.input"] = _Chunked(environ["wsgi.input"])
         wire = environ["gunicorn.socket"]
         environ[PLACE] = wire.place
         environ[HANG_UP] = wire.hang_up_now = HangUp(wire)
@@ -864,6 +867,24 @@ def _as_expected(app: Any) -> Any:
         return body
 
     return site
+
+
+class _Chunked(io.RawIOBase):
+    """A body in chunks; one whose chunks are malformed breaks off, as if its client had gone."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data: bytes = self._body.read(len(buffer))
+        except ParseException as error:
+            raise OSError(errno.EPROTO, str(error)) from None
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def _count_early_ends() -> Callable[[Any, Any], None]:

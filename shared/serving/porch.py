@@ -28,10 +28,23 @@ class Visitor(socket.socket):
 
     secure = False          # its client speaks TLS; this is the plain end of it
     home = ""               # the household that it counts for; "": for none
+    read_until: float | None = None     # monotonic seconds: until then what is read as a file must have come
 
     @classmethod
     def of(cls, connection: socket.socket) -> Visitor:
         return cls(connection.family, connection.type, connection.proto, fileno=connection.detach())
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        if self.read_until is None:
+            return super().recv_into(buffer, nbytes, flags)
+        allowed, usual = self.read_until - time.monotonic(), self.gettimeout()
+        if allowed <= 0:
+            raise TimeoutError("it comes too slowly")
+        self.settimeout(allowed if usual is None else min(usual, allowed))
+        try:
+            return super().recv_into(buffer, nbytes, flags)
+        finally:
+            self.settimeout(usual)
 
 
 class Households:

@@ -9,31 +9,36 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHandler
 
 from shared.security.proxies import Forwarded, Proxies
-from shared.serving.admission import Admission, Doorkeeper
+from shared.serving.admission import PLACE, Admission, Doorkeeper
 from shared.serving.files import with_files
 from shared.serving.hang_up import HANG_UP, HangUp
 from shared.serving.lifecycle import begin, ending, tell_ready
 from shared.serving.porch import Households, Porch, Visitor
+from shared.serving.strict_heads import StrictHeads
 from shared.serving.tls import Tls, TlsOf, begin_tls
 
 log = logging.getLogger("soundsible.server")
 
 PATIENCE_S = 600.0          # a client that takes or sends nothing for so long is let go
+HEAD_S = 15.0               # a request's head
+BODY_S = 30.0               # and its body, wanted or not
 
 
-class _Handler(WSGIRequestHandler):
+class _Handler(StrictHeads, WSGIRequestHandler):
     """HTTP/1.1 with kept connections, without a line for every request."""
 
     protocol_version = "HTTP/1.1"
     timeout = PATIENCE_S
     connection: Visitor
     hang_up: HangUp | None = None
+    environ: dict[str, Any]
 
     def setup(self) -> None:
         with contextlib.suppress(OSError):      # the plain end of a TLS connection has no such thing
@@ -41,8 +46,13 @@ class _Handler(WSGIRequestHandler):
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         super().setup()
 
+    def handle_one_request(self) -> None:
+        self.connection.read_until = time.monotonic() + HEAD_S
+        super().handle_one_request()
+
     def make_environ(self) -> dict[str, Any]:
-        environ = super().make_environ()
+        environ = self.environ = super().make_environ()
+        self.connection.read_until = time.monotonic() + BODY_S
         self.hang_up = environ[HANG_UP] = HangUp(self.connection)
         environ["wsgi.url_scheme"] = "https" if self.connection.secure else "http"
         return environ
@@ -51,6 +61,9 @@ class _Handler(WSGIRequestHandler):
         try:
             super().run_wsgi()
         finally:
+            place = self.environ.get(PLACE)     # Werkzeug forgets to close the answer when a client is gone
+            if place is not None:
+                place.leave()
             if self.hang_up is not None:
                 self.hang_up.over()
 
