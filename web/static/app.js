@@ -29,6 +29,7 @@ import './elements/sb-confirm.js';
 import './elements/sb-dock.js';
 import './elements/sb-edit-person.js';
 import './elements/sb-edit-tags.js';
+import './elements/sb-invite.js';
 import './elements/sb-letters.js';
 import './elements/sb-list.js';
 import './elements/sb-lyrics.js';
@@ -37,6 +38,8 @@ import './elements/sb-now.js';
 import './elements/sb-origin.js';
 import './elements/sb-outside.js';
 import './elements/sb-pair-device.js';
+import './elements/sb-pair-station.js';
+import './elements/sb-pick-folders.js';
 import './elements/sb-pick-playlist.js';
 import './elements/sb-places.js';
 import './elements/sb-queue.js';
@@ -44,18 +47,25 @@ import './elements/sb-rail-lists.js';
 import './elements/sb-seek.js';
 import './elements/sb-shelf.js';
 import './elements/sb-shortcuts.js';
+import './elements/sb-show-code.js';
+import './elements/sb-take-over.js';
 import './elements/sb-toaster.js';
 import './elements/sb-volume.js';
+import './views/addresses.js';
 import './views/album.js';
 import './views/artist.js';
+import './views/audit.js';
+import './views/belongings.js';
 import './views/devices.js';
 import './views/doubts.js';
 import './views/download.js';
 import './views/downloads.js';
+import './views/factor.js';
 import './views/favourites.js';
 import './views/genre.js';
 import { forgetHome } from './views/home.js';
 import './views/install.js';
+import './views/invite.js';
 import './views/library.js';
 import './views/login.js';
 import './views/nowhere.js';
@@ -66,12 +76,14 @@ import './views/playlist.js';
 import { forgetSearch } from './views/search.js';
 import './views/setup.js';
 import './views/sources.js';
+import './views/station.js';
+import './views/stations.js';
 import './views/storage.js';
 import './views/watches.js';
 import './views/you.js';
 
 /** Pages for who is not logged in. */
-const AT_THE_DOOR = ['login', 'setup', 'pair'];
+const AT_THE_DOOR = ['login', 'setup', 'pair', 'invite'];
 // A sync token stands behind the # of its link: it leaves the address and the history before anything else happens.
 const pairing = arrival('');
 if (location.pathname === '/pair') {
@@ -221,6 +233,19 @@ const ui = {
     navigator.serviceWorker?.controller?.postMessage('forget-covers');
     leave();
     location.hash = '#/login';
+  },
+  /** Into the clipboard. Browsers give that to secure pages alone, and the old way to all. @param {string} text @param {string} told @param {HTMLTextAreaElement | null} [field] that holds the text, for the keyboard to copy */
+  copy: async (text, told, field) => {
+    let done = Boolean(await navigator.clipboard?.writeText(text).then(() => true, () => false));
+    if (!done) {
+      const holder = Object.assign(document.createElement('textarea'), { value: text, className: 'sr-only' });
+      (document.querySelector('dialog[open]') ?? document.body).append(holder); // a dialog lets nothing outside have the focus
+      holder.select();
+      done = document.execCommand('copy');
+      holder.remove();
+    }
+    if (!done) { field?.focus(); field?.select(); }
+    ui.toast({ message: done ? told : 'Your browser copies nothing from here. Choose the text and copy it.' });
   },
   lookAgain: () => begin(),
 };

@@ -23,12 +23,19 @@ export const ROUTES = [
   ['you', '/you'],
   ['people', '/you/people'],
   ['devices', '/you/devices'],
+  ['factor', '/you/second-factor'],
+  ['addresses', '/you/addresses'],
+  ['audit', '/you/log'],
+  ['belongings', '/you/things'],
+  ['stations', '/you/stations'],
+  ['station', '/you/stations/:id'],
   ['install', '/you/install'],
   ['storage', '/you/storage'],
   ['you', '/you/:part'],
   ['login', '/login'],
   ['setup', '/setup/:code'],
   ['pair', '/pair'],
+  ['invite', '/invite/:code'],
 ];
 
 /** @param {string} text */
@@ -61,7 +68,7 @@ export const to = (strings, ...values) =>
 /** Which of the five tabs a route belongs to. @param {string} name */
 export const tabOf = (name) => {
   if (['album', 'artist', 'genre', 'playlist', 'favourites', 'library'].includes(name)) return 'library';
-  if (['people', 'storage', 'devices', 'install'].includes(name)) return 'you';
+  if (['people', 'storage', 'devices', 'install', 'factor', 'addresses', 'audit', 'belongings', 'stations', 'station'].includes(name)) return 'you';
   if (['download', 'watches', 'sources', 'doubts'].includes(name)) return 'downloads';
   return ['home', 'search', 'downloads', 'you'].includes(name) ? name : '';
 };

@@ -10,7 +10,7 @@ import { room } from '../core/room.js';
 
 /** @type {[string, string, string, string][]} */
 const TABS = [['home', 'Home', '#/', 'house'], ['library', 'Library', '#/library', 'library'], ['search', 'Search', '#/search', 'search'], ['downloads', 'Downloads', '#/downloads', 'download'], ['you', 'You', '#/you', 'circle-user-round']];
-const OPEN = new Set(['login', 'setup', 'pair']);
+const OPEN = new Set(['login', 'setup', 'pair', 'invite']);
 
 export class App extends Element {
   /** @type {Map<number, number>} scroll positions by place in the history */ #scrolls = new Map();

@@ -1,9 +1,9 @@
 // @ts-check
 /** A person of this station: made, renamed, given another role or another password. */
 import { html, flag } from '../core/html.js';
-import { choices } from '../views/parts.js';
+import { choices, icon } from '../views/parts.js';
 import { words } from '../core/deeds.js';
-import { ROLES, wishOf } from '../core/people.js';
+import { RIGHTS, ROLES, usual, wishOf } from '../core/people.js';
 import { room } from '../core/room.js';
 import { Modal } from './modal.js';
 
@@ -12,6 +12,7 @@ const ASKS = {
   new: { heading: () => 'Add a person', button: 'Add' },
   name: { heading: () => 'Change name', button: 'Save' },
   role: { heading: (name) => `What ${name} may do`, button: 'Save' },
+  rights: { heading: (name) => `What ${name} may do with the library`, button: 'Save' },
   password: { heading: (name) => `New password for ${name}`, button: 'Set password' },
 };
 
@@ -50,6 +51,10 @@ class EditPerson extends Modal {
       ${has('name') ? html`<label class="field"><span>Name to log in with</span><input name="username" value="${person?.username ?? ''}" maxlength="64" autocomplete="off" autocapitalize="none" spellcheck="false" autofocus></label>` : ''}
       ${has('password') ? html`<div><label class="field"><span>${ask === 'new' ? 'First password' : 'New password'}</span><input name="password" maxlength="1000" autocomplete="off" autocapitalize="none" spellcheck="false" aria-describedby="person-hint"></label>
         <p class="quiet hint" id="person-hint">Ten characters or more. Tell it to ${person ? person.username : 'them'}; it can be changed under “You”.${person ? ' All their devices are logged out.' : ''}</p></div>` : ''}
+      ${ask === 'rights' ? RIGHTS.map(([right, name, meaning]) => {
+        const said = { true: 'yes', false: 'no' }[String(person.said?.[right])] ?? '';
+        return html`<label class="setting"><span class="setting-words"><span>${name}</span><span class="quiet">${meaning}</span></span><span class="select"><select name="right-${right}" aria-label="${name}">${[['', usual(person.role) ? 'As usual: yes' : 'As usual: no'], ['yes', 'Yes'], ['no', 'No']].map(([value, words]) => html`<option value="${value}" ${value === said ? html`selected` : ''}>${words}</option>`)}</select>${icon('chevron-down')}</span></label>`;
+      }) : ''}
       ${has('role') ? choices({ name: 'role', legend: 'What they may do', chosen: this.#role, options: ROLES, told: ask === 'role' }) : ''}
       </div><div class="dialog-actions"><button type="button" class="button" data-do="modal-close">Cancel</button><button class="button button-main" ${flag('disabled', this.busy)}>${ASKS[ask].button}</button></div>`;
   }

@@ -19,8 +19,8 @@ class PairDevice extends Modal {
   connected() {
     super.connected();
     this.on(this, 'change', (event) => { if (event.target.name === 'scope') this.#scope = event.target.value; });
-    this.deeds['copy-token'] = () => this.#copy(this.#made.token, 'The token is copied.');
-    this.deeds['copy-link'] = () => this.#copy(this.#made.link, 'The link is copied.');
+    this.deeds['copy-token'] = () => room.ui.copy(this.#made.token, 'The token is copied.', this.querySelector('.pair-text'));
+    this.deeds['copy-link'] = () => room.ui.copy(this.#made.link, 'The link is copied.', null);
     this.deeds['pair-again'] = () => { this.#made = null; this.update(); };
     this.until(room.intents.on('devices-changed', () => this.#look()));
     this.until(() => clearInterval(this.#clock));
@@ -60,19 +60,6 @@ class PairDevice extends Modal {
     // Nobody is left waiting with a token that was shown and not used.
     if (this.#made && !this.#came) room.api.delete(`/pairing/tokens/${this.#made.id}`).catch(() => {});
     super.close(answer ?? this.#came ?? undefined);
-  }
-
-  /** @param {string} text @param {string} told */
-  async #copy(text, told) {
-    try {
-      await navigator.clipboard.writeText(text);
-      room.ui.toast({ message: told });
-    } catch {
-      // Only secure pages may use the clipboard: the text is chosen, for the keyboard to copy.
-      const field = /** @type {HTMLTextAreaElement | null} */ (this.querySelector('.pair-text'));
-      field?.focus();
-      field?.select();
-    }
   }
 
   body() {

@@ -1,11 +1,10 @@
 // @ts-check
 /** The first minute: the station gets its owner. */
 import { Element } from '../core/element.js';
-import { flag, html } from '../core/html.js';
+import { html } from '../core/html.js';
 import { room } from '../core/room.js';
-import { gate } from './gate.js';
-
-const LEAST = 10;
+import { wishOf } from '../core/people.js';
+import { accountForm, gate } from './gate.js';
 
 class Setup extends Element {
   busy = false;
@@ -23,18 +22,13 @@ class Setup extends Element {
     this.on(this, 'submit', async (event) => {
       event.preventDefault();
       const form = new FormData(event.target);
-      const username = String(form.get('username')).trim();
-      const password = String(form.get('password'));
-      if (!username || password.length < LEAST) {
-        this.wrong = username ? 'The password needs ten characters or more.' : 'Tell the station your name first.';
-        this.update();
-        return;
-      }
+      const { wish, wrong } = wishOf('new', form);
+      this.wrong = wrong ?? '';
+      if (!wish) { this.update(); return; }
       this.busy = true;
-      this.wrong = '';
       this.update();
       try {
-        const { user } = await room.api.post('/setup', { code: room.store.state.route.params.code, username, password }, { quiet: true });
+        const { user } = await room.api.post('/setup', { code: room.store.state.route.params.code, username: wish.username, password: wish.password }, { quiet: true });
         room.ui.enter(user);
       } catch (error) {
         const { status, message } = /** @type {any} */ (error);
@@ -47,13 +41,8 @@ class Setup extends Element {
   }
   render() {
     if (this.needed === false) return gate(html`<h1>All set</h1><p class="quiet">This station has its owner already.</p><a class="button button-main" href="#/login">Log in</a>`);
-    const left = LEAST - this.length;
     return gate(html`<h1>Welcome to your station</h1><p class="quiet">Choose a name and a password. With them you listen from any device at home.</p>
-      <form class="gate-form" novalidate><label class="field"><span>Your name</span><input name="username" autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="64"></label>
-      <label class="field"><span>Password</span><input name="password" type="password" autocomplete="new-password" aria-describedby="least"></label>
-      <p class="quiet hint" id="least">${this.length && left > 0 ? `${left} more ${left === 1 ? 'character' : 'characters'}.` : left <= 0 ? 'Long enough.' : 'Ten characters or more. A short sentence is easy to remember.'}</p>
-      ${this.wrong ? html`<p class="wrong" role="alert">${this.wrong}</p>` : ''}
-      <button class="button button-main button-whole" ${flag('disabled', this.busy)}>${this.busy ? 'One moment…' : 'Start listening'}</button></form>`);
+      ${accountForm({ label: 'Your name', length: this.length, wrong: this.wrong, busy: this.busy, button: 'Start listening' })}`);
   }
 }
 customElements.define('view-setup', Setup);

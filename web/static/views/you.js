@@ -10,7 +10,7 @@ import { room } from '../core/room.js';
 import { View } from './view.js';
 
 /** @type {Record<string, string>} */
-const TITLES = { folders: 'Music folders', missing: 'Missing tracks', trash: 'Trash', password: 'Change password', bad: 'Files that cannot be read', addresses: 'On other devices' };
+const TITLES = { folders: 'Music folders', missing: 'Missing tracks', trash: 'Trash', password: 'Change password', bad: 'Files that cannot be read' };
 /** @type {Record<string, string>} */
 const ROOT_STATES = { online: 'There', offline: 'Does not answer', empty: 'Suddenly empty', absent: 'Not there now', hanging: 'Does not answer' };
 /** @type {Record<string, string>} */
@@ -64,7 +64,6 @@ class You extends View {
     else if (this.page === 'trash') { const answer = await api.get('/library/trash', { limit: 200 }); this.data = answer.items; room.library.remember('tracks', []); }
     else if (this.page === 'missing') this.data = await api.get('/library/tracks', { place: 'missing', sort: 'artist', limit: 200 });
     else if (this.page === 'bad') this.data = (await api.get('/library/scan'));
-    else if (this.page === 'addresses') this.data = (await api.get('/endpoints')).items.filter((/** @type {any} */ e) => e.reachable && e.kind !== 'this_machine').sort((/** @type {any} */ a, /** @type {any} */ b) => Number(b.kind === 'home') - Number(a.kind === 'home'));
     else if (!this.page) {
       const [stats, scan, health] = await Promise.all([api.get('/library/stats'), api.get('/library/scan').catch(() => null), api.get('/health').catch(() => null)]);
       room.store.set({ stats, ...(scan ? { scan: scan.scan ?? scan } : {}) });
@@ -159,11 +158,6 @@ class You extends View {
       if (!bad.length) return empty({ icon: 'check', title: 'Every file can be read', text: 'Damaged files would be named here, with the reason.' });
       return html`<ul class="things">${bad.map((/** @type {any} */ b) => html`<li class="thing" data-key="${b.path}">${icon('file-question-mark')}<div class="thing-words"><p class="path" title="${b.path}">${b.path}</p><p class="quiet">${REASONS[b.reason] ?? b.reason}</p></div></li>`)}</ul>`;
     }
-    if (this.page === 'addresses') {
-      const kinds = /** @type {Record<string, string>} */ ({ home: 'At home', vpn: 'Over your VPN', public: 'From anywhere' });
-      if (!this.data.length) return empty({ icon: 'wifi', title: 'No other device can reach the station now', text: 'Its addresses show up here when the station is on a network.' });
-      return html`<p class="lead">Open one of these on a phone or another computer and log in.</p><ul class="things">${this.data.map((/** @type {any} */ e) => html`<li class="thing" data-key="${e.url}">${icon('wifi')}<div class="thing-words"><p><a class="plain-link" href="${/^https?:/.test(e.url) ? e.url : '#/you/addresses'}">${e.url}</a></p><p class="quiet">${kinds[e.kind] ?? e.kind}</p></div></li>`)}</ul>`;
-    }
     return empty({ icon: 'music', title: 'There is no such page', text: '' });
   }
 
@@ -212,11 +206,17 @@ class You extends View {
       </section>
       <section class="group" aria-label="Account"><h2 class="section-title">Account</h2>
         ${link('#/you/devices', 'smartphone', 'Devices')}
-        ${link('#/you/addresses', 'wifi', 'On other devices')}
-        ${ownAccount(user) ? link('#/you/password', 'lock', 'Change password') : ''}
-        ${owns(user) ? link('#/you/people', 'users-round', 'People') : ''}
+        ${link('#/you/addresses', 'wifi', 'Where this station answers')}
+        ${ownAccount(user) ? html`${link('#/you/password', 'lock', 'Change password')}
+        ${link('#/you/second-factor', 'shield-check', 'Second factor')}` : ''}
+        ${link('#/you/things', 'archive', 'Your things')}
+        ${ownAccount(user) ? link('#/you/stations', 'radio-tower', 'Other stations') : ''}
         <button class="setting setting-link" data-do="log-out">${icon('log-out')}<span class="setting-words">Log out</span></button>
       </section>
+      ${owns(user) ? html`<section class="group" aria-label="Station"><h2 class="section-title">Station</h2>
+        ${link('#/you/people', 'users-round', 'People')}
+        ${link('#/you/log', 'history', 'What was done')}
+      </section>` : ''}
       <footer class="about quiet"><p>Soundsible${this.data?.version ? ` ${this.data.version}` : ''}</p><p>A framework for personal media. What you keep in it is yours to answer for.</p></footer>
     </div>`;
   }
