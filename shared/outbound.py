@@ -131,10 +131,15 @@ class Link:
 
 
 class Outbound:
-    """What may be reached: all public addresses, and `allowed` ("host", "host:port", "[v6]:port") whatever they are."""
+    """What may be reached: all public addresses, and `allowed` ("host", "host:port", "[v6]:port") whatever they are.
 
-    def __init__(self, allowed: Iterable[str] = (), *, contact: str = "") -> None:
+    opened   is told of every connection that is made here.
+    """
+
+    def __init__(self, allowed: Iterable[str] = (), *, contact: str = "",
+                 opened: Callable[[socket.socket], None] = lambda plug: None) -> None:
         self._allowed = frozenset(_entry(text) for text in allowed if text.strip())
+        self.opened = opened
         self.user_agent = user_agent(contact)
 
     @property
@@ -195,6 +200,46 @@ class Outbound:
         """From now on no Python library in this process connects to a refused address. For children: it cannot be
         taken back."""
         return Guard(self)
+
+
+class Hourglass:
+    """The time that an errand may take in all: then its connections end. Time-outs alone begin anew with every drop.
+
+    Safe from any thread; `watch` is for Outbound's `opened`.
+    """
+
+    def __init__(self, seconds: Seconds) -> None:
+        self._lock = threading.Lock()
+        self._watched: list[socket.socket] = []
+        self._timer = threading.Timer(seconds, self._run_out)
+        self._timer.daemon = True
+        self.over = False
+
+    def __enter__(self) -> Hourglass:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        with self._lock:
+            for plug in self._watched:
+                plug.close()
+            self._watched.clear()
+
+    def watch(self, plug: socket.socket) -> None:
+        """Raises TimeoutError when the time is up already."""
+        with self._lock:
+            if not self.over:
+                self._watched.append(plug.dup())    # TLS takes the socket itself out of our hands
+                return
+        raise TimeoutError("the time is up")
+
+    def _run_out(self) -> None:
+        with self._lock:
+            self.over = True
+            for plug in self._watched:
+                with contextlib.suppress(OSError):
+                    plug.shutdown(socket.SHUT_RDWR)
 
 
 def for_services(settings: Any, services: Iterable[str] = ()) -> Outbound:
@@ -474,6 +519,7 @@ class _Pinned:
                 timeout = getattr(self, "timeout", None)
                 plug.settimeout(timeout if isinstance(timeout, int | float) else None)
                 plug.connect(address)
+                self.outbound.opened(plug)
                 return plug
             except OSError as problem:
                 error = problem

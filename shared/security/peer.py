@@ -17,14 +17,13 @@ import json
 import logging
 import socket
 import ssl
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from shared.model.errors import SoundsibleError, Unprocessable
 from shared.model.units import MIB, Bytes, Seconds
-from shared.outbound import Outbound, Session, read_bytes
+from shared.outbound import Hourglass, Outbound, Session, read_bytes
 from shared.security import sync_token
 from shared.security.identity import fingerprint_of, verify
 from shared.security.sync_token import SyncToken, unb64
@@ -32,7 +31,8 @@ from shared.security.sync_token import SyncToken, unb64
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = (3.0, 15.0)         # to connect, and between two pieces of an answer
-CLAIM_S: Seconds = 30.0         # for all addresses together
+CLAIM_S: Seconds = 30.0         # for all addresses together, however they drip
+ASK_S: Seconds = 90.0
 ANSWER_BYTES: Bytes = 4 * MIB
 AUTHORITY_BYTES: Bytes = 64 * 1024
 
@@ -61,19 +61,22 @@ class Peer:
     def ask(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None,
             limit_bytes: Bytes = ANSWER_BYTES) -> bytes:
         """What the first address that leads to it answers. Raises StationUnreachable, StationRefuses."""
-        for endpoint in self._endpoints:
-            try:
-                with self._session(endpoint, limit_bytes) as session:
-                    if not self._is_it(session, endpoint):
-                        continue
-                    answer = session.request(
-                        method, endpoint + path, params=query, json=body, allow_redirects=False,
-                        headers={"Authorization": f"Bearer {self._token}", "Accept": "application/json"})
-                    status, text = answer.status_code, read_bytes(answer, limit_bytes)
-            except (SoundsibleError, OSError, ValueError, RecursionError) as error:
-                log.info("another station does not answer at %s: %s", endpoint, error)
-                continue
-            return self._judged(status, text)
+        with Hourglass(ASK_S) as time_left:
+            for endpoint in self._endpoints:
+                if time_left.over:
+                    break
+                try:
+                    with self._session(endpoint, limit_bytes, time_left) as session:
+                        if not self._is_it(session, endpoint):
+                            continue
+                        answer = session.request(
+                            method, endpoint + path, params=query, json=body, allow_redirects=False,
+                            headers={"Authorization": f"Bearer {self._token}", "Accept": "application/json"})
+                        status, text = answer.status_code, read_bytes(answer, limit_bytes)
+                except (SoundsibleError, OSError, ValueError, RecursionError) as error:
+                    log.info("another station does not answer at %s: %s", endpoint, error)
+                    continue
+                return self._judged(status, text)
         raise StationUnreachable(f"{self._name} cannot be reached now: none of its addresses leads to it.")
 
     def ask_json(self, method: str, path: str, **wishes: Any) -> Any:
@@ -87,23 +90,24 @@ class Peer:
 
         The secret is proved and not said. Raises StationUnreachable, StationRefuses.
         """
-        key, until, refused = sync_token.pairing_key(token.secret), time.monotonic() + CLAIM_S, ""
-        for endpoint in self._endpoints:
-            if time.monotonic() > until:
-                break
-            nonce = sync_token.new_nonce()
-            proof = sync_token.proof_of(key, id=token.id, nonce=nonce, name=name, fingerprint=self._fingerprint)
-            try:
-                with self._session(endpoint, AUTHORITY_BYTES) as session:
-                    answer = session.request("POST", f"{endpoint}/api/pairing/claim", allow_redirects=False,
-                                             json={"id": token.id, "nonce": nonce, "proof": proof, "name": name})
-                    status, text = answer.status_code, read_bytes(answer, AUTHORITY_BYTES)
-                if status in (200, 201):
-                    return self._opened(json.loads(text), token, key, nonce)
-                refused = _message(text) if status in (400, 409, 410, 429) else refused
-            except (SoundsibleError, OSError, ValueError, KeyError, TypeError, AttributeError,
-                    RecursionError) as error:
-                log.info("another station cannot be claimed at %s: %s", endpoint, type(error).__name__)
+        key, refused = sync_token.pairing_key(token.secret), ""
+        with Hourglass(CLAIM_S) as time_left:
+            for endpoint in self._endpoints:
+                if time_left.over:
+                    break
+                nonce = sync_token.new_nonce()
+                proof = sync_token.proof_of(key, id=token.id, nonce=nonce, name=name, fingerprint=self._fingerprint)
+                try:
+                    with self._session(endpoint, AUTHORITY_BYTES, time_left) as session:
+                        answer = session.request("POST", f"{endpoint}/api/pairing/claim", allow_redirects=False,
+                                                 json={"id": token.id, "nonce": nonce, "proof": proof, "name": name})
+                        status, text = answer.status_code, read_bytes(answer, AUTHORITY_BYTES)
+                    if status in (200, 201):
+                        return self._opened(json.loads(text), token, key, nonce)
+                    refused = _message(text) if status in (400, 409, 410, 429) else refused
+                except (SoundsibleError, OSError, ValueError, KeyError, TypeError, AttributeError,
+                        RecursionError) as error:
+                    log.info("another station cannot be claimed at %s: %s", endpoint, type(error).__name__)
         if refused:
             raise StationRefuses(f"{self._name} refuses the sync token: {refused}")
         raise StationUnreachable(f"{self._name} cannot be reached from here: none of the addresses in the sync token "
@@ -133,10 +137,10 @@ class Peer:
         told = json.loads(text) if answer.status_code == 200 else {}
         return isinstance(told, dict) and told.get("fingerprint") == self._fingerprint
 
-    def _session(self, endpoint: str, limit_bytes: Bytes) -> Session:
+    def _session(self, endpoint: str, limit_bytes: Bytes, time_left: Hourglass) -> Session:
         parts = urlsplit(endpoint)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        outbound = Outbound([f"[{parts.hostname}]:{port}"])
+        outbound = Outbound([f"[{parts.hostname}]:{port}"], opened=time_left.watch)
         context = self._pinned(outbound, str(parts.hostname), port) if parts.scheme == "https" else None
         return outbound.session(timeout_s=TIMEOUT_S, limit_bytes=limit_bytes, context=context)
 
@@ -170,6 +174,7 @@ def _authority_of(outbound: Outbound, host: str, port: int) -> str | None:
                 socket.socket(family, kind, protocol) as plain:
             plain.settimeout(TIMEOUT_S[0])
             plain.connect(address)
+            outbound.opened(plain)
             asked = http.client.HTTPConnection(host, port)
             asked.sock = context.wrap_socket(plain, server_hostname=host)
             try:

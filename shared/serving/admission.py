@@ -31,8 +31,8 @@ STREAM_PATHS = (
 )
 SOCKET_PATHS = ("/socket.io", "/api/downloads/manager/events")
 LOGIN_PATHS = ("/api/session", "/api/setup")    # open to everybody, and each costs a hashed password
-OUTSIDE_PATHS = ("/api/acquire/",)
-OUTSIDE_POSTS = ("/api/downloads/album", "/api/watches")
+OUTSIDE_PATHS = ("/api/acquire/", "/api/stations/", "/api/login/oidc")
+OUTSIDE_POSTS = ("/api/downloads/album", "/api/watches", "/api/stations", "/api/me/identity")
 SMALL_BODY_BYTES = 64 * 1024    # up to here a body is gathered before a place is taken
 PLACE = "soundsible.place"      # in a request's environ: its Place
 

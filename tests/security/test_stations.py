@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -320,6 +321,55 @@ def test_an_answer_that_never_ends_is_cut_off(pair: tuple[RunningStation, Runnin
             peer.ask("GET", "/api/export", limit_bytes=1_000_000)
         with pytest.raises(StationUnreachable):
             peer.ask_json("GET", "/api/export")
+
+
+@contextmanager
+def dripping(beginning: bytes) -> Iterator[str]:
+    """host:port of somebody who answers `beginning` and then a byte now and then, for ever."""
+    ended = threading.Event()
+
+    def drip(client: socket.socket) -> None:
+        with client, suppress(OSError):
+            client.recv(65536)
+            client.sendall(beginning)
+            while not ended.wait(0.05):
+                client.sendall(b"a")
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=drip, args=(listener.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        ended.set()
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("beginning", [
+    b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n", b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc"])
+def test_who_answers_drop_by_drop_holds_nobody_for_long(scheme: str, beginning: bytes,
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "CLAIM_S", 0.3)
+    monkeypatch.setattr(room, "ASK_S", 0.3)
+    secret, fingerprint = b"s" * 16, "A" * 43
+    with dripping(beginning) as place:
+        peer = Peer(endpoints=[f"{scheme}://{place}"] * 8, fingerprint=fingerprint, token="t")
+        token = sync_token.SyncToken(id="a", fingerprint=fingerprint, secret=secret, name="x", endpoints=())
+        ended = []
+        for ask in (lambda: peer.claim(token, name="x"), lambda: peer.ask("GET", "/api/export")):
+            asking = threading.Thread(target=lambda ask=ask: ended.append(_fails(ask)), daemon=True)
+            asking.start()
+            asking.join(10)
+        assert ended == [True, True]
+
+
+def _fails(ask: Callable[[], Any]) -> bool:
+    with pytest.raises(StationUnreachable):
+        ask()
+    return True
 
 
 def test_over_https_only_the_stations_own_authority_counts(pair: tuple[RunningStation, RunningStation]) -> None:
