@@ -323,7 +323,7 @@ def _soak(table: Table, station: RunningStation, music: Path, server: MediaServe
     _, found = station.call("GET", "/api/library/search?q=Noise")
     tracks = [one["id"] for one in found["tracks"][:1]]
     https = _speaks_tls(port)
-    at_rest = serving_sample(station)
+    at_rest, all_at_rest = serving_sample(station), look(station, time.monotonic())
 
     mine, theirs = multiprocessing.Pipe(duplex=False)
     clients = multiprocessing.get_context("spawn").Process(
@@ -341,7 +341,7 @@ def _soak(table: Table, station: RunningStation, music: Path, server: MediaServe
     clients.join(30)
     _until_still(station)
     time.sleep(75)      # threads that answer go home after a minute without work
-    at_end = serving_sample(station)
+    at_end, all_at_end = serving_sample(station), look(station, time.monotonic())
 
     span = f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
     for kind, aim_ms in (("first byte", 250), ("first byte over HTTPS", 400), ("search", 250), ("list", 250),
@@ -359,6 +359,10 @@ def _soak(table: Table, station: RunningStation, music: Path, server: MediaServe
               bare_name="before", aim="≤ 4 more", met=at_end[0] <= at_rest[0] + 4)
     table.add("soak: open files of the serving process, before and after", span, at_end[1], "files", bare=at_rest[1],
               bare_name="before", aim="≤ 8 more", met=at_end[1] <= at_rest[1] + 8)
+    table.add("soak: memory of all processes, before and after", span, all_at_end.resident_mib, "MiB",
+              bare=all_at_rest.resident_mib, bare_name="before")
+    table.add("soak: threads of all processes, before and after", f"{span}; {all_at_rest.processes} processes, then "
+              f"{all_at_end.processes}", all_at_end.threads, "threads", bare=all_at_rest.threads, bare_name="before")
     table.add("soak: what went wrong for a client", f"{span}; {seen.get('songs', 0):,} songs, "
               f"{seen.get('events', 0):,} events, {counts['scans']} scans, {counts['downloads']} downloads",
               sum(odd.values()), "times", aim="0", met=not odd)

@@ -70,7 +70,7 @@ def serve(
     from shared.model.errors import StartFailed
     from shared.security.proxies import Proxies
     from shared.serving.admission import Admission, rooms_for
-    from shared.serving.listening import allow_many_files, listen
+    from shared.serving.listening import allow_many_files, keep_memory_together, listen
 
     chosen = choose(settings.server)
     try:
@@ -79,6 +79,7 @@ def serve(
         sys.stderr.write(f"{error.message}\n")
         return 1
     allow_many_files()
+    keep_memory_together()
     trusted = Proxies(proxies)
     admission = Admission(rooms=rooms_for(settings.threads), exempt=proxies)
     if chosen == "gunicorn":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 import socket
@@ -95,6 +96,15 @@ def _sentence(host: str, port: int, error: OSError | None) -> str:
             "addresses (--host or SOUNDSIBLE_HOST)."
         )
     return f"Cannot listen on {host} port {port} ({error}); choose another one with --host and --port."
+
+
+def keep_memory_together() -> None:
+    """Let all threads share two heaps. The C library gives hundreds of them a heap each, up to eight for a processor, and
+    each keeps what it once needed: two minutes of 200 sockets and 64 streams took 170 MiB, and more with every minute,
+    where two heaps take 150."""
+    m_arena_max = -8
+    with contextlib.suppress(AttributeError, OSError, TypeError):    # another C library
+        ctypes.CDLL(None).mallopt(m_arena_max, 2)
 
 
 def allow_many_files(wanted: int = 8192) -> None:
