@@ -99,7 +99,7 @@ def _sentence(host: str, port: int, error: OSError | None) -> str:
 
 
 def keep_memory_together() -> None:
-    """Let all threads share two heaps. The C library gives hundreds of them a heap each, up to eight for a processor, and
+    """Let all threads share two heaps. The C library gives hundreds of them a heap each, up to eight a processor, and
     each keeps what it once needed: two minutes of 200 sockets and 64 streams took 170 MiB, and more with every minute,
     where two heaps take 150."""
     m_arena_max = -8
