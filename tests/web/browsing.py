@@ -27,7 +27,8 @@ KEPT_THAT_SHOULD_NOT_BE = """caches.keys().then(async (names) => {
 PAGES = ["/", "/library/albums", "/library/artists", "/library/tracks", "/library/genres", "/library/playlists",
          "/favourites", "/search?q=b", "/downloads", "/downloads/watches", "/downloads/sources",
          "/you", "/you/folders", "/you/missing", "/you/trash",
-         "/you/bad", "/you/storage", "/you/people", "/you/addresses", "/you/password", "/no/such/page"]
+         "/you/bad", "/you/storage", "/you/people", "/you/addresses", "/you/password", "/you/devices", "/you/install",
+         "/you/second-factor", "/you/log", "/you/things", "/you/stations", "/no/such/page"]
 
 
 def until(page: Any, expression: str, timeout_s: float = 10) -> None:

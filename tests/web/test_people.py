@@ -106,6 +106,75 @@ def test_an_owner_lets_somebody_in_and_out_again(open_player: Callable[..., Any]
     assert not may_log_in(station, "Klara", "quite another one")
 
 
+def test_somebody_comes_by_invitation_and_hears_what_was_chosen(
+        open_player: Callable[..., Any], station: Any) -> None:
+    page = open_player("/#/you/people")
+    page.get_by_role("button", name="Invite").click()
+    page.get_by_label("For whom").fill("Tom <b>")
+    page.get_by_role("radio", name="Young listener").check()
+    page.get_by_label("They hear some folders alone").check()
+    page.get_by_role("button", name="Choose folders").click()
+    page.get_by_role("button", name=station.music.name).first.click()      # into the music folder
+    page.get_by_role("button", name="Choose Björk").click()
+    page.get_by_role("button", name="Invite", exact=True).last.click()
+    page.get_by_alt_text("The invitation as a code").wait_for()
+    link = page.get_by_role("dialog").locator("textarea").input_value()
+    page.get_by_role("button", name="Done").click()
+    sync_api.expect(page.locator("view-people .thing", has_text="Tom <b>")).to_contain_text("some folders")
+
+    guest = open_player("/", logged_in=False, size=PHONE)
+    guest.goto("about:blank")
+    guest.goto(link)
+    guest.get_by_role("heading", name="Welcome, Tom <b>").wait_for()
+    assert guest.evaluate(TOO_WIDE) == [0, 0]
+    guest.get_by_label("Your name").fill("tom")
+    guest.get_by_label("Password").fill("too short")
+    guest.get_by_role("button", name="Start listening").click()
+    guest.get_by_role("alert").wait_for()
+    guest.get_by_label("Password").fill("long enough now")
+    guest.get_by_role("button", name="Start listening").click()
+    guest.locator("sb-app nav").wait_for()
+    guest.evaluate("location.hash = '/library/albums'")
+    guest.locator("sb-list .card:not(.to-come)").first.wait_for()
+    titles = guest.locator("sb-list .card:not(.to-come) .card-title").all_inner_texts()
+    assert titles == ["Début"]
+    again = open_player("/", logged_in=False)
+    again.goto("about:blank")
+    again.goto(link)
+    again.get_by_role("heading", name="This invitation is over").wait_for()
+
+    page.reload()
+    row = page.locator("view-people .thing", has=page.get_by_text("tom", exact=True))
+    sync_api.expect(row).to_contain_text("hears “Björk” alone")
+    row.get_by_role("button", name="More for tom").click()
+    page.get_by_role("menuitem", name="Add, edit, delete").click()
+    page.get_by_label("Add music").select_option("Yes")
+    page.get_by_role("button", name="Save").click()
+    sync_api.expect(row).to_contain_text("may add music")
+    row.get_by_role("button", name="More for tom").click()
+    page.get_by_role("menuitem", name="What they hear").click()
+    page.get_by_role("button", name="Take Björk out").click()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("alert").filter(has_text="Choose a folder first").wait_for()
+    page.get_by_role("radio", name="Everything").check()
+    page.get_by_role("button", name="Save").click()
+    sync_api.expect(row).not_to_contain_text("hears")
+    known = next(one for one in station.call("GET", "/api/users")[1]["items"] if one["username"] == "tom")
+    assert (known["said"], known["limited"]) == ({"add": True, "edit": None, "delete": None}, False)
+    guest.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    guest.get_by_role("link", name="Downloads").first.wait_for()       # the right counts where they are
+    station.call("DELETE", f"/api/users/{known['id']}")
+
+
+def test_an_invitation_is_withdrawn(open_player: Callable[..., Any], station: Any) -> None:
+    _, made = station.call("POST", "/api/invitations", {"role": "guest", "name": "Nobody"})
+    page = open_player("/#/you/people")
+    page.get_by_role("button", name="Withdraw the invitation for Nobody").click()
+    page.get_by_role("dialog").get_by_role("button", name="Withdraw").click()
+    page.get_by_text("The invitation is withdrawn.").wait_for()
+    assert station.call("GET", f"/api/invitations/{made['code']}", token="")[0] in (400, 410)
+
+
 def test_nobody_locks_themselves_out(open_player: Callable[..., Any], station: Any) -> None:
     page = open_player("/#/you/people")
     page.get_by_role("button", name=f"More for {station.owner_name}").click()

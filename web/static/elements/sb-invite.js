@@ -20,7 +20,7 @@ class Invite extends Modal {
     this.on(this, 'change', (event) => {
       const { name, value, checked } = event.target;
       if (name === 'role') this.#role = value;
-      if (name === 'some') this.#some = checked;
+      if (name === 'some') { this.#some = checked; this.update(); }
     });
     this.deeds.copy = () => room.ui.copy(this.#made.link, 'The link is copied.', this.querySelector('.pair-text'));
     this.deeds.share = () => navigator.share({ title: 'Soundsible', text: 'Listen with me', url: this.#made.link }).catch(() => {});

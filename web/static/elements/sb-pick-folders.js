@@ -90,7 +90,7 @@ class PickFolders extends Modal {
 
   body() {
     return html`${choices({ name: 'limited', legend: 'What they hear', told: true, chosen: this.#limited ? 'some' : 'all', options: [['all', 'Everything', 'The whole library'], ['some', 'Some folders', 'As if there were no other music: not in search, nor in playlists of others']] })}
-      ${this.#limited ? html`${this.#chosen.length ? html`<ul class="chips" aria-label="Chosen folders">${this.#chosen.map((one) => html`<li class="chip" data-key="${one.root} ${one.path}" title="${folderPlace(one)}">${icon('folder')}<span>${folderName(one)}</span><button type="button" class="icon-button" data-do="folder-drop" data-root="${one.root}" data-path="${one.path}" aria-label="Take ${folderName(one)} out" title="Take out">${icon('x')}</button></li>`)}</ul>` : ''}
+      ${this.#limited ? html`${this.#chosen.length ? html`<ul class="picked" aria-label="Chosen folders">${this.#chosen.map((one) => html`<li data-key="${one.root} ${one.path}" title="${folderPlace(one)}">${icon('folder')}<span>${folderName(one)}</span><button type="button" class="icon-button" data-do="folder-drop" data-root="${one.root}" data-path="${one.path}" aria-label="Take ${folderName(one)} out" title="Take out">${icon('x')}</button></li>`)}</ul>` : ''}
         ${this.#browse()}` : ''}
       <div class="dialog-actions"><button type="button" class="button" data-do="modal-close">Cancel</button><button class="button button-main" ${flag('disabled', this.busy)}>${this.props.button ?? 'Save'}</button></div>`;
   }

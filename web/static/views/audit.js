@@ -81,8 +81,8 @@ class Audit extends View {
     return html`<div class="page page-narrow"><a class="back" href="#/you">${icon('chevron-left')} You</a>
       <header class="page-head"><h1>What was done</h1></header>
       ${!this.may ? notForYou('Only an owner of this station reads what was done here.') : this.failure ? this.problem() : this.lines === null ? '' : html`
-        <div class="filters"><label class="select"><span class="sr-only">What</span><select name="deed"><option value="">Everything</option>${DEEDS.map(([group, deeds]) => html`<optgroup label="${group}">${deeds.map(([deed, said]) => html`<option value="${deed}" ${deed === this.deed ? html`selected` : ''}>${said}</option>`)}</optgroup>`)}</select>${icon('chevron-down')}</label>
-        <label class="select"><span class="sr-only">By whom</span><select name="username"><option value="">Everybody</option>${this.people.map((one) => html`<option value="${one.username}" ${one.username === this.username ? html`selected` : ''}>${one.username}</option>`)}</select>${icon('chevron-down')}</label>
+        <div class="filters"><label class="select"><select name="deed" aria-label="What"><option value="">Everything</option>${DEEDS.map(([group, deeds]) => html`<optgroup label="${group}">${deeds.map(([deed, said]) => html`<option value="${deed}" ${deed === this.deed ? html`selected` : ''}>${said}</option>`)}</optgroup>`)}</select>${icon('chevron-down')}</label>
+        <label class="select"><select name="username" aria-label="By whom"><option value="">Everybody</option>${this.people.map((one) => html`<option value="${one.username}" ${one.username === this.username ? html`selected` : ''}>${one.username}</option>`)}</select>${icon('chevron-down')}</label>
         <span class="quiet count">${count(this.total)}</span></div>
         ${this.#list()}`}
     </div>`;

@@ -70,7 +70,8 @@ class Station extends View {
   }
 
   #found() {
-    const { albums, tracks, playlists, next_cursor: next } = this.found;
+    const { next_cursor: next } = this.found;
+    const [albums, tracks, playlists] = ['albums', 'tracks', 'playlists'].map((kind) => (this.words || kind === this.of ? this.found[kind] : []));
     if (!albums.length && !tracks.length && !playlists.length) return empty({ icon: 'music', title: this.words ? 'Nothing found there' : 'Nothing there yet' });
     const row = (/** @type {string} */ id, /** @type {string} */ symbol, /** @type {string} */ title, /** @type {any[]} */ facts) => html`<li class="thing" data-key="${id}">${icon(symbol)}<div class="thing-words"><p class="thing-title" title="${title}">${title}</p><p class="quiet">${facts.filter(Boolean).join(' · ')}</p></div></li>`;
     const part = (/** @type {string} */ title, /** @type {any[]} */ rows) => (rows.length ? html`<section class="group" data-key="${title}">${this.words ? html`<h2 class="section-title">${title}</h2>` : ''}<ul class="things">${rows}</ul></section>` : '');
