@@ -84,9 +84,11 @@ class Whom(msgspec.Struct, kw_only=True):
 
 
 class Me(Whom, kw_only=True):
-    """`second_factor`: whether one is on."""
+    """`second_factor`: whether one is on; `identity`: whether the account is connected with somebody at the OpenID
+    Connect provider."""
 
     second_factor: bool
+    identity: bool
 
 
 class NewSecondFactor(msgspec.Struct, kw_only=True):
@@ -174,7 +176,8 @@ def door(*, accounts: Accounts, setup: Setup) -> Door:
     @door.get("/me", allows="logged_in", answers={200: Me})
     def me(person: Person) -> Me:
         """The own account."""
-        return Me(**_whom(person), second_factor=accounts.has_second_factor(person))
+        return Me(**_whom(person), second_factor=accounts.has_second_factor(person),
+                  identity=accounts.has_identity(person))
 
     @door.post("/me/password", allows="own_account", body=NewPassword, answers={204: None}, errors=(429,))
     def change_password(person: Person, body: NewPassword) -> None:

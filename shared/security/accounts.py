@@ -364,6 +364,11 @@ class Accounts:
         user = self._people.get_user(person.id)
         return user is not None and bool(user.has_second_factor)
 
+    def has_identity(self, person: Person) -> bool:
+        """Whether somebody at the OpenID Connect provider is this account's person."""
+        user = self._people.get_user(person.id)
+        return user is not None and bool(user.has_identity)
+
     def begin_second_factor(self, person: Person, password: str, address: str = "") -> NewFactor:
         """A new secret for the own account; see SecondFactors.begin. Raises Forbidden, Conflict, TooOften."""
         self.prove(person, password, address)

@@ -26,6 +26,7 @@ import './elements/sb-app.js';
 import './elements/sb-ask-name.js';
 import './elements/sb-ask-text.js';
 import './elements/sb-confirm.js';
+import './elements/sb-connect.js';
 import './elements/sb-dock.js';
 import './elements/sb-edit-person.js';
 import './elements/sb-edit-tags.js';
@@ -276,8 +277,12 @@ furnish({
 
 /* ---- coming and going ---------------------------------------------------------------------------- */
 
+/** What was asked belongs to the page that one leaves. */
+const shut = () => { for (const one of [...document.getElementById('dialogs')?.children ?? []]) /** @type {any} */ (one).close?.(undefined); };
+
 /** The login ended, here or at the station. */
 const leave = () => {
+  shut();
   if (!AT_THE_DOOR.includes(store.state.route.name)) keep('wanted', location.hash);
   player.stop();
   live.stop();
@@ -469,6 +474,7 @@ const catchUp = () => {
 };
 addEventListener('hashchange', () => {
   const route = parse(location.hash);
+  shut();
   app()?.leave(stand());
   store.set({ route, overlay: null });
   if (store.state.user) sync.check();
