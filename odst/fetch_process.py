@@ -341,6 +341,7 @@ def _settle(order: dict[str, Any], channel: socket.socket, data: int | None) -> 
     confine.limit(memory_bytes=order["memory_bytes"], file_bytes=order["limit_bytes"], seconds=order["limit_s"])
     outbound = Outbound(order["allowed"], contact=order["contact"])
     guard = outbound.guard_process()
+    confine.give_up_rank()
     confine.write_only_below(folder, hidden=order["hidden"], readable=_needed(order))
     return Talk(channel, folder=folder, temporary=temporary, limit_bytes=order["limit_bytes"],
                 limit_s=order["limit_s"], outbound=outbound, guard=guard, rate=order["rate"], data=data)

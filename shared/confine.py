@@ -34,6 +34,30 @@ _MAKE_SOCK, _MAKE_FIFO, _MAKE_BLOCK, _MAKE_SYM, _REFER, _TRUNCATE = (1 << n for 
 _BIND_TCP, _CONNECT_TCP = 1, 2
 _SCOPE_ABSTRACT_SOCKET, _SCOPE_SIGNAL = 1, 2
 
+# Seccomp: system calls by their numbers, on x86-64 and on 64-bit ARM (0: it has none of that name).
+_MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}      # which number, and the kernel's own name
+_BEGINNINGS = ((59, 221), (322, 281), (57, 0), (58, 0))     # execve execveat fork vfork
+_NEVER = (      # another's memory, other rights, another network, another's share, what kernels were taken over by
+    (101, 117), (310, 270), (311, 271), (440, 440), (434, 434), (438, 438), (424, 424), (312, 272), (200, 130),
+    # ptrace process_vm_readv process_vm_writev process_madvise pidfd_open pidfd_getfd pidfd_send_signal kcmp tkill
+    (272, 97), (308, 268), (165, 40), (166, 39), (155, 41), (161, 51), (428, 428), (429, 429), (430, 430), (442, 442),
+    # unshare setns mount umount2 pivot_root chroot open_tree move_mount fsopen mount_setattr
+    (303, 264), (304, 265), (133, 0), (259, 33),        # name_to_handle_at open_by_handle_at mknod mknodat
+    (49, 200), (50, 201),                               # bind listen
+    (141, 140), (142, 118), (144, 119), (203, 122), (314, 274), (251, 30),
+    # setpriority sched_setparam sched_setscheduler sched_setaffinity sched_setattr ioprio_set
+    (321, 280), (298, 241), (323, 282), (425, 425), (426, 426), (427, 427), (248, 217), (249, 218), (250, 219),
+    # bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register add_key request_key keyctl
+)
+_CLONE, _CLONE3, _SOCKET, _PRLIMIT = (56, 220), (435, 435), (41, 198), (302, 261)
+_KILLS = ((62, 129), (234, 131), (129, 138), (297, 240))    # kill tgkill rt_sigqueueinfo rt_tgsigqueueinfo
+_A_THREAD = 0x10000             # of clone: shares all with who began it
+_LOAD, _EQUAL, _ANY_OF, _AT_LEAST, _ANSWER = 0x20, 0x15, 0x45, 0x35, 0x06      # of the filter's own language
+_ALLOWED, _FORBIDDEN, _UNKNOWN = 0x7FFF0000, 0x00050000 | 1, 0x00050000 | 38     # EPERM, ENOSYS
+_PR_SET_SECCOMP, _FILTER = 22, 2
+_KEPT_CAPABILITIES = 1 << 0 | 1 << 1 | 1 << 3   # of root: CHOWN, DAC_OVERRIDE, FOWNER: other people's music is theirs
+_CAPABILITY_VERSION = 0x20080522
+
 
 def prctl(option: int, value: int) -> bool:
     """Linux only; whether it was done."""
@@ -132,6 +156,65 @@ def write_only_below(folder: Path, *, hidden: Iterable[str] = (), readable: Iter
     return True
 
 
+def give_up_rank() -> None:
+    """Root is hardly more than anybody from now on (Linux): it still reads and writes others' files, nothing else. For
+    this thread and what it begins."""
+    if not sys.platform.startswith("linux"):
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None, use_errno=True)
+        head = struct.pack("=Ii", _CAPABILITY_VERSION, 0)
+        held = ctypes.create_string_buffer(24)
+        if libc.capget(head, held) == 0:
+            effective, permitted, _, _, _, _ = struct.unpack("=6I", held.raw)
+            libc.capset(head, struct.pack("=6I", effective & _KEPT_CAPABILITIES, permitted & _KEPT_CAPABILITIES,
+                                          0, 0, 0, 0))
+
+
+def ask_little(*, programs: bool = False, sockets: bool = False) -> bool:
+    """From now on this thread and those that it begins can ask the kernel for no memory, rights or share of another, no
+    program, process or signal to others (but with `programs`), and no socket (with `sockets`, one of a file's). On
+    Linux, x86-64 and 64-bit ARM.
+
+    Holds without Landlock, too. Whether it was done. Call it before other threads begin.
+    """
+    if not sys.platform.startswith("linux") or struct.calcsize("P") != 8:
+        return False
+    machine = _MACHINES.get(os.uname().machine)
+    if machine is None:
+        return False
+    program = _filter(*machine, programs, sockets)
+    code = ctypes.create_string_buffer(program, len(program))
+    told = struct.pack("@HxxxxxxP", len(program) // 8, ctypes.addressof(code))
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None, use_errno=True)
+        prctl(_PR_SET_NO_NEW_PRIVS, 1)
+        return bool(libc.prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_FILTER), told, 0, 0) == 0)
+    return False
+
+
+def _filter(which: int, kernel: int, programs: bool, sockets: bool) -> bytes:
+    """The filter, for who calls with the numbers of this machine alone. Each step: code, jumps if so and if not, value.
+    """
+    steps: list[tuple[int, int, int, int]] = [
+        (_LOAD, 0, 0, 4), (_EQUAL, 1, 0, kernel), (_ANSWER, 0, 0, _FORBIDDEN), (_LOAD, 0, 0, 0)]
+    if which == 0:      # a second set of numbers, of a kernel for both sizes of words
+        steps += [(_AT_LEAST, 0, 1, 0x40000000), (_ANSWER, 0, 0, _FORBIDDEN)]
+    for numbers in _NEVER if programs else _NEVER + _BEGINNINGS:
+        if numbers[which]:
+            steps += [(_EQUAL, 0, 1, numbers[which]), (_ANSWER, 0, 0, _FORBIDDEN)]
+    # The family is AF_UNIX (1), or one that there is not; the process is oneself (0).
+    only = [(_SOCKET, _EQUAL, 1 if sockets else 0xFFFF), (_PRLIMIT, _EQUAL, 0)]
+    if not programs:
+        steps += [(_EQUAL, 0, 1, _CLONE3[which]), (_ANSWER, 0, 0, _UNKNOWN)]    # what it asks cannot be seen: clone can
+        only += [(_CLONE, _ANY_OF, _A_THREAD), *((numbers, _EQUAL, os.getpid()) for numbers in _KILLS)]
+    for numbers, compare, value in only:
+        steps += [(_EQUAL, 0, 4, numbers[which]), (_LOAD, 0, 0, 16), (compare, 1, 0, value),
+                  (_ANSWER, 0, 0, _FORBIDDEN), (_ANSWER, 0, 0, _ALLOWED)]
+    steps.append((_ANSWER, 0, 0, _ALLOWED))
+    return b"".join(struct.pack("=HBBI", *step) for step in steps)
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """What a process that decodes media has no business with. Paths of folders; those that are not there are let be.
@@ -139,18 +222,24 @@ class Bounds:
     hidden      no file in them is read or changed
     kept        no file in them is changed
     own         read and changed all the same; the first is where temporary files go
+    programs    that it has to start; without any it starts no process at all
+    sockets     whether it may ask sockets of files: what a worker is lent comes through one. Whose they are cannot be
+                told apart, and the bus of a user's session is one of them
     """
 
     hidden: tuple[str, ...]
     kept: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+    sockets: bool = False
 
 
 _PROJECT = str(Path(__file__).resolve().parents[1])
 _OF_DATA = ("covers", "trash", "demo")      # folders of the data folder that crafts work in
 
 
-def for_media(settings: Any, roots: Iterable[str] = ()) -> Bounds:
+def for_media(settings: Any, roots: Iterable[str] = (), *, programs: Iterable[str] = (),
+              sockets: bool = False) -> Bounds:
     """For who reads and writes music: nothing of the station's own but what it is to work on, nothing of the program
     or of the user's own settings (what begins with a dot at home) is changed.
 
@@ -169,6 +258,7 @@ def for_media(settings: Any, roots: Iterable[str] = ()) -> Bounds:
         hidden=(str(settings.config_dir), str(data)),
         kept=(_PROJECT, sys.prefix, sys.base_prefix, "/etc", "/usr", "/boot", *dots),
         own=(str(settings.cache_dir), *(str(data / name) for name in _OF_DATA), *roots),
+        programs=tuple(programs), sockets=sockets,
     )
 
 
@@ -196,12 +286,13 @@ class Shut:
 
 
 def shut_off(bounds: Bounds) -> Shut | None:
-    """From now on this thread, those that it begins and their children keep to `bounds`, signal nobody but each other
-    and talk to nobody over TCP. Costs a millisecond.
+    """From now on this thread and those that it begins keep to `bounds` and to `ask_little`. Costs a millisecond.
 
     None when the kernel has no Landlock, or none that is switched on. Raises OSError when it has and refuses. Call it
     before other threads begin.
     """
+    give_up_rank()
+    ask_little(programs=bool(bounds.programs), sockets=bounds.sockets)
     version = landlock_version()
     if version < 1:
         return None

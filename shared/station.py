@@ -169,7 +169,7 @@ class Station:
         # crafts and places
         self.workers = WorkerPool(
             size=settings.transcodes_at_once + 2,   # covers and tags do not wait behind conversions
-            memory_bytes=settings.worker_memory_bytes, name="craft", bounds=self._bounds,
+            memory_bytes=settings.worker_memory_bytes, name="craft", bounds=lambda: self._bounds(sockets=True),
         )
         # Alone in reading the database: no media comes near it.
         self.clerks = WorkerPool(size=1, memory_bytes=settings.worker_memory_bytes, name="manifest")
@@ -321,16 +321,17 @@ class Station:
         self.lookups = StoredLookups(database=self.database)
         self.stored_breakers = StoredBreakers(database=self.database)
         self.breakers = Breakers(store=self.stored_breakers, row=BreakerRow, on_change=self._tell_of_breaker)
+        ffmpeg = shutil.which("ffmpeg")
         self.craft_workers = WorkerPool(
             size=DOWNLOAD_WORKERS, memory_bytes=settings.worker_memory_bytes, nice=DOWNLOAD_NICENESS,
-            name="downloads", bounds=self._bounds,
+            name="downloads", bounds=lambda: self._bounds(*([ffmpeg] if ffmpeg else [])),
         )
         self.admission = Admission(
             records=Shelving(database=self.database), scans=self.scans, access=self.access,
             workers=self.craft_workers, settings=settings,
         )
         self.keepings = Keepings(
-            workers=self.craft_workers, folder=settings.cache_dir / "kept", ffmpeg=shutil.which("ffmpeg"))
+            workers=self.craft_workers, folder=settings.cache_dir / "kept", ffmpeg=ffmpeg)
         metadata_client = musicbrainz.MusicBrainzClient(
             settings=settings, lookups=self.lookups, breakers=self.breakers)
         self.identifier = Identifier(
@@ -581,14 +582,14 @@ class Station:
             if time.monotonic() > deadline:
                 log.warning("stopping took longer than %.0f s (at %s)", timeout_s, name)
 
-    def _bounds(self) -> Bounds:
-        """What the processes that open media are kept to."""
+    def _bounds(self, *programs: str, sockets: bool = False) -> Bounds:
+        """What the processes that open media are kept to, and what they need beside files."""
         roots: list[str] = []
         try:
             roots = [root.path for root in self.scans.roots()]
         except SoundsibleError:     # they are told of elsewhere
             log.debug("the music folders are not known now", exc_info=True)
-        return for_media(self.settings, roots)
+        return for_media(self.settings, roots, programs=programs, sockets=sockets)
 
     def _add_music(self) -> list[str]:
         """Remember the music folders that were given; the new ones. A new one that is not there stops the start."""

@@ -167,7 +167,7 @@ class WorkerPool:
         if self._bounds is None:
             return ""
         bounds = self._bounds()
-        return json.dumps([bounds.hidden, bounds.kept, bounds.own])
+        return json.dumps([bounds.hidden, bounds.kept, bounds.own, bounds.programs, bounds.sockets])
 
     def _give_back(self, worker: _Worker) -> None:
         worker.idle_since = time.monotonic()

@@ -66,7 +66,8 @@ def main(memory_bytes: int, nice: int, packages: tuple[str, ...], bounded: str =
 def _shut_off(bounded: str) -> confine.Shut | None:
     if not bounded:
         return None
-    bounds = confine.Bounds(*(tuple(one) for one in json.loads(bounded)))
+    hidden, kept, own, programs, sockets = json.loads(bounded)
+    bounds = confine.Bounds(tuple(hidden), tuple(kept), tuple(own), tuple(programs), sockets)
     if bounds.own:
         import tempfile
 

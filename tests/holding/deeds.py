@@ -122,3 +122,46 @@ def spin() -> None:
 def sleep(seconds: float) -> float:
     time.sleep(seconds)
     return seconds
+
+
+def ask_of_the_kernel(pid: int) -> dict[str, str]:
+    """What else would lead out: by name, "done" or what kept it from that. `pid`: another process."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def call(number: int, *args: int) -> None:
+        if libc.syscall(ctypes.c_long(number), *(ctypes.c_long(one) for one in args)) < 0:
+            raise OSError(ctypes.get_errno(), "refused")
+
+    def socket_of(family: int, kind: int = socket.SOCK_STREAM, protocol: int = 0) -> Callable[[], None]:
+        return lambda: socket.socket(family, kind, protocol).close()
+
+    def begin() -> None:
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        os.waitpid(child, 0)
+
+    return {
+        "environment of the station": tried(lambda: Path(f"/proc/{pid}/environ").read_bytes()),
+        "memory of the station": tried(lambda: Path(f"/proc/{pid}/maps").read_bytes()),
+        "process": tried(begin), "program": tried(lambda: os.posix_spawn("/bin/true", ["true"], {})),
+        "of a file": tried(socket_of(socket.AF_UNIX)),
+        "datagram": tried(socket_of(socket.AF_INET, socket.SOCK_DGRAM)), "six": tried(socket_of(socket.AF_INET6)),
+        "many ways": tried(socket_of(socket.AF_INET, protocol=262)), "netlink": tried(socket_of(16, socket.SOCK_RAW)),
+        "priority": tried(lambda: os.setpriority(os.PRIO_PROCESS, pid, 19)),
+        "processor": tried(lambda: os.sched_setaffinity(pid, {0})),
+        "limit": tried(lambda: resource.prlimit(pid, resource.RLIMIT_CPU, resource.prlimit(pid, resource.RLIMIT_CPU))),
+        "namespace": tried(lambda: call(97 if os.uname().machine == "aarch64" else 272, 0x10000000)),
+        "ring": tried(lambda: call(425, 1, 0)), "file of another process": tried(lambda: call(438, 0, 0, 0)),
+        "device": tried(lambda: os.mknod(f"/tmp/soundsible-{os.getpid()}", 0o60600, 0)),
+    }
+
+
+def threads() -> int:
+    """That threads still begin."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(4) as pool:
+        return sum(pool.map(len, ["a", "bc"]))

@@ -22,6 +22,8 @@ from tests.running import ROOT, RunningStation, make_music, start_station
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="workers are limited on POSIX alone")
 landlocked = pytest.mark.skipif(not confine.landlock_version(), reason="this kernel has no Landlock")
+filtered = pytest.mark.skipif(not sys.platform.startswith("linux") or os.uname().machine not in ("x86_64", "aarch64"),
+                              reason="the filter of system calls knows two kinds of machines")
 DEEDS = "tests.holding.deeds"
 
 
@@ -114,6 +116,45 @@ def test_nobody_is_called_and_nobody_can_call(pool: WorkerPool) -> None:
 @pytest.mark.skipif(confine.landlock_version() < 6, reason="this kernel does not keep signals in")
 def test_nobody_else_is_signalled(pool: WorkerPool) -> None:
     assert ask(pool, "hit", os.getpid()) == "PermissionError"
+
+
+@filtered
+def test_the_kernel_gives_no_process_no_network_and_nothing_of_another(home: Home) -> None:
+    """Landlock knows of TCP alone; and as root it kept nobody from another's environment."""
+    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as station:
+        pool = pool_for(home.bounds)
+        try:
+            told = ask(pool, "ask_of_the_kernel", station.pid)
+            assert ask(pool, "threads") == 3
+        finally:
+            pool.stop()
+        assert station.stdin is not None
+        station.stdin.close()
+    if not confine.landlock_version():
+        del told["environment of the station"], told["memory of the station"]
+    assert told == dict.fromkeys(told, "PermissionError")
+
+
+@filtered
+def test_who_needs_a_program_may_begin_it_and_has_no_network_all_the_same(home: Home) -> None:
+    pool = pool_for(lambda: for_media(home.settings, [str(home.music)], programs=["/usr/bin/ffmpeg"]))
+    try:
+        told = ask(pool, "ask_of_the_kernel", os.getpid())
+    finally:
+        pool.stop()
+    assert (told.pop("process"), told.pop("program")) == ("done", "done")
+    assert told["of a file"] == told["datagram"] == told["six"] == told["limit"] == "PermissionError"
+
+
+@filtered
+def test_what_is_lent_to_a_worker_comes_through_a_file_and_through_nothing_else(home: Home) -> None:
+    pool = pool_for(lambda: for_media(home.settings, [str(home.music)], sockets=True))
+    try:
+        told = ask(pool, "ask_of_the_kernel", os.getpid())
+    finally:
+        pool.stop()
+    assert told.pop("of a file") == "done"
+    assert told["datagram"] == told["six"] == told["netlink"] == told["process"] == "PermissionError"
 
 
 @landlocked
