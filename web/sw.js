@@ -2,7 +2,7 @@
  * Keeps the player's shell, and the covers looked at last, so that it opens at once and without the station.
  * Music and everything else under /api goes straight to the station, always.
  */
-const VERSION = /* version */'993cd4aaeaa8'/* end */;
+const VERSION = /* version */'32be835806a5'/* end */;
 const FILES = /* files */[
   '/',
   '/manifest.webmanifest',
@@ -52,6 +52,7 @@ const FILES = /* files */[
   '/static/elements/sb-ask-name.js',
   '/static/elements/sb-ask-text.js',
   '/static/elements/sb-confirm.js',
+  '/static/elements/sb-connect.js',
   '/static/elements/sb-dock.js',
   '/static/elements/sb-edit-person.js',
   '/static/elements/sb-edit-tags.js',

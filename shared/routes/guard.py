@@ -109,9 +109,9 @@ class Guard:
         if request.method not in SAFE_METHODS:
             self._check_writing()
         path = request.path
-        if path != API and not path.startswith(API + "/"):
-            return
         operation = self._operations.get(request.endpoint or "")
+        if operation is None and path != API and not path.startswith(API + "/"):
+            return
         token, _ = token_of_request()
         g.asked_at = time.monotonic()
         person = self._who(token, request.remote_addr or "") if token is not None else None

@@ -11,7 +11,7 @@ from flask import Response, request
 from shared.model.errors import Forbidden, NotFound, SoundsibleError
 from shared.model.person import Person
 from shared.routes.guard import give_cookie
-from shared.routes.operation import API, Body, Door, Query
+from shared.routes.operation import Body, Door, Query
 from shared.routes.respond import json_of
 from shared.routes.session import Password, Session, session_of
 from shared.security.proxies import PROXY
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 JOURNEY, SECURE_JOURNEY = "soundsible_journey", "__Host-soundsible-journey"
 JOURNEY_S = 600
-CALLBACK = "/login/oidc/callback"
+CALLBACK = "/login/oidc/callback"    # what people tell their provider
 HOME = "/"      # where every log-in ends; nothing that a request says leads elsewhere
 _Text = Annotated[str, msgspec.Meta(max_length=4000)]
 
@@ -73,12 +73,12 @@ def door(*, openid: OpenId, vouching: Vouching, accounts: Accounts) -> Door:
             return None
         return named_in(request.headers.get(vouching.header, "")) or None
 
-    @door.get("/login", allows="open", answers={200: WaysIn})
+    @door.get("/login/ways", allows="open", outside=True, answers={200: WaysIn})
     def ways_in() -> WaysIn:
         """How people log in here."""
         return WaysIn(password=True, oidc=Provider(name=openid.name) if openid.enabled else None, proxy=proxy_says())
 
-    @door.post("/login/proxy", allows="open", body=ByProxy, body_optional=True, answers={201: Session},
+    @door.post("/login/proxy", allows="open", outside=True, body=ByProxy, body_optional=True, answers={201: Session},
                errors=(403, 409))
     def log_in_by_proxy(body: ByProxy) -> Response:
         """Log in as whom the trusted proxy names. Without one: 403."""
@@ -87,7 +87,7 @@ def door(*, openid: OpenId, vouching: Vouching, accounts: Accounts) -> Door:
             raise Forbidden("No trusted proxy says who you are.")
         return session_of(accounts, vouching.by_proxy(named, _address(), _browser()), 201)
 
-    @door.get("/login/oidc", allows="open", answers={302: None}, errors=(404,))
+    @door.get("/login/oidc", allows="open", outside=True, answers={302: None}, errors=(404,))
     def leave_for_provider() -> Response:
         """Go to the OpenID Connect provider. What fails on the way comes back as `/#/login?problem=<code>`."""
         _must_be_on(openid)
@@ -97,7 +97,7 @@ def door(*, openid: OpenId, vouching: Vouching, accounts: Accounts) -> Door:
             return _with_problem(problem)
         return _with_journey(_to(url), sealed)
 
-    @door.get(CALLBACK, allows="open", query=Return, answers={302: None}, errors=(404,))
+    @door.get(CALLBACK, allows="open", outside=True, query=Return, answers={302: None}, errors=(404,))
     def come_back(person: Person | None, query: Return) -> Response:
         """Come back from the provider, logged in."""
         _must_be_on(openid)
@@ -153,7 +153,7 @@ def _must_be_on(openid: OpenId) -> None:
 
 def _callback() -> str:
     """At the address that is used here: its Host was found to be the station's own."""
-    return f"{request.host_url.rstrip('/')}{API}{CALLBACK}"
+    return f"{request.host_url.rstrip('/')}{CALLBACK}"
 
 
 def _with_problem(problem: SoundsibleError) -> Response:

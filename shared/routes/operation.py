@@ -46,7 +46,7 @@ class Operation:
     """One method of one path, as it is promised."""
 
     method: str
-    path: str                           # as Flask writes it, /api included
+    path: str                           # as Flask writes it, whole
     allows: str                         # a word of RULES
     answers: Mapping[int, Any]          # status → type of its JSON; None: no body; "image/webp": other content
     name: str                           # of the function that answers
@@ -92,9 +92,12 @@ class Door(Blueprint):
 
     def _operation(self, method: str, path: str,
                    declared: dict[str, Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        outside = declared.pop("outside", False)    # not beneath API: what is there for who is not logged in
+
         def take(deed: Callable[..., Any]) -> Callable[..., Any]:
             summary, _, details = inspect.cleandoc(deed.__doc__ or "").partition("\n")
-            operation = Operation(method=method, path=API + path, name=deed.__name__, room=self.name,
+            whole = path if outside else API + path
+            operation = Operation(method=method, path=whole, name=deed.__name__, room=self.name,
                                   summary=summary.rstrip("."), details=details.strip(), **declared)
             if operation.allows not in RULES:
                 raise ValueError(f"{method} {path} allows {operation.allows!r}, which is no rule")

@@ -59,7 +59,7 @@ class Trust(msgspec.Struct, kw_only=True):
 def door(*, certificates: Certificates) -> Door:
     door = Door("trust")
 
-    @door.get("/trust", allows="open", answers={200: Trust})
+    @door.get("/trust/state", allows="open", outside=True, answers={200: Trust})
     def trust() -> Trust:
         """How the station answers HTTPS, and what a device has to install for it."""
         told = certificates.describe()

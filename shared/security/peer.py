@@ -132,7 +132,7 @@ class Peer:
 
     def _is_it(self, session: Session, endpoint: str) -> bool:
         """Whether this station answers there, as far as can be told before the token is shown."""
-        answer = session.request("GET", f"{endpoint}/api/trust", allow_redirects=False)
+        answer = session.request("GET", f"{endpoint}/trust/state", allow_redirects=False)
         text = read_bytes(answer, AUTHORITY_BYTES)
         told = json.loads(text) if answer.status_code == 200 else {}
         return isinstance(told, dict) and told.get("fingerprint") == self._fingerprint

@@ -31,7 +31,7 @@ STREAM_PATHS = (
 )
 SOCKET_PATHS = ("/socket.io", "/api/downloads/manager/events")
 LOGIN_PATHS = ("/api/session", "/api/setup")    # open to everybody, and each costs a hashed password
-OUTSIDE_PATHS = ("/api/acquire/", "/api/stations/", "/api/login/oidc")
+OUTSIDE_PATHS = ("/api/acquire/", "/api/stations/", "/login/oidc")
 OUTSIDE_POSTS = ("/api/downloads/album", "/api/watches", "/api/stations", "/api/me/identity")
 SMALL_BODY_BYTES = 64 * 1024    # up to here a body is gathered before a place is taken
 PLACE = "soundsible.place"      # in a request's environ: its Place

@@ -27,8 +27,8 @@ OPEN = {
 }
 MAY_BE_OPEN = {     # the same for everybody, or itself the way in
     ("POST", "/api/pairing/claim"), ("GET", "/api/invitations/<code>"), ("POST", "/api/invitations/<code>/accept"),
-    ("GET", "/api/login"), ("POST", "/api/login/proxy"), ("GET", "/api/login/oidc"),
-    ("GET", "/api/login/oidc/callback"), ("GET", "/api/trust"),
+    ("GET", "/login/ways"), ("POST", "/login/proxy"), ("GET", "/login/oidc"),
+    ("GET", "/login/oidc/callback"), ("GET", "/trust/state"),
 }
 
 

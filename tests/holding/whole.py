@@ -144,7 +144,7 @@ def table(made: Whole) -> str:
             lines += [f"**`{rule}`**: {words}.", ""]
             lines += [f"- `{' '.join(methods)} {path}`" for path, methods in by_rule[rule].items()]
             lines += [""]
-    lines += ["**Outside `/api`**, open to everybody, with nobody's data in it.", ""]
+    lines += ["**Pages and files**, open to everybody, with nobody's data in them.", ""]
     lines += [f"- `{path}`: {words}" for path, words in sorted(PAGES.items())]
     lines += ["", "**Socket.IO**, from the player.", ""]
     lines += [f"- `{event}`: {words}" for event, words in HEARD.items()]

@@ -82,6 +82,9 @@ class FakeTracks(Calls):
         self.asked.append(("list", person, wish))
         return Page(items=[a_track()], next_cursor=None, total=1, revision=7)
 
+    def must_see(self, person: Person, id: str) -> None:
+        self.get(person, id)
+
     def get(self, person: Person, id: str) -> Track:
         if id not in ("t1", *self.files):
             raise NotFound(f"There is no track {id}.")

@@ -56,13 +56,13 @@ class Browser:
         return answer
 
     def leave(self) -> str:
-        answer = self.ask("GET", "/api/login/oidc")
+        answer = self.ask("GET", "/login/oidc")
         assert answer.status == 302
         return str(answer.headers["Location"])
 
     def come_back(self, query: dict[str, str]) -> str:
         """Where it is sent then."""
-        answer = self.ask("GET", f"/api/login/oidc/callback?{urlencode(query)}")
+        answer = self.ask("GET", f"/login/oidc/callback?{urlencode(query)}")
         assert answer.status == 302, answer.data
         assert "soundsible_journey" not in self.cookies
         return str(answer.headers["Location"])
@@ -118,7 +118,7 @@ def street(home: Front) -> Iterator[Street]:
 
 
 def test_somebody_unknown_gets_an_account_of_the_role_that_was_set_and_comes_back_as_the_same(street: Street) -> None:
-    assert street.browser.ask("GET", "/api/login").json == {
+    assert street.browser.ask("GET", "/login/ways").json == {
         "password": True, "oidc": {"name": "127.0.0.1"}, "proxy": None}
     assert street.log_in() == "/"
     assert street.browser.who() == "anna"
@@ -273,19 +273,19 @@ def test_another_providers_answer_is_none(street: Street) -> None:
     {"next": EVIL}, {"redirect_uri": EVIL}, {"return_to": f"//{EVIL[8:]}"}, {"url": "/\\evil.example"},
 ])
 def test_nothing_in_the_address_leads_elsewhere_afterwards(street: Street, more: dict[str, str]) -> None:
-    answer = street.browser.ask("GET", f"/api/login/oidc?{urlencode(more)}")
+    answer = street.browser.ask("GET", f"/login/oidc?{urlencode(more)}")
     told = parse_qs(urlsplit(answer.headers["Location"]).query)
-    assert told["redirect_uri"] == ["http://localhost/api/login/oidc/callback"]
+    assert told["redirect_uri"] == ["http://localhost/login/oidc/callback"]
     query = street.provider.log_in(answer.headers["Location"])
     assert street.browser.come_back({**query, **more}) == "/"
 
 
 def test_a_foreign_host_begins_nothing(street: Street) -> None:
-    assert street.browser.ask("GET", "/api/login/oidc", Host="evil.example").status == 421
+    assert street.browser.ask("GET", "/login/oidc", Host="evil.example").status == 421
 
 
 def test_the_journeys_cookie_is_kept_from_scripts(street: Street) -> None:
-    (line,) = street.browser.ask("GET", "/api/login/oidc").headers.getlist("Set-Cookie")
+    (line,) = street.browser.ask("GET", "/login/oidc").headers.getlist("Set-Cookie")
     assert "HttpOnly" in line and "SameSite=Lax" in line and "Max-Age=600" in line
     assert street.provider.url.split("//")[1] not in line
 
@@ -334,9 +334,9 @@ def test_what_was_known_of_the_provider_helps_while_it_is_away(street: Street) -
 
 def test_without_a_provider_there_is_none(street: Street) -> None:
     street.provided(issuer="")
-    assert street.browser.ask("GET", "/api/login/oidc").status == 404
-    assert street.browser.ask("GET", "/api/login/oidc/callback?code=x&state=y").status == 404
-    assert street.browser.ask("GET", "/api/login").json["oidc"] is None
+    assert street.browser.ask("GET", "/login/oidc").status == 404
+    assert street.browser.ask("GET", "/login/oidc/callback?code=x&state=y").status == 404
+    assert street.browser.ask("GET", "/login/ways").json["oidc"] is None
 
 
 # ---- whose account ------------------------------------------------------------------------------------------------
@@ -439,7 +439,7 @@ def through(front: Front, named: str | None, *, trusted: bool = True) -> Answer:
     """A request with the header, from a trusted proxy (as the middleware marks it) or from anybody."""
     environ = {PROXY: "127.0.0.1"} if trusted else {}
     answer = front.app.test_client(use_cookies=False).post(
-        "/api/login/proxy", headers={} if named is None else {"Remote-User": named.encode().decode("latin-1")},
+        "/login/proxy", headers={} if named is None else {"Remote-User": named.encode().decode("latin-1")},
         environ_overrides=environ)
     return Answer(answer.status_code, answer.get_json(silent=True), answer.headers, answer.data)
 
@@ -457,7 +457,7 @@ def test_a_trusted_proxy_says_who_it_is(proxied: Front, name: str) -> None:
 def test_the_header_from_anybody_else_is_nothing(proxied: Front, name: str) -> None:
     before = proxied.get("/api/users")["total"]
     assert through(proxied, name, trusted=False).status == 403
-    assert proxied.ask("GET", "/api/login", who=None, Remote_User=name).json["proxy"] is None
+    assert proxied.ask("GET", "/login/ways", who=None, Remote_User=name).json["proxy"] is None
     assert proxied.ask("GET", "/api/me", who=None, Remote_User=name).status == 401
     assert proxied.get("/api/users")["total"] == before
 
@@ -465,7 +465,7 @@ def test_the_header_from_anybody_else_is_nothing(proxied: Front, name: str) -> N
 @pytest.mark.parametrize("environ", [{"REMOTE_ADDR": "127.0.0.1"}, {"HTTP_SOUNDSIBLE_PROXY": "127.0.0.1"},
                                      {"HTTP_X_FORWARDED_FOR": "127.0.0.1"}])
 def test_an_address_alone_makes_no_trusted_proxy(proxied: Front, environ: dict[str, str]) -> None:
-    answer = proxied.app.test_client().post("/api/login/proxy", headers={"Remote-User": "ann"},
+    answer = proxied.app.test_client().post("/login/proxy", headers={"Remote-User": "ann"},
                                             environ_overrides=environ)
     assert answer.status_code == 403
 
@@ -493,7 +493,7 @@ def test_with_no_header_set_even_a_trusted_proxy_says_nothing(proxied: Front) ->
 
 
 def test_another_sites_page_logs_nobody_in(proxied: Front) -> None:
-    answer = proxied.app.test_client().post("/api/login/proxy", headers={"Remote-User": "ann", "Origin": EVIL},
+    answer = proxied.app.test_client().post("/login/proxy", headers={"Remote-User": "ann", "Origin": EVIL},
                                             environ_overrides={PROXY: "127.0.0.1"})
     assert answer.status_code == 403
 
@@ -507,7 +507,7 @@ def test_through_the_real_middleware_only_a_trusted_address_counts(tmp_path: Pat
 
     def status(peer: str, **headers: str) -> int:
         told = {name.replace("_", "-"): value for name, value in headers.items()}
-        return Client(front).post("/api/login/proxy", headers=told, environ_overrides={"REMOTE_ADDR": peer}).status_code
+        return Client(front).post("/login/proxy", headers=told, environ_overrides={"REMOTE_ADDR": peer}).status_code
 
     assert status("10.0.0.7", Remote_User="ben", X_Forwarded_For="203.0.113.9") == 201
     assert status("10.0.0.8", Remote_User="ben") == 403

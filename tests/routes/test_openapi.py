@@ -93,7 +93,9 @@ def test_every_route_is_described_and_nothing_else(front: Front, told: Any) -> N
     described = {(method.upper(), path) for path, methods in told["paths"].items() for method in methods}
     there = {(method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)) for rule in front.app.url_map.iter_rules()
              for method in rule.methods or () if method != "HEAD" and rule.rule.startswith("/api")}
-    assert described == there
+    assert there <= described
+    assert {path for _, path in described - there} == {
+        "/login/ways", "/login/proxy", "/login/oidc", "/login/oidc/callback", "/trust/state"}
 
 
 @pytest.mark.parametrize(("kind", "method", "path", "status", "inner"), [

@@ -38,7 +38,7 @@ def ask(front: Front, path: str, **headers: str) -> Any:
 
 
 def test_everybody_may_know_what_there_is_to_trust(trusting: Front) -> None:
-    told = trusting.get("/api/trust", who=None)
+    told = trusting.get("/trust/state", who=None)
     certificate = x509.load_der_x509_certificate(ask(trusting, "/trust/authority.crt").data)
     assert told["https"] and told["own_authority"] and not told["secure"] and told["name"] == "nas"
     assert told["authority_sha256"].replace(":", "") == certificate.fingerprint(hashes.SHA256()).hex().upper()
@@ -49,7 +49,7 @@ def test_everybody_may_know_what_there_is_to_trust(trusting: Front) -> None:
 
 def test_over_https_it_says_so(trusting: Front) -> None:
     with trusting.app.test_client() as client:
-        assert client.get("/api/trust", base_url="https://localhost").json["secure"] is True  # type: ignore[index]
+        assert client.get("/trust/state", base_url="https://localhost").json["secure"] is True  # type: ignore[index]
 
 
 def test_there_is_the_right_file_for_each_system(trusting: Front) -> None:
@@ -89,7 +89,7 @@ def test_no_name_of_a_station_breaks_the_profile(title: str) -> None:
 def test_where_nothing_has_to_be_installed_there_is_nothing(without: Front, path: str) -> None:
     answer = ask(without, path)
     assert answer.status == 404 and "nothing to install" in answer.json["error"]["message"]
-    told = without.get("/api/trust", who=None)
+    told = without.get("/trust/state", who=None)
     assert not told["https"] and told["authority_sha256"] == "" and told["expires_at"] is None
 
 
@@ -98,7 +98,7 @@ def test_the_word_that_it_worked_is_empty_and_the_only_one_for_other_origins(tru
     assert answer.status == 204 and answer.data == b"" and answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert "Access-Control-Allow-Origin" not in answer.headers
-    for path in ("/trust", "/trust/trust.js", "/trust/authority.crt", "/api/trust"):
+    for path in ("/trust", "/trust/trust.js", "/trust/authority.crt", "/trust/state"):
         assert ask(trusting, path).headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 

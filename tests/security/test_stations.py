@@ -129,7 +129,7 @@ def test_a_station_that_moved_is_found_where_it_says_it_is(
     token = sync_token.read(_sync_token(attic))
 
     def elsewhere(method: str, path: str, *rest: Any) -> tuple[int, bytes, dict[str, str]]:
-        answers = {"/api/trust": {"fingerprint": token.fingerprint}, "/api/endpoints": told}
+        answers = {"/trust/state": {"fingerprint": token.fingerprint}, "/api/endpoints": told}
         return 200, json.dumps(answers.get(path, {"items": []})).encode(), {}
 
     with impostor(elsewhere) as (address, _):
@@ -275,7 +275,7 @@ def test_another_station_in_its_place_gets_no_token(pair: tuple[RunningStation, 
         asking = Peer(endpoints=[address], fingerprint=token.fingerprint, token="a-secret-token")
         with pytest.raises(StationUnreachable):
             asking.ask("GET", "/api/export")
-        assert "a-secret-token" not in str(seen) and [path for _, path, *_ in seen] == ["/api/trust"]
+        assert "a-secret-token" not in str(seen) and [path for _, path, *_ in seen] == ["/trust/state"]
 
 
 def test_the_first_address_that_leads_there_is_taken(pair: tuple[RunningStation, RunningStation]) -> None:
@@ -293,7 +293,7 @@ def test_no_redirect_is_followed(pair: tuple[RunningStation, RunningStation]) ->
     told = {"fingerprint": sync_token.read(_sync_token(attic)).fingerprint}
     with impostor(lambda *asked: (200, b"{}", {})) as (elsewhere, seen):
         def astray(method: str, path: str, *rest: Any) -> tuple[int, bytes, dict[str, str]]:
-            if path == "/api/trust":
+            if path == "/trust/state":
                 return 200, json.dumps(told).encode(), {}
             return 307, b"", {"Location": f"{elsewhere}{path}"}
 
@@ -312,7 +312,7 @@ def test_an_answer_that_never_ends_is_cut_off(pair: tuple[RunningStation, Runnin
     fingerprint = sync_token.read(_sync_token(attic)).fingerprint
 
     def endless(method: str, path: str, *rest: Any) -> tuple[int, bytes, dict[str, str]]:
-        text = json.dumps({"fingerprint": fingerprint}).encode() if path == "/api/trust" else b"[" * 3_000_000
+        text = json.dumps({"fingerprint": fingerprint}).encode() if path == "/trust/state" else b"[" * 3_000_000
         return 200, text, {}
 
     with impostor(endless) as (address, _):

@@ -103,7 +103,7 @@ def test_other_ways_in_are_offered_where_there_are_any(
         open_player: Callable[..., Any], ways: dict[str, Any], offered: str) -> None:
     page = open_player("/", logged_in=False, size=PHONE)
     assert page.get_by_text("or", exact=True).count() == 0
-    page.route("**/api/login", lambda route: route.fulfill(json=ways))
+    page.route("**/login/ways", lambda route: route.fulfill(json=ways))
     page.goto(page.url.split("#")[0] + "#/login?problem=nobody_known")
     page.reload()
     sync_api.expect(page.get_by_role("alert")).to_contain_text("no account here")
@@ -111,10 +111,36 @@ def test_other_ways_in_are_offered_where_there_are_any(
     way.wait_for()
     assert page.url.endswith("#/login")
     asked: list[str] = []
-    page.route("**/api/login/*", lambda route: (asked.append(route.request.method + route.request.url), route.abort()))
+    page.route("**/login/*", lambda route: (asked.append(route.request.method + route.request.url), route.abort()))
     way.click()
     page.wait_for_timeout(200)
-    assert [one.split("/api")[1] for one in asked] == ["/login/oidc" if ways["oidc"] else "/login/proxy"]
+    assert [one[one.index("/login/"):] for one in asked] == ["/login/oidc" if ways["oidc"] else "/login/proxy"]
+
+
+def test_an_account_is_connected_with_a_provider_by_its_password(
+        open_player: Callable[..., Any], station: Any, clara: str) -> None:
+    page = open_player("/", size=PHONE, token=token_of(station))
+    page.route("**/login/ways", lambda route: route.fulfill(
+        json={"password": True, "oidc": {"name": "Keycloak"}, "proxy": None}))
+    asked: list[Any] = []
+    page.route("**/api/me/identity", lambda route: (asked.append(route.request.post_data_json),
+                                                    route.fulfill(json={"url": "/static/icons/mark.svg"})))
+    page.evaluate("location.hash = '/you'")
+    page.get_by_role("button", name="Log in with Keycloak").click()
+    page.get_by_label("Your password here").fill(PASSWORD)
+    page.get_by_role("button", name="Go on").click()
+    page.wait_for_url("**/mark.svg")    # where the station leads, which is the provider
+    assert asked == [{"password": PASSWORD}]
+
+
+def test_a_dialog_does_not_outlive_its_page(open_player: Callable[..., Any], station: Any, clara: str) -> None:
+    token = token_of(station)
+    page = open_player("/#/you/devices", token=token)
+    page.get_by_role("button", name="Pair a device").first.click()
+    page.get_by_role("dialog").wait_for()
+    station.call("DELETE", "/api/session", token=token)
+    page.get_by_role("button", name="Log in").wait_for()
+    assert page.get_by_role("dialog").count() == 0
 
 
 def test_an_owner_reads_what_was_done(open_player: Callable[..., Any], station: Any, clara: str) -> None:

@@ -90,7 +90,7 @@ def test_each_system_sees_its_own_steps_first(
     sync_api.expect(page.locator("#state-title")).to_have_text("Waiting for this device")
     assert [one.get_attribute("data-system") for one in page.locator("section[data-system]:visible").all()] == [system]
     assert page.locator("input[name=system]").first.get_attribute("value") == system
-    told = at_home.call("GET", "/api/trust", token="")[1]
+    told = at_home.call("GET", "/trust/state", token="")[1]
     assert page.locator("[data-sha256]").inner_text().split() == told["authority_sha256"].split(":")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.locator("input[value=windows]").check()
@@ -178,7 +178,7 @@ def test_at_an_address_that_the_certificate_cannot_cover_it_leads_to_another(
         told = {**answer.json(), "names": ["soundsible.local"], "addresses": ["192.168.1.20"]}
         route.fulfill(response=answer, json=told)
 
-    page.route("**/api/trust", tell)
+    page.route("**/trust/state", tell)
     page.goto(f"{plain(at_home)}/trust")
     sync_api.expect(page.locator("#state-title")).to_have_text("Open this page at another address")
     port = urlsplit(at_home.url).port
@@ -199,7 +199,7 @@ def test_where_nothing_has_to_be_installed_it_says_so(
         answer = route.fetch()
         route.fulfill(response=answer, json={**answer.json(), **told})
 
-    page.route("**/api/trust", tell)
+    page.route("**/trust/state", tell)
     page.goto(f"{plain(at_home)}/trust")
     sync_api.expect(page.locator("#title")).to_have_text(title)
     assert page.locator("#walk").is_hidden()

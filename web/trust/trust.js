@@ -202,7 +202,7 @@
     if (place) find('stay').href = `/${place}`;
     let trust;
     try {
-      const answer = await fetch('/api/trust', { cache: 'no-store' });
+      const answer = await fetch('/trust/state', { cache: 'no-store' });
       if (!answer.ok) throw new Error(String(answer.status));
       trust = await answer.json();
     } catch {

@@ -39,7 +39,8 @@ export const createApi = ({ fetch, base = '/api', onUnauthorized, onReach }) => 
     if (method !== 'GET') headers['Content-Type'] = 'application/json';
     let answer;
     try {
-      answer = await fetch(base + path + queryString(query), {
+      // What is there for who is not logged in lies beside the API.
+      answer = await fetch((path.startsWith('~/') ? path.slice(1) : base + path) + queryString(query), {
         method, headers, signal, credentials: 'same-origin',
         body: method === 'GET' ? undefined : body === undefined ? undefined : JSON.stringify(body),
       });

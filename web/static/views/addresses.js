@@ -16,7 +16,7 @@ class Addresses extends View {
     this.deeds['address-code'] = ({ url }) => room.ui.dialog('sb-show-code', { title: 'Open on another device', text: url, lead: 'Point the other device’s camera at this code, and log in there. To get in without a password, pair it instead: You → Devices.' });
   }
   changed() {} // nothing in the library tells of addresses
-  async fetch() { [this.data, this.trust] = await Promise.all([room.api.get('/endpoints'), room.api.get('/trust').catch(() => null)]); }
+  async fetch() { [this.data, this.trust] = await Promise.all([room.api.get('/endpoints'), room.api.get('~/trust/state').catch(() => null)]); }
 
   #secure() {
     const { trust } = this;

@@ -37,8 +37,8 @@ class Login extends Element {
       history.replaceState(history.state, '', '#/login');
     }
     room.api.get('/setup').then((/** @type {any} */ answer) => { this.setup = Boolean(answer?.needed); this.update(); }, () => {});
-    room.api.get('/login', undefined, { quiet: true }).then((/** @type {any} */ answer) => { this.ways = answer; this.update(); }, () => {});
-    this.deeds['login-proxy'] = () => this.#try(() => room.api.post('/login/proxy', {}, { quiet: true }));
+    room.api.get('~/login/ways', undefined, { quiet: true }).then((/** @type {any} */ answer) => { this.ways = answer; this.update(); }, () => {});
+    this.deeds['login-proxy'] = () => this.#try(() => room.api.post('~/login/proxy', {}, { quiet: true }));
     this.deeds['login-recovery'] = () => { this.recovery = !this.recovery; this.wrong = ''; this.update(); this.#point('code'); };
     this.deeds['login-again'] = () => { this.asked = null; this.wrong = ''; this.update(); this.#point('username'); };
     this.on(this, 'submit', (event) => {
@@ -94,7 +94,7 @@ class Login extends Element {
     const { oidc, proxy } = this.ways;
     return gate(html`<h1>Soundsible</h1><p class="quiet">Your music, from your own station.</p>
       ${proxy ? html`<button class="button button-main button-whole" data-do="login-proxy" ${flag('disabled', this.busy)}>Go on as ${proxy}</button>` : ''}
-      ${oidc ? html`<a class="button button-whole" href="/api/login/oidc">Log in with ${oidc.name}</a>` : ''}
+      ${oidc ? html`<a class="button button-whole" href="/login/oidc">Log in with ${oidc.name}</a>` : ''}
       ${proxy || oidc ? html`<p class="gate-or">or</p>` : ''}
       <form class="gate-form" data-key="password"><label class="field"><span>Name</span><input name="username" autocomplete="username" autocapitalize="none" spellcheck="false" required></label>
       <label class="field"><span>Password</span><input name="password" type="password" autocomplete="current-password" required></label>

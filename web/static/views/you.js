@@ -35,8 +35,10 @@ class You extends View {
   /** @type {any} */ data = null;
   wrong = '';
   busy = false;
+  /** @type {{name: string, connected: boolean} | null} a provider that vouches for people */ elsewhere = null;
 
   opened() {
+    this.deeds.connect = async () => { if (await room.ui.dialog('sb-connect', this.elsewhere)) { room.ui.toast({ message: 'Your password alone lets you in now.' }); this.ask(); } };
     this.page = this.route.params.part ?? '';
     this.named(TITLES[this.page] ?? 'You');
     this.follow(room.store, 'scan', 'theme', 'levelling', 'saver', 'stats', 'user', 'updateReady');
@@ -68,9 +70,17 @@ class You extends View {
       const [stats, scan, health] = await Promise.all([api.get('/library/stats'), api.get('/library/scan').catch(() => null), api.get('/health').catch(() => null)]);
       room.store.set({ stats, ...(scan ? { scan: scan.scan ?? scan } : {}) });
       this.data = health;
+      await this.#lookElsewhere();
     }
   }
   changed(changes) { if (!changes.arrived) this.ask(); }
+
+  /** Whether a provider can vouch for this account, and does. */
+  async #lookElsewhere() {
+    const { api, store } = room;
+    const { oidc } = await api.get('~/login/ways').catch(() => ({ oidc: null }));
+    this.elsewhere = oidc && ownAccount(store.state.user) ? { name: oidc.name, connected: (await api.get('/me')).identity } : null;
+  }
 
   /** @param {HTMLFormElement} form */
   async #submit(form) {
@@ -208,7 +218,8 @@ class You extends View {
         ${link('#/you/devices', 'smartphone', 'Devices')}
         ${link('#/you/addresses', 'wifi', 'Where this station answers')}
         ${ownAccount(user) ? html`${link('#/you/password', 'lock', 'Change password')}
-        ${link('#/you/second-factor', 'shield-check', 'Second factor')}` : ''}
+        ${link('#/you/second-factor', 'shield-check', 'Second factor')}
+        ${this.elsewhere ? html`<button class="setting setting-link" data-do="connect">${icon('users-round')}<span class="setting-words">Log in with ${this.elsewhere.name}</span><span class="quiet">${this.elsewhere.connected ? 'Connected' : ''}</span>${icon('chevron-right', 'chevron')}</button>` : ''}` : ''}
         ${link('#/you/things', 'archive', 'Your things')}
         ${ownAccount(user) ? link('#/you/stations', 'radio-tower', 'Other stations') : ''}
         <button class="setting setting-link" data-do="log-out">${icon('log-out')}<span class="setting-words">Log out</span></button>
