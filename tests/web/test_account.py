@@ -100,12 +100,13 @@ def test_an_owner_switches_off_the_second_factor_of_somebody_whose_phone_is_gone
     ({"password": True, "oidc": None, "proxy": "clara"}, "Go on as clara"),
 ])
 def test_other_ways_in_are_offered_where_there_are_any(
-        open_player: Callable[..., Any], ways: dict[str, Any], offered: str) -> None:
+        open_player: Callable[..., Any], station: Any, ways: dict[str, Any], offered: str) -> None:
     page = open_player("/", logged_in=False, size=PHONE)
+    page.get_by_role("button", name="Log in").wait_for()
     assert page.get_by_text("or", exact=True).count() == 0
     page.route("**/login/ways", lambda route: route.fulfill(json=ways))
-    page.goto(page.url.split("#")[0] + "#/login?problem=nobody_known")
-    page.reload()
+    page.goto("about:blank")
+    page.goto(station.url + "/#/login?problem=nobody_known")
     sync_api.expect(page.get_by_role("alert")).to_contain_text("no account here")
     way = page.get_by_text(offered)
     way.wait_for()

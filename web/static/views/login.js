@@ -83,7 +83,8 @@ class Login extends Element {
         <button class="button button-main" data-do="reload">I have done that</button>`);
     }
     const wrong = this.wrong ? html`<p class="wrong" role="alert">${this.wrong}</p>` : '';
-    const button = html`<button class="button button-main button-whole" ${flag('disabled', this.busy)}>${this.busy ? 'One moment…' : 'Log in'}</button>`;
+    // One main action: going on as whom the proxy names, where it names somebody.
+    const button = html`<button class="button ${this.ways.proxy && !this.asked ? '' : 'button-main'} button-whole" ${flag('disabled', this.busy)}>${this.busy ? 'One moment…' : 'Log in'}</button>`;
     if (this.asked) {
       return gate(html`<h1>One step more</h1><p class="quiet">${this.recovery ? 'One of the codes that were kept when the second factor was set up. Each is good once.' : 'The code that your authenticator app shows for this station.'}</p>
         <form class="gate-form" data-key="code">${this.recovery ? html`<label class="field" data-key="recovery"><span>Recovery code</span><input name="code" autocomplete="off" autocapitalize="characters" spellcheck="false" required></label>`
