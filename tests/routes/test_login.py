@@ -367,8 +367,10 @@ def test_who_is_logged_in_here_connects_the_account_with_the_password(street: St
     browser = street.browser
     browser.ask("POST", "/api/session", {"username": "ben", "password": PASSWORD})
     assert browser.ask("POST", "/api/me/identity", {"password": "wrong horse battery"}).status == 403
+    assert browser.ask("GET", "/api/me").json["identity"] is False
     url = browser.ask("POST", "/api/me/identity", {"password": PASSWORD}).json["url"]
     assert browser.come_back(street.provider.log_in(url)) == "/"
+    assert browser.ask("GET", "/api/me").json["identity"] is True
     street.browser = Browser(street.front)
     assert street.log_in() == "/" and street.browser.who() == "ben"
     browser.ask("POST", "/api/session", {"username": "kid", "password": PASSWORD})
