@@ -121,6 +121,10 @@ class _Conversation(StrictHeads, eventlet.wsgi.HttpProtocol):  # type: ignore[mi
                 super().__init__(state, server)
         finally:
             state[1].close()
+            for file in (getattr(self, "rfile", None), getattr(self, "wfile", None)):    # they hold it open, too
+                with contextlib.suppress(OSError):
+                    if file is not None:
+                        file.close()
             if home is not None:
                 households.leave(home)
 
