@@ -253,7 +253,8 @@ def address(settings: Settings) -> Iterator[Check]:
             f"Only this machine reaches it: {url_of(settings.host, settings.port)}." if near
             else f"It listens at {url_of(settings.host, settings.port)} alone."))
         return
-    found = [one for one in addresses() if one.kind != "this_machine"]
+    both = settings.host != "0.0.0.0"   # nosec B104  # compares; that one is IPv4 alone
+    found = [one for one in addresses() if one.kind != "this_machine" and (both or ":" not in one.ip)]
     if found:
         shown = ", ".join(url_of(one.ip, settings.port) for one in found[:3])
         yield Check(name="address", state="ok", message=f"Other devices find it at {shown}.")
