@@ -18,7 +18,7 @@ from shared.database import Database, driver_cursor
 from shared.model.person import Person
 from shared.records import folding, revisions, visible
 from shared.records.moments import make_uid
-from shared.records.playlists import MOST_ENTRIES
+from shared.records.playlists import MOST_ENTRIES, must_fit
 from shared.records.settling import chunks, name_of
 from shared.records.tracks import recount_playlists
 
@@ -199,6 +199,7 @@ class _Taking:
         self._now = time.time()
         self._revision: int | None = None
         self._here: list[int | None] = []
+        self._lists = self._places = 0  # the person's playlists, and places in them together
 
     def run(self) -> None:
         self._here = match(self._conn, self._person, self._given.tracks)
@@ -220,9 +221,10 @@ class _Taking:
     def _playlists(self) -> None:
         own: dict[str, tuple[int, str]] = {}
         named: dict[str, list[str]] = defaultdict(list)
-        for key, uid, name in self._cursor.execute(
-            "SELECT id, uid, name FROM playlists WHERE user_id = ? ORDER BY id", (self._me,)
+        for key, uid, name, places in self._cursor.execute(
+            "SELECT id, uid, name, track_count FROM playlists WHERE user_id = ? ORDER BY id", (self._me,)
         ):
+            self._lists, self._places = self._lists + 1, self._places + places
             own[uid] = (key, name)
             named[name].append(uid)
         used = {one.uid for one in self._given.playlists if one.uid in own}
@@ -238,6 +240,7 @@ class _Taking:
                 self._fill_playlist(own[uid][0], found)
 
     def _make_playlist(self, one: NewPlaylist, track_ids: list[int]) -> None:
+        self._lists += 1
         row = self._cursor.execute(
             "INSERT INTO playlists (uid, user_id, name, sort_key, visibility, created_at, updated_at, added_rev, "
             "changed_rev) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
@@ -261,6 +264,8 @@ class _Taking:
         self._taken.playlists_updated += 1
 
     def _append(self, key: int, position: int, track_ids: list[int]) -> None:
+        self._places += len(track_ids)
+        must_fit(self._lists, self._places)
         self._cursor.executemany(
             "INSERT INTO playlist_entries (playlist_id, position, track_id) VALUES (?, ?, ?)",
             [(key, place, one) for place, one in enumerate(track_ids, position)],

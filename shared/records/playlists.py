@@ -28,6 +28,7 @@ from shared.records.tracks import recount_playlists, track_ids_of
 
 VISIBILITIES = ("private", "shared", "collaborative")
 MOST_ENTRIES = 100_000
+MOST_OF_PERSON, MOST_ENTRIES_OF_PERSON = 10_000, 1_000_000  # playlists of one person, and places in them together
 
 SORTS: dict[str, Sort] = {"name": Order((playlists.c.sort_key,)), "updated": Order((playlists.c.updated_at,))}
 
@@ -118,6 +119,11 @@ class Playlists:
                 tracks=show_tracks(conn, person, ids),
             )
 
+    def length(self, person: Person, uid: str) -> int:
+        """How many tracks one playlist has for `person`, about. Raises NotFound."""
+        with self._database.read(person) as conn:
+            return _readable(conn, person, uid).track_count
+
     # ---- changing
 
     def make(self, person: Person, name: str, track_uids: Sequence[str] = (), visibility: str = "private") -> Playlist:
@@ -126,6 +132,7 @@ class Playlists:
         now = time.time()
         with self._database.transaction() as conn:
             ids = _tracks(conn, person, track_uids)
+            _must_have_room(conn, person.user_id, len(ids), lists=1)
             revision = revisions.bump(conn, library_too=False)
             playlist_id = conn.execute(
                 insert(playlists)
@@ -172,6 +179,7 @@ class Playlists:
                 return _shown(conn, held.id)
             _may_change_tracks(person, held)
             ids = None if track_uids is None else _tracks(conn, person, track_uids)
+            _must_have_room(conn, held.user_id, len(ids or ()) - held.track_count)
             revision = revisions.bump(conn, library_too=False)
             changes: dict[str, Any] = {"updated_at": time.time(), "changed_rev": revision}
             if name is not None:
@@ -205,6 +213,7 @@ class Playlists:
                 return _shown(conn, held.id)
             if held.track_count + len(ids) > MOST_ENTRIES:
                 raise Unprocessable(f"A playlist holds at most {MOST_ENTRIES} tracks.")
+            _must_have_room(conn, held.user_id, len(ids))
             revision = revisions.bump(conn, library_too=False)
             last = conn.execute(
                 select(func.max(playlist_entries.c.position)).where(playlist_entries.c.playlist_id == held.id)
@@ -237,6 +246,24 @@ class Playlists:
             if cursor.execute("SELECT 1 FROM removed WHERE kind = 'playlist' AND uid = ?", (uid,)).fetchone():
                 known_to = None  # it was shared once: others may still wait to hear that it is gone
             remember_removed(cursor, "playlist", [uid], revision, known_to)
+
+
+def _must_have_room(conn: Connection, user_id: int, more: int, *, lists: int = 0) -> None:
+    """Raises Unprocessable when a person's playlists would be too many, or too long together, by this."""
+    if more <= 0 and not lists:
+        return
+    row = driver_cursor(conn).execute(
+        "SELECT count(*), coalesce(sum(track_count), 0) FROM playlists WHERE user_id = ?", (user_id,)
+    ).fetchone()  # fmt: skip
+    must_fit(row[0] + lists, row[1] + max(more, 0))
+
+
+def must_fit(lists: int, places: int) -> None:
+    """Raises Unprocessable for more than one person may have: a disk is nobody's alone."""
+    if lists > MOST_OF_PERSON:
+        raise Unprocessable(f"One person has at most {MOST_OF_PERSON:,} playlists: delete some first.")
+    if places > MOST_ENTRIES_OF_PERSON:
+        raise Unprocessable(f"One person's playlists hold at most {MOST_ENTRIES_OF_PERSON:,} tracks together.")
 
 
 def _check(name: str | None, visibility: str | None) -> None:

@@ -8,14 +8,17 @@ import msgspec
 from flask import Response, request
 
 from shared.library.belongings import KINDS, Document, ImportReport
+from shared.model.errors import Unprocessable
 from shared.model.person import Person
 from shared.routes.operation import Body, Door, Query
 from shared.routes.respond import json_of
+from shared.routes.wholes import Wholes
 
 if TYPE_CHECKING:
     from shared.library.belongings import Belongings
     from shared.security.audit import AuditLog
 
+MOST_PLACES = 100_000   # in the playlists of a document that comes as a request: others wait while it is written
 Kinds = Annotated[str, msgspec.Meta(max_length=100)]
 
 
@@ -35,6 +38,7 @@ class Import(Body):
 
 def door(*, belongings: Belongings, audit: AuditLog) -> Door:
     door = Door("belongings")
+    wholes = Wholes()
 
     @door.get("/export", allows="logged_in", query=ExportWish, answers={200: Document})
     def export_belongings(person: Person, query: ExportWish) -> Response:
@@ -43,18 +47,21 @@ def door(*, belongings: Belongings, audit: AuditLog) -> Door:
         Another station finds its own copies of the tracks by what is told of them.
         """
         what = [one.strip() for one in query.what.split(",") if one.strip()]
-        answer = json_of(belongings.document(person, what))
+        answer = wholes.answer(person, lambda: json_of(belongings.document(person, what)))
         answer.headers["Content-Disposition"] = 'attachment; filename="soundsible-export.json"'
         audit.write("exported", person=person, address=request.remote_addr or "", subject=", ".join(what))
         return answer
 
-    @door.post("/import", allows="own_account", body=Import, answers={200: ImportReport})
+    @door.post("/import", allows="own_account", body=Import, answers={200: ImportReport}, errors=(422,))
     def import_belongings(person: Person, body: Import) -> ImportReport:
         """Take a document's things over as one's own; a second time changes nothing.
 
         Tracks are found by id, ISRC, MusicBrainz recording, else by title, artist and length. Documents that are too
         large for a request are taken in by `tool import`.
         """
+        if sum(len(one.tracks) for one in body.document.playlists) > MOST_PLACES:
+            raise Unprocessable(f"The playlists of this document have more than {MOST_PLACES:,} places together: take "
+                                "it in with tool import.", field="document")
         report = belongings.take(person, body.document, what=body.what, dry_run=body.dry_run)
         if not body.dry_run:
             audit.write("imported", person=person, address=request.remote_addr or "",

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from shared.model.errors import BadInput, Forbidden, NotFound
+from shared.model.errors import BadInput, Forbidden, NotFound, Unprocessable
 from shared.model.person import Person
+from shared.records import playlists as room
+from shared.records.belongings import Belongings, Given, Identity, NewPlaylist
 from shared.records.people import People
 from shared.records.playlists import SORTS, Playlists
 from tests.records.songs import Music, inconsistencies
@@ -158,3 +160,30 @@ def test_a_persons_playlists_go_with_them_and_others_hear_of_it(
     People(database=music.database).delete_user(guest.id)
     assert playlists.list(owner).items == []
     assert Changes(database=music.database).since(owner, base).playlists.removed == [uid]
+
+
+def test_one_persons_playlists_have_an_end(
+    playlists: Playlists, songs: list[str], owner: Person, guest: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may only listen must not fill the disk."""
+    monkeypatch.setattr(room, "MOST_OF_PERSON", 2)
+    monkeypatch.setattr(room, "MOST_ENTRIES_OF_PERSON", 6)
+    first = playlists.make(guest, "One", songs[:4], "collaborative")
+    with pytest.raises(Unprocessable):
+        playlists.append(owner, first.id, songs[:3])    # they are the guest's, whoever puts them in
+    with pytest.raises(Unprocessable):
+        playlists.edit(guest, first.id, track_uids=songs + songs[:2])
+    assert playlists.edit(guest, first.id, track_uids=[*songs, songs[0]]).track_count == 6
+    with pytest.raises(Unprocessable):
+        playlists.make(guest, "Two", songs[:1])
+    assert playlists.edit(guest, first.id, track_uids=songs[:2]).track_count == 2
+    playlists.make(guest, "Two")
+    with pytest.raises(Unprocessable):
+        playlists.make(guest, "Three")
+    mine = [Identity(one, "", "", "", "", "", 0) for one in songs]
+    for name, places in (("Three", 1), ("Two", 5)):
+        given = Given(tracks=mine, playlists=[NewPlaylist("", name, "private", range(places))])
+        with pytest.raises(Unprocessable):
+            Belongings(database=playlists._database).take(guest, given)
+    playlists.make(owner, "Hers", songs)
+    assert playlists.list(guest).total == 2

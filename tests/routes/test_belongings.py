@@ -155,3 +155,12 @@ def test_no_document_breaks_it_and_its_rehearsal_is_the_run(filled: Front, docum
         assert {**done.json, "dry_run": True} == rehearsed.json
         again = _import(filled, json.loads(text)["document"], "kid").json
         assert (again["playlists"]["made"], again["ratings"], again["favourites"], again["plays"]) == (0, 0, 0, 0)
+
+
+def test_a_document_whose_playlists_never_end_is_for_the_tool(front: Front) -> None:
+    """A few megabytes of it would be a hundred in the database, and nobody else writes meanwhile."""
+    track = {"id": front.tracks("limit=1")[0]["id"]}
+    half = {"name": "P", "tracks": [0] * 50_001}
+    answer = _import(front, {"soundsible": 1, "tracks": [track], "playlists": [half, {**half, "name": "Q"}]})
+    assert (answer.status, answer.json["error"]["code"]) == (422, "unprocessable")
+    assert _import(front, {"soundsible": 1, "tracks": [track], "playlists": [half]}, dry_run=True).status == 200
