@@ -54,9 +54,16 @@ class Network:
     slept: bool = False
 
 
+LONGEST_NAME = 80       # characters
+
+
 def station_name(name: str) -> str:
-    """What the station is called on other devices: as the settings say, else like this machine."""
-    return name or socket.gethostname().partition(".")[0] or "Soundsible"
+    """What the station is called on other devices: as the settings say, else like this machine. One short line that
+    can be shown, whatever was set: it stands in certificates, profiles and announcements."""
+    for one in (name, socket.gethostname().partition(".")[0]):
+        if shown := "".join(each for each in one if each.isprintable()).strip()[:LONGEST_NAME].strip():
+            return shown
+    return "Soundsible"
 
 
 class Wishes(Protocol):

@@ -34,6 +34,7 @@ ASK_MS: Milliseconds = 1800     # for a host name: responders may hold an answer
 TRIES = 50                      # soundsible.local … soundsible-50.local
 AGAIN_S: Seconds = 60.0         # after multicast failed
 WAY_OUT_S: Seconds = 2.5
+MOST_OTHERS = 200               # other stations that are remembered
 LABEL_BYTES = 63                # of one part of a DNS name
 TEXT_BYTES = 200                # of one property
 
@@ -243,12 +244,14 @@ class _OnAir:
         if state_change is ServiceStateChange.Removed:
             self._others.pop(name, None)
             return
-        info: ServiceInfo = ServiceInfo(service_type, name)
         try:
+            info: ServiceInfo = ServiceInfo(service_type, name)     # refuses names that are none
             if not info.load_from_cache(zeroconf) and not info.request(zeroconf, 1500):
                 return
         except Exception as error:  # the edge of zeroconf's thread: it may be closing
             log.debug("another station could not be asked: %s", error)
+            return
+        if name not in self._others and len(self._others) >= MOST_OTHERS:   # nobody has so many: somebody makes them up
             return
         identity = (info.properties.get(b"id") or b"").decode("utf-8", "replace")
         self._others[name] = host, identity = ((info.server or "").lower(), identity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import plistlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -239,3 +240,18 @@ def test_the_station_is_called_as_wished_or_like_its_machine(monkeypatch: pytest
     monkeypatch.setattr(socket, "gethostname", lambda: "attic.example.org")
     assert station_name("") == "attic"
     assert station_name("Our music") == "Our music"
+
+
+@pytest.mark.parametrize(("given", "shown"), [
+    ("Attic", "Attic"), ("Küche & <Bad>", "Küche & <Bad>"), ("a\x01b\r\n", "ab"), ("\ud800x", "x"), ("x\ufffe", "x"),
+    ("\u202eevil", "evil"), ("x" * 300, "x" * 80),
+])
+def test_the_station_s_name_is_one_line_that_can_be_shown(given: str, shown: str) -> None:
+    assert station_name(given) == shown
+    plistlib.loads(plistlib.dumps({"name": shown}))
+
+
+@pytest.mark.parametrize("nothing", ["", "\x00", " \t\x7f"])
+def test_a_name_that_shows_nothing_is_none(nothing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "attic.example")
+    assert station_name(nothing) == "attic"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -212,6 +213,34 @@ def test_where_multicast_fails_it_is_one_line_and_tried_again(
 ])
 def test_a_name_fits_into_dns(name: str, label: str) -> None:
     assert label_of(name) == label
+
+
+def test_names_that_are_none_deafen_nobody(host: str, stations: list[Station]) -> None:
+    station = Station(host, "Attic", "b")
+    stations.append(station)
+    station.cable.is_now(LOOPBACK)
+    station.on_air()
+    air = station.announcer._on_air
+    assert air is not None and air._zeroconf is not None
+    for name in (f"\x01\x02.{SOUNDSIBLE}", f"{'x' * 64}.{SOUNDSIBLE}", SOUNDSIBLE, "\x00", ""):
+        air._seen(zeroconf=air._zeroconf, service_type=SOUNDSIBLE, name=name, state_change=ServiceStateChange.Added)
+
+
+def test_others_that_are_made_up_fill_no_memory(
+        host: str, stations: list[Station], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mdns, "MOST_OTHERS", 3)
+    station = Station(host, "Attic", "b")
+    stations.append(station)
+    station.cable.is_now(LOOPBACK)
+    station.on_air()
+    air = station.announcer._on_air
+    assert air is not None and air._zeroconf is not None
+    told = SimpleNamespace(load_from_cache=lambda _: True, properties={b"id": b"x"}, server="other.local.")
+    monkeypatch.setattr("zeroconf.ServiceInfo", lambda *_: told)
+    for number in range(20):
+        air._seen(zeroconf=air._zeroconf, service_type=SOUNDSIBLE, name=f"{number}.{SOUNDSIBLE}",
+                  state_change=ServiceStateChange.Added)
+    assert len(air._others) == 3
 
 
 def test_a_machine_that_is_itself_called_so_is_no_stranger(
