@@ -180,6 +180,8 @@ class Stations:
             peer = self._peer(row)
             if words:
                 found = peer.ask_json("GET", "/api/library/search", query={"q": words, "limit": limit})
+                if not isinstance(found, dict):
+                    raise StationUnreachable(f"{row.name} answers something that cannot be read.")
                 lists = self._page(peer, "playlists", None, 500)
                 return self._made(row, {
                     "albums": found.get("albums", []), "tracks": found.get("tracks", []),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 import requests
 
@@ -391,6 +392,32 @@ def test_an_authority_of_another_key_is_none(pair: tuple[RunningStation, Running
     assert room._is_authority_of(its, fingerprint)
     for wrong in (other, other + its, its + other, "", "-----BEGIN CERTIFICATE-----\nAAAA\n", "ü"):
         assert not room._is_authority_of(wrong, fingerprint)
+
+
+@pytest.mark.parametrize("answer", [
+    b"[]", b"null", b"7", b'"x"', b'{"albums": 1}', b'{"albums": [[]]}',
+    b'{"albums": [{"id": "a", "title": "\\ud800"}]}',
+    b'{"items": [], "total": 1e999}', b'{"items": [{"id": "a", "title": "b", "year": ' + b"9" * 400 + b"}]}",
+    b'{"items": {}}', b"[" * 100_000, b'{"items": [7]}', b'{"items": [], "next_cursor": {}}', b"\xff\xfe", b"",
+])
+@pytest.mark.parametrize("words", ["", "abba"])
+def test_nothing_that_another_station_answers_is_a_fault_of_ours(
+        answer: bytes, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database(tmp_path / "library.db")
+    database.prepare()
+    user = People(database=database).make_user("ann", "hash", "owner")
+    person = Person(user_id=user.id, id=user.uid, username="ann", role="owner")
+    vault, records = Vault(tmp_path), StationRecords(database=database)
+    row = records.put(person.user_id, fingerprint="A" * 43, name="attic", endpoints=["http://127.0.0.1:1"],
+                      token=vault.seal("t"))
+    stations = Stations(records=records, vault=vault, identity=Identity(folder=tmp_path), people=None,  # type: ignore[arg-type]
+                        pairing=None, belongings=None, name=lambda: "x")  # type: ignore[arg-type]
+    monkeypatch.setattr(Peer, "ask", lambda *_, **__: answer)
+    try:
+        seen = stations.library(person, row.uid, words=words)
+    except StationUnreachable:
+        return
+    msgspec.json.encode(seen)
 
 
 def test_a_station_that_was_removed_gives_its_token_back(pair: tuple[RunningStation, RunningStation]) -> None:
