@@ -342,6 +342,7 @@ def _settle(order: dict[str, Any], channel: socket.socket, data: int | None) -> 
     outbound = Outbound(order["allowed"], contact=order["contact"])
     guard = outbound.guard_process()
     confine.give_up_rank()
+    confine.ask_little(programs=True, network=True)
     confine.write_only_below(folder, hidden=order["hidden"], readable=_needed(order))
     return Talk(channel, folder=folder, temporary=temporary, limit_bytes=order["limit_bytes"],
                 limit_s=order["limit_s"], outbound=outbound, guard=guard, rate=order["rate"], data=data)

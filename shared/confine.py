@@ -36,6 +36,7 @@ _SCOPE_ABSTRACT_SOCKET, _SCOPE_SIGNAL = 1, 2
 
 # Seccomp: system calls by their numbers, on x86-64 and on 64-bit ARM (0: it has none of that name).
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}      # which number, and the kernel's own name
+_CALLED = ((49, 200), (50, 201))                            # bind listen
 _BEGINNINGS = ((59, 221), (322, 281), (57, 0), (58, 0))     # execve execveat fork vfork
 _NEVER = (      # another's memory, other rights, another network, another's share, what kernels were taken over by
     (101, 117), (310, 270), (311, 271), (440, 440), (434, 434), (438, 438), (424, 424), (312, 272), (200, 130),
@@ -43,7 +44,6 @@ _NEVER = (      # another's memory, other rights, another network, another's sha
     (272, 97), (308, 268), (165, 40), (166, 39), (155, 41), (161, 51), (428, 428), (429, 429), (430, 430), (442, 442),
     # unshare setns mount umount2 pivot_root chroot open_tree move_mount fsopen mount_setattr
     (303, 264), (304, 265), (133, 0), (259, 33),        # name_to_handle_at open_by_handle_at mknod mknodat
-    (49, 200), (50, 201),                               # bind listen
     (141, 140), (142, 118), (144, 119), (203, 122), (314, 274), (251, 30),
     # setpriority sched_setparam sched_setscheduler sched_setaffinity sched_setattr ioprio_set
     (321, 280), (298, 241), (323, 282), (425, 425), (426, 426), (427, 427), (248, 217), (249, 218), (250, 219),
@@ -171,10 +171,10 @@ def give_up_rank() -> None:
                                           0, 0, 0, 0))
 
 
-def ask_little(*, programs: bool = False, sockets: bool = False) -> bool:
+def ask_little(*, programs: bool = False, sockets: bool = False, network: bool = False) -> bool:
     """From now on this thread and those that it begins can ask the kernel for no memory, rights or share of another, no
-    program, process or signal to others (but with `programs`), and no socket (with `sockets`, one of a file's). On
-    Linux, x86-64 and 64-bit ARM.
+    program, process or signal to others (but with `programs`), and no socket (with `sockets`, one of a file's; with
+    `network`, any). On Linux, x86-64 and 64-bit ARM.
 
     Holds without Landlock, too. Whether it was done. Call it before other threads begin.
     """
@@ -183,7 +183,7 @@ def ask_little(*, programs: bool = False, sockets: bool = False) -> bool:
     machine = _MACHINES.get(os.uname().machine)
     if machine is None:
         return False
-    program = _filter(*machine, programs, sockets)
+    program = _filter(*machine, programs=programs, sockets=sockets, network=network)
     code = ctypes.create_string_buffer(program, len(program))
     told = struct.pack("@HxxxxxxP", len(program) // 8, ctypes.addressof(code))
     with contextlib.suppress(OSError, AttributeError):
@@ -193,18 +193,19 @@ def ask_little(*, programs: bool = False, sockets: bool = False) -> bool:
     return False
 
 
-def _filter(which: int, kernel: int, programs: bool, sockets: bool) -> bytes:
+def _filter(which: int, kernel: int, *, programs: bool, sockets: bool, network: bool) -> bytes:
     """The filter, for who calls with the numbers of this machine alone. Each step: code, jumps if so and if not, value.
     """
     steps: list[tuple[int, int, int, int]] = [
         (_LOAD, 0, 0, 4), (_EQUAL, 1, 0, kernel), (_ANSWER, 0, 0, _FORBIDDEN), (_LOAD, 0, 0, 0)]
     if which == 0:      # a second set of numbers, of a kernel for both sizes of words
         steps += [(_AT_LEAST, 0, 1, 0x40000000), (_ANSWER, 0, 0, _FORBIDDEN)]
-    for numbers in _NEVER if programs else _NEVER + _BEGINNINGS:
+    for numbers in _NEVER + (() if programs else _BEGINNINGS) + (() if network else _CALLED):
         if numbers[which]:
             steps += [(_EQUAL, 0, 1, numbers[which]), (_ANSWER, 0, 0, _FORBIDDEN)]
-    # The family is AF_UNIX (1), or one that there is not; the process is oneself (0).
-    only = [(_SOCKET, _EQUAL, 1 if sockets else 0xFFFF), (_PRLIMIT, _EQUAL, 0)]
+    only = [(_PRLIMIT, _EQUAL, 0)]      # oneself
+    if not network:
+        only.append((_SOCKET, _EQUAL, 1 if sockets else 0xFFFF))    # AF_UNIX, or a family that there is not
     if not programs:
         steps += [(_EQUAL, 0, 1, _CLONE3[which]), (_ANSWER, 0, 0, _UNKNOWN)]    # what it asks cannot be seen: clone can
         only += [(_CLONE, _ANY_OF, _A_THREAD), *((numbers, _EQUAL, os.getpid()) for numbers in _KILLS)]

@@ -207,6 +207,25 @@ def kill_parent(job: dict[str, Any], talk: Any) -> dict[str, Any]:
     return {}
 
 
+def starve_parent(job: dict[str, Any], talk: Any) -> dict[str, Any]:
+    """Not kill it, but take its time, its turn or its memory away; which went."""
+    import resource
+
+    went = []
+    for name, deed in (
+        ("limit", lambda: resource.prlimit(job["pid"], resource.RLIMIT_CPU, (0, 0))),
+        ("turn", lambda: os.setpriority(os.PRIO_PROCESS, job["pid"], 19)),
+        ("processor", lambda: os.sched_setaffinity(job["pid"], {0})),
+        ("memory", lambda: Path(f"/proc/{job['pid']}/maps").read_bytes()),
+    ):
+        try:
+            deed()
+            went.append(name)
+        except OSError:
+            pass
+    return {"went": went}
+
+
 def stream(job: dict[str, Any], talk: Any) -> dict[str, Any]:
     talk.say({"answer": {"mime": "audio/mpeg", "size_bytes": job["size"], **job.get("said", {})}})
     sent = 0

@@ -25,7 +25,7 @@ from tests.media_server import MediaServer, audio
 
 DEEDS = {f"test.{name}": f"hostile:{name}" for name in (
     "echo", "write", "sleep", "leave_children", "die", "raise_", "eat_memory", "eat_disk", "compute", "say", "paced",
-    "connect", "kill_parent", "stream", "big", "raise_number",
+    "connect", "kill_parent", "starve_parent", "stream", "big", "raise_number",
     "raise_from_itself", "lose_folder", "read")}
 ROOT = Path(__file__).resolve().parents[2]
 HERE = str(Path(__file__).parent)
@@ -191,6 +191,18 @@ def test_a_child_kills_nobody_outside(nursery: Nursery, tmp_path: Path) -> None:
         assert caught.value.code == "internal"
         assert victim.poll() is None
         victim.kill()
+
+
+@pytest.mark.skipif(confine.landlock_version() < 1 or os.uname().machine not in ("x86_64", "aarch64"),
+                    reason="the filter of system calls knows two kinds of machines")
+def test_a_child_starves_nobody_outside(nursery: Nursery, tmp_path: Path) -> None:
+    """The kernel ends who has no processor time left: that would be a way around the signals."""
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as victim:
+        try:
+            assert nursery.run({"deed": "test.starve_parent", "pid": victim.pid}, folder=tmp_path)["went"] == []
+            assert victim.poll() is None
+        finally:
+            victim.kill()
 
 
 def test_no_library_in_a_child_reaches_an_inner_address(either: Nursery, tmp_path: Path) -> None:
