@@ -139,3 +139,6 @@ _TYPES: dict[str, Any] = {
     "confidence": float, "review": str, "cover": str, "lyrics": str, "sources": dict[str, Any],
     "replaygain": ReplayGain, "processed": dict[str, Any], "track_id": str, "duplicate_of": str, "replaced": bool,
 }
+# msgspec looks at a shape when it first reads one; two threads that do so at once would crash it (0.22).
+for _shape in _TYPES.values():
+    msgspec.json.Decoder(_shape)

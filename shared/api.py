@@ -6,6 +6,7 @@ Run as `python -m shared.api [--music DIR]… [--home DIR] [--host H] [--port N]
 from __future__ import annotations
 
 import logging
+import mmap
 import os
 import sys
 import time
@@ -117,9 +118,13 @@ def main(arguments: list[str] | None = None) -> int:
         front.watch(stations[0])
         return app
 
+    told = mmap.mmap(-1, 1)     # shared with processes that take the place of one that died: people are told once
+
     def ready(listening: list[tuple[str, int]]) -> None:
         stations[0].answers_at(listening)
-        front.ready(listening)
+        if not told[0]:
+            told[0] = 1
+            front.ready(listening)
 
     def tls() -> TlsFiles | None:
         files = stations[0].certificates.files()

@@ -57,7 +57,8 @@ def serve(
 
     create    makes the WSGI application; its `extensions["station"]`, if any, has start() and
               stop(timeout_s). Under gunicorn it is called in the worker process, after the fork.
-    on_ready  is called once, in a thread, with the addresses [(host, port)] when requests are answered.
+    on_ready  is called in a thread with the addresses [(host, port)] when requests are answered; once more in a process
+              that takes the place of one that died.
     proxies   addresses and networks of trusted reverse proxies, which say truly who asks.
     proxy_headers           further headers that count from those alone (who is logged in).
     tls       is asked for the certificate's files, again and again once the station has started; None, or None as its

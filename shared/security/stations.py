@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +109,11 @@ class _Endpoints(msgspec.Struct, kw_only=True):
     items: list[_Endpoint]
 
 
+# msgspec looks at a shape when it first reads one; two threads that do so at once would crash it (0.22).
+for _shape in (PeerLibrary, _Page, _Endpoints):
+    msgspec.json.Decoder(_shape)
+
+
 class Stations:
     """The other stations of everybody here."""
 
@@ -135,7 +140,9 @@ class Stations:
                        if one.id == person.token_id), None)
         if asking is None or time.time() - asking.created_at > OFFER_S:
             raise Forbidden("Only a station that was paired a moment ago offers a token of its own.")
-        return _shown(self._claimed(person, text, address)[0])
+        row = self._claimed(person, text, address)[0]
+        self._pairing.is_station(person, row.fingerprint, token_id=asking.id)
+        return _shown(row)
 
     def _claimed(self, person: Person, text: str, address: str) -> tuple[StationRow, str]:
         token = sync_token.read(text)
@@ -144,10 +151,13 @@ class Stations:
         peer = Peer(endpoints=token.endpoints, fingerprint=token.fingerprint, name=token.name)
         told = peer.claim(token, name=one_line(self._name(), LONGEST_NAME))
         name = one_line(token.name, LONGEST_NAME) or token.fingerprint[:16]
+        former = next((one for one in self._records.list(person.user_id) if one.fingerprint == token.fingerprint), None)
         row = self._records.put(person.user_id, fingerprint=token.fingerprint, name=name, endpoints=token.endpoints,
                                 token=self._vault.seal(told["token"]))
         log.info("user %s paired another station, %s", person.id, token.fingerprint[:16])
         self._audit.write("station_paired", person=person, address=address, subject=name)
+        if former is not None:
+            self._give_back(former, row.endpoints)
         return row, told["token"]
 
     def _offer(self, person: Person, row: StationRow, token: str) -> None:
@@ -157,18 +167,27 @@ class Stations:
         except SoundsibleError as error:
             log.info("the other station does not pair back: %s", error.message)
             self._pairing.withdraw(person, made.id)
+        else:
+            self._pairing.is_station(person, row.fingerprint, uid=made.id)
 
     def list(self, person: Person) -> Collection[OtherStation]:
         """The person's own, by name."""
         return [_shown(one) for one in self._records.list(person.user_id)]
 
     def remove(self, person: Person, uid: str, *, address: str = "") -> None:
-        """Forget a station, and tell it that its token is not needed any more, if it hears that. Raises NotFound."""
+        """Forget a station: it is out here at once, and is told that its token is not needed any more, if it hears
+        that. Raises NotFound."""
         row = self._records.get(person.user_id, uid)
         self._records.remove(person.user_id, uid)
+        self._pairing.forget_station(person, row.fingerprint)
         self._audit.write("station_removed", person=person, address=address, subject=row.name)
+        self._give_back(row, row.endpoints)
+
+    def _give_back(self, row: StationRow, endpoints: Sequence[str]) -> None:
+        """Tell another station that what it gave is not needed any more."""
         with contextlib.suppress(SoundsibleError, OSError):
-            self._peer(row).ask("DELETE", "/api/session")
+            Peer(endpoints=endpoints, fingerprint=row.fingerprint, name=row.name,
+                 token=self._vault.open(row.token)).ask("DELETE", "/api/session")
 
     # ---- looking and copying -----------------------------------------------------------------------------------------
 

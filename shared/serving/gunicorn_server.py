@@ -388,7 +388,7 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
         called_back = self.method_queue
         self.poller.register(called_back.fileno(), selectors.EVENT_READ, called_back.run_callbacks)
         self.set_accept_enabled(True)
-        if self.age == 1 and self.app.on_ready is not None:
+        if self.app.on_ready is not None:    # of a worker that takes the place of a dead one, too: it must be found
             addresses = [(name[0], name[1]) for name in self.names.values()]
             threading.Thread(target=self.app.on_ready, args=(addresses,), name="ready", daemon=True).start()
         try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -14,6 +17,8 @@ from shared.routes.guard import Guard
 from shared.routes.operation import BODY_LIMIT_BYTES, OPEN_BODY_LIMIT_BYTES, Body, Door, Query, is_json
 from tests.patience import often
 from tests.routes.fakes import TOKENS, bearer
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Wish(Body):
@@ -180,3 +185,33 @@ def test_no_query_whatever_is_a_defect_of_ours(text: str) -> None:
 def test_a_rule_that_does_not_exist_cannot_be_declared() -> None:
     with pytest.raises(ValueError, match="no rule"):
         Door("x").get("/y", allows="everybody", answers={200: None})(lambda: None)
+
+
+def test_threads_that_read_a_shape_for_the_first_time_at_once_do_no_harm() -> None:
+    """In a process of its own: what is tried here ends it (msgspec learns a shape when it first reads one)."""
+    done = subprocess.run([sys.executable, "-c", _AT_ONCE], cwd=ROOT, capture_output=True, text=True, timeout=60,
+                          check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "fine"), done.stderr[-2000:]
+
+
+_AT_ONCE = """
+import sys, tempfile, threading
+from pathlib import Path
+import msgspec
+from tests.routes.fakes import FakeStation, make_app
+app = make_app(FakeStation(Path(tempfile.mkdtemp())))
+shapes = {one.query or one.body for one in app.extensions["operations"]} - {None}
+sys.setswitchinterval(0.00005)
+for shape in shapes:
+    line = threading.Barrier(8)
+    def go():
+        line.wait()
+        try:
+            msgspec.convert({name: "1" for name in shape.__struct_encode_fields__}, shape, strict=False)
+        except msgspec.ValidationError:
+            pass
+    threads = [threading.Thread(target=go) for _ in range(8)]
+    [one.start() for one in threads]
+    [one.join() for one in threads]
+print("fine")
+"""

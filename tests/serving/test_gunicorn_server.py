@@ -354,6 +354,7 @@ def test_a_worker_that_dies_is_replaced(small_station):
         assert wire.ended()
     station.wait_for(lambda: station.health()["pid"] != first)
     assert sum(line.startswith("start") for line in station.diary()) == 2
+    station.wait_for(lambda: sum(line.startswith("ready") for line in station.diary()) == 2)   # found again, too
     assert station.stop() == 0
 
 
