@@ -163,13 +163,13 @@ def kinds(what: Collection[str]) -> tuple[str, ...]:
     return tuple(one for one in KINDS if one in what)
 
 
-_document = msgspec.json.Decoder(Document).decode
+_read_document = msgspec.json.Decoder(Document).decode
 
 
 def read(text: bytes) -> Document:
     """A document from its JSON. Raises BadInput; never takes more memory than a few times its size."""
     try:
-        return _document(text)
+        return _read_document(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise BadInput(f"This is no document of playlists and listening: {str(problem)[:300]}.") from None
 
