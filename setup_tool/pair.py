@@ -240,6 +240,7 @@ def shown_device(held: Held) -> dict[str, Any]:
 
     row = held.row
     return {
-        "id": row.uid, "name": row.name, "scope": row.scope, "user": row.username, "created_at": shown(row.created_at),
+        "id": row.uid, "name": row.name, "kind": "station" if row.station else "device", "scope": row.scope,
+        "user": row.username, "created_at": shown(row.created_at),
         "last_used_at": None if row.last_used_at is None else shown(row.last_used_at), "last_address": row.last_address,
     }

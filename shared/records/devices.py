@@ -27,11 +27,13 @@ class DeviceRow:
     user_id: int
     user_uid: str
     username: str
+    station: bool  # another station's, not a device's
 
 
 _QUERY = (
     "SELECT t.id, t.uid, t.kind, t.name, t.scope, t.created_at, t.expires_at, t.last_used_at, t.last_address, "
-    "u.id, u.uid, u.username FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.kind = ? "
+    "u.id, u.uid, u.username, t.id IN (SELECT token_id FROM pairings WHERE kind = 'station' AND used_at IS NOT NULL "
+    "AND token_id IS NOT NULL) FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.kind = ? "
 )
 
 
@@ -84,4 +86,5 @@ def _row(row: Any) -> DeviceRow:
         user_id=row[9],
         user_uid=row[10],
         username=row[11],
+        station=bool(row[12]),
     )

@@ -23,7 +23,7 @@ class PairingRow:
     user_id: int
     kind: str  # one of KINDS
     token_id: int | None  # of who made it, with whose token it ends; once used: of the device
-    name: str
+    name: str  # of a station's, once used: that station's fingerprint, when it is known, else ""
     scope: str
     created_at: float  # Unix seconds
     expires_at: float
@@ -84,8 +84,8 @@ class Pairings:
                 (now, user_id, now, user_id, now, most_open),
             )
             cursor.execute(
-                "DELETE FROM pairings WHERE user_id = ? AND id NOT IN "
-                "(SELECT id FROM pairings WHERE user_id = ? ORDER BY id DESC LIMIT ?)",
+                "DELETE FROM pairings WHERE user_id = ? AND NOT (kind = 'station' AND used_at IS NOT NULL) "
+                "AND id NOT IN (SELECT id FROM pairings WHERE user_id = ? ORDER BY id DESC LIMIT ?)",
                 (user_id, user_id, MOST_REMEMBERED),
             )
             return _row(cursor.execute(f"SELECT {_COLUMNS} FROM pairings WHERE uid = ?", (uid,)).fetchone())
@@ -123,9 +123,19 @@ class Pairings:
             )
 
     def claim(
-        self, pairing: PairingRow, *, hash: bytes, name: str, now: float, expires_at: float | None, address: str
+        self,
+        pairing: PairingRow,
+        *,
+        hash: bytes,
+        name: str,
+        scope: str,
+        station: bool,
+        now: float,
+        expires_at: float | None,
+        address: str,
     ) -> Claimed | None:
-        """Use it up and make its device; None when somebody was quicker, or it ended meanwhile.
+        """Use it up and make its device, which may be another station; None when somebody was quicker, or it ended
+        meanwhile.
 
         `expires_at` is the new device's. Raises Conflict when the person has too many devices.
         """
@@ -142,12 +152,30 @@ class Pairings:
             token_id = cursor.execute(
                 "INSERT INTO tokens (uid, user_id, kind, hash, name, scope, created_at, expires_at, last_address) "
                 "VALUES (?, ?, 'device', ?, ?, ?, ?, ?, ?) RETURNING id",
-                (uid, pairing.user_id, hash, name, pairing.scope, now, expires_at, address),
+                (uid, pairing.user_id, hash, name, scope, now, expires_at, address),
             ).fetchone()[0]
             cursor.execute("UPDATE pairings SET token_id = ? WHERE id = ?", (token_id, pairing.id))
-            return Claimed(
-                token_id=token_id, uid=uid, name=name, scope=pairing.scope, kind="device", expires_at=expires_at
+            if station:
+                cursor.execute("UPDATE pairings SET kind = 'station', name = '' WHERE id = ?", (pairing.id,))
+            return Claimed(token_id=token_id, uid=uid, name=name, scope=scope, kind="device", expires_at=expires_at)
+
+    def is_station(self, token_id: int, fingerprint: str) -> None:
+        """The device of that token is the station with this fingerprint."""
+        with self._database.transaction() as conn:
+            driver_cursor(conn).execute(
+                "UPDATE pairings SET kind = 'station', name = ? WHERE token_id = ? AND used_at IS NOT NULL",
+                (fingerprint, token_id),
             )
+
+    def of_station(self, user_id: int, fingerprint: str) -> list[int]:
+        """The tokens that a person's other station was given here, the oldest first."""
+        with self._database.read() as conn:
+            found = driver_cursor(conn).execute(
+                "SELECT token_id FROM pairings WHERE user_id = ? AND kind = 'station' AND name = ? "
+                "AND used_at IS NOT NULL AND token_id IS NOT NULL ORDER BY id",
+                (user_id, fingerprint),
+            )
+            return [row[0] for row in found]
 
     def move(self, pairing: PairingRow, *, hash: bytes, now: float) -> Claimed | None:
         """Use it up and give the login that made it another token: the one before counts no more. None as above."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from flask import request
@@ -35,10 +35,12 @@ class Holder(msgspec.Struct, kw_only=True):
 
 
 class Device(msgspec.Struct, kw_only=True):
-    """`current`: the one that asks. It ends by itself at `expires_at`, unless it is used."""
+    """`kind`: a device, another station, or the session of a browser. `current`: the one that asks. It ends by itself
+    at `expires_at`, unless it is used."""
 
     id: str
     name: str
+    kind: Literal["device", "station", "session"]
     scope: str
     created_at: str
     last_used_at: str | None
@@ -118,7 +120,8 @@ def _session(held: Held) -> BrowserSession:
 def _fields(held: Held) -> dict[str, Any]:
     row = held.row
     return {
-        "id": row.uid, "scope": row.scope, "created_at": shown(row.created_at),
+        "id": row.uid, "kind": "station" if row.station else row.kind, "scope": row.scope,
+        "created_at": shown(row.created_at),
         "last_used_at": None if row.last_used_at is None else shown(row.last_used_at),
         "last_address": row.last_address or None,
         "expires_at": None if row.expires_at is None else shown(row.expires_at), "current": held.current,

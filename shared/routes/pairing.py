@@ -67,6 +67,8 @@ class MoveToken(msgspec.Struct, kw_only=True):
 class Claim(Body):
     """Either the whole `token` (with a `challenge` for the station to sign), or the `proof` of its secret.
 
+    `station`: another station claims it, which may only listen, whatever the token says.
+
     key = HKDF-SHA256(secret, no salt, "soundsible pairing 1");
     proof = HMAC-SHA256(key, "claim", id, nonce, name, fingerprint, joined by zero bytes). All in base64url.
     """
@@ -77,6 +79,7 @@ class Claim(Body):
     id: Annotated[str, msgspec.Meta(max_length=64)] | None = None
     nonce: Nonce | None = None
     proof: Nonce | None = None
+    station: bool = False
 
 
 class NewDevice(msgspec.Struct, kw_only=True):
@@ -157,12 +160,12 @@ def door(*, pairing: Pairing, accounts: Accounts) -> Door:
             if (body.id, body.nonce, body.proof) != (None, None, None):
                 raise BadInput("Give the token, or the proof of it, not both.", field="proof")
             signature = UNSET if body.challenge is None else pairing.signature(body.challenge)
-            return begin(pairing.claim(body.token, name=body.name, address=address), signature)
+            return begin(pairing.claim(body.token, name=body.name, address=address, station=body.station), signature)
         if body.id is None or body.nonce is None or body.proof is None:
             raise BadInput("A sync token is missing: give it as 'token', or id, nonce and proof.", field="token")
         sealed = pairing.claim_by_proof(
             body.id, nonce=body.nonce, proof=body.proof, name=body.name, address=address,
-            answer=lambda granted: msgspec.to_builtins(paired(granted)))
+            station=body.station, answer=lambda granted: msgspec.to_builtins(paired(granted)))
         return Paired(station=ThisStation(**pairing.told_of_station()), **sealed)
 
     def paired(granted: Granted, signature: str | UnsetType = UNSET) -> Paired:

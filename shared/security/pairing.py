@@ -189,18 +189,19 @@ class Pairing:
 
     # ---- using them --------------------------------------------------------------------------------------------------
 
-    def claim(self, text: str, *, name: str = "", address: str = "") -> Granted:
-        """Use a sync token, given whole. Raises WrongToken, TokenUsed, TokenExpired, TooOften, Conflict."""
+    def claim(self, text: str, *, name: str = "", address: str = "", station: bool = False) -> Granted:
+        """Use a sync token, given whole. Another `station` may only listen, whatever the token says. Raises WrongToken,
+        TokenUsed, TokenExpired, TooOften, Conflict."""
         token = sync_token.read(text)
         if token.fingerprint != self._identity.fingerprint:
             raise WrongToken(f"This sync token is for another station{f', {token.name}' if token.name else ''}. "
                              "Open its link, or make a token here.")
         key = sync_token.pairing_key(token.secret)
         row = self._proved(token.id, lambda row: hmac.compare_digest(row.key, key), address)
-        return self._grant(row, clean_name(name), address)
+        return self._grant(row, clean_name(name), address, station)
 
     def claim_by_proof(self, uid: str, *, nonce: str, proof: str, name: str = "", address: str = "",
-                       answer: Callable[[Granted], Any]) -> dict[str, Any]:
+                       station: bool = False, answer: Callable[[Granted], Any]) -> dict[str, Any]:
         """Use a sync token without saying its secret. What `answer` makes of the grant (JSON) comes back sealed.
 
         {id, server_nonce, sealed, signature} as sync_token tells. Raises as `claim` does, BadInput for a bad nonce.
@@ -213,7 +214,7 @@ class Pairing:
             return hmac.compare_digest(right.encode(), proof.encode("utf-8", "replace"))
 
         row = self._proved(uid, fits, address)
-        told = answer(self._grant(row, clean_name(name), address))
+        told = answer(self._grant(row, clean_name(name), address, station))
         server_nonce = sync_token.new_nonce()
         sealed = b64(sync_token.seal(sync_token.grant_key(row.key, nonce, server_nonce), json.dumps(told).encode()))
         signature = self._identity.sign(sync_token.grant_message(
@@ -248,12 +249,42 @@ class Pairing:
         if row.expires_at <= self._clock():
             raise TokenExpired("This sync token is too old, or was withdrawn. Make a new one.")
 
-    def _grant(self, row: PairingRow, name: str, address: str) -> Granted:
+    # ---- other stations ----------------------------------------------------------------------------------------------
+
+    def is_station(self, actor: Person, fingerprint: str, *, token_id: int | None = None, uid: str = "") -> None:
+        """A device of `actor`, told by its token or by the sync token it used, is the station with this fingerprint.
+        It takes the place of what that station was given before."""
+        if token_id is None:
+            row = self._pairings.find(uid)
+            if row is None or row.used_at is None or row.token_id is None:
+                return
+            token_id = row.token_id
+        self._pairings.is_station(token_id, fingerprint)
+        self._take_back(actor, [one for one in self._pairings.of_station(actor.user_id, fingerprint)
+                                if one != token_id])
+
+    def forget_station(self, actor: Person, fingerprint: str) -> None:
+        """Take back whatever that station of `actor` was given here: it is out at once."""
+        self._take_back(actor, self._pairings.of_station(actor.user_id, fingerprint))
+
+    def _take_back(self, actor: Person, token_ids: list[int]) -> None:
+        if token_ids:
+            self._accounts.revoke(token_ids)
+            self._events.publish(DevicesChanged(actor.user_id))
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _grant(self, row: PairingRow, name: str, address: str, station: bool) -> Granted:
         now = self._clock()
         token, digest = new_token()
         moved = row.kind == "move"
+        if moved and station:
+            raise BadInput("This sync token takes a login to another address. Make one for a station (You → Devices).",
+                           field="station")
+        station = station or row.kind == "station"
         device = self._pairings.move(row, hash=digest, now=now) if moved else self._pairings.claim(
-            row, hash=digest, name=name or row.name or "New device", now=now, address=address,
+            row, hash=digest, name=name or row.name or "New device",
+            scope=SCOPES[0] if station else row.scope, station=station, now=now, address=address,
             expires_at=now + DEVICE_DAYS * DAY_S)
         if device is None:      # somebody was quicker, or it ended in this moment
             self._must_be_open(self._pairings.find(row.uid) or row)
@@ -264,7 +295,7 @@ class Pairing:
         if person is None:      # revoked, or its person removed, before it was ever used
             raise Conflict("The new device was revoked in this very moment. Make a new sync token.")
         log.info("token %s of user %s was %s", device.uid, person.id, "moved" if moved else "paired")
-        self._audit.write("device_moved" if moved else "station_paired" if row.kind == "station" else "device_paired",
+        self._audit.write("device_moved" if moved else "station_paired" if station else "device_paired",
                           person=person, address=address, subject=device.name, scope=device.scope)
         self._events.publish(DevicesChanged(person.user_id))
         return Granted(token=token, expires_at=device.expires_at, device=device, person=person, pairing_id=row.uid,

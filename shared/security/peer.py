@@ -62,6 +62,10 @@ class Peer:
         self._fingerprint, self._token = fingerprint, token
         self._name = name or "The other station"
 
+    def with_token(self, token: str) -> Peer:
+        """The same one, with what it gave."""
+        return Peer(endpoints=self._endpoints, fingerprint=self._fingerprint, name=self._name, token=token)
+
     def ask(self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None,
             limit_bytes: Bytes = ANSWER_BYTES) -> bytes:
         """What the first address that leads to it answers. Raises StationUnreachable, StationRefuses."""
@@ -104,7 +108,8 @@ class Peer:
                 try:
                     with self._session(endpoint, AUTHORITY_BYTES, time_left) as session:
                         answer = session.request("POST", f"{endpoint}/api/pairing/claim", allow_redirects=False,
-                                                 json={"id": token.id, "nonce": nonce, "proof": proof, "name": name})
+                                                 json={"id": token.id, "nonce": nonce, "proof": proof, "name": name,
+                                                       "station": True})
                         status, text = answer.status_code, read_bytes(answer, AUTHORITY_BYTES)
                     if status in (200, 201):
                         return self._opened(json.loads(text), token, key, nonce)

@@ -17,7 +17,7 @@ import msgspec
 
 from shared.library.belongings import KINDS, Belongings, ImportReport, kinds, read
 from shared.model.errors import BadInput, Conflict, Forbidden, SoundsibleError
-from shared.model.person import Person
+from shared.model.person import SCOPES, Person
 from shared.model.units import MIB, Bytes, Seconds
 from shared.records.folding import fold
 from shared.records.moments import shown
@@ -151,6 +151,7 @@ class Stations:
         peer = Peer(endpoints=token.endpoints, fingerprint=token.fingerprint, name=token.name)
         told = peer.claim(token, name=one_line(self._name(), LONGEST_NAME))
         name = one_line(token.name, LONGEST_NAME) or token.fingerprint[:16]
+        self._only_listens(peer, told, name)
         former = next((one for one in self._records.list(person.user_id) if one.fingerprint == token.fingerprint), None)
         row = self._records.put(person.user_id, fingerprint=token.fingerprint, name=name, endpoints=token.endpoints,
                                 token=self._vault.seal(told["token"]))
@@ -159,6 +160,16 @@ class Stations:
         if former is not None:
             self._give_back(former, row.endpoints)
         return row, told["token"]
+
+    def _only_listens(self, peer: Peer, told: dict[str, Any], name: str) -> None:
+        """Keep no key that may more than is needed: a change on the way could have asked for one. Raises
+        StationRefuses."""
+        device = told.get("device")
+        if isinstance(device, dict) and device.get("scope") == SCOPES[0]:
+            return
+        with contextlib.suppress(SoundsibleError, OSError):
+            peer.with_token(told["token"]).ask("DELETE", "/api/session")
+        raise StationRefuses(f"{name} gives more than another station needs, which only listens. Is it an older one?")
 
     def _offer(self, person: Person, row: StationRow, token: str) -> None:
         made = self._pairing.make(person, name=row.name, scope="listen", kind="station")

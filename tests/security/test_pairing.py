@@ -127,7 +127,8 @@ def test_of_two_processes_at_the_same_instant_one_wins(pairs: Pairs, ann: Person
     row = pairs.records.find(pairs.pairing.make(ann).id)
     assert row is not None
     other = pairing_records.Pairings(database=pairs.house.database)
-    said = [one.claim(row, hash=bytes([number]) * 32, name="x", now=pairs.house.clock(), expires_at=None, address="")
+    said = [one.claim(row, hash=bytes([number]) * 32, name="x", scope="listen", station=False, now=pairs.house.clock(),
+                      expires_at=None, address="")
             for number, one in enumerate((pairs.records, other))]
     assert said[0] is not None and said[1] is None
 

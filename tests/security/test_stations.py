@@ -429,6 +429,41 @@ def test_a_station_that_was_removed_gives_its_token_back(pair: tuple[RunningStat
     assert len(before - {one["id"] for one in attic.call("GET", "/api/devices")[1]["items"]}) == 1
 
 
+def _here(station: RunningStation) -> list[tuple[str, str, str]]:
+    """(name, kind, scope) of what the other of the two has here."""
+    return [(one["name"], one["kind"], one["scope"]) for one in station.call("GET", "/api/devices")[1]["items"]
+            if one["name"] in ("attic", "cabin")]
+
+
+def test_a_station_that_is_forgotten_looks_in_no_more(pair: tuple[RunningStation, RunningStation]) -> None:
+    attic, cabin = pair
+    status, shown = cabin.call("POST", "/api/stations", {"token": _sync_token(attic)})
+    assert status == 201 and _here(cabin) == [("attic", "station", "listen")]
+    of_cabin = next(one for one in attic.call("GET", "/api/stations")[1]["items"] if one["name"] == "cabin")
+    assert attic.call("GET", f"/api/stations/{of_cabin['id']}/library")[0] == 200
+    assert cabin.call("DELETE", f"/api/stations/{shown['id']}")[0] == 204
+    assert _here(cabin) == [] and _here(attic) == []
+    status, answer = attic.call("GET", f"/api/stations/{of_cabin['id']}/library")
+    assert (status, answer["error"]["code"]) == (422, "station_refuses")
+
+
+def test_pairing_again_takes_the_place_of_what_was_given_before(pair: tuple[RunningStation, RunningStation]) -> None:
+    attic, cabin = pair
+    for one, other in ((cabin, attic), (cabin, attic), (attic, cabin)):
+        status, shown = one.call("POST", "/api/stations", {"token": _sync_token(other)})
+        assert status == 201, shown
+        assert _here(cabin) == [("attic", "station", "listen")] and _here(attic) == [("cabin", "station", "listen")]
+        for station in pair:
+            (known,) = station.call("GET", "/api/stations")[1]["items"]
+            assert station.call("GET", f"/api/stations/{known['id']}/library")[0] == 200
+
+
+def test_another_station_only_listens_whatever_its_token_says(pair: tuple[RunningStation, RunningStation]) -> None:
+    attic, cabin = pair
+    assert cabin.call("POST", "/api/stations", {"token": _sync_token(attic, "own")})[0] == 201
+    assert _here(attic) == [("cabin", "station", "listen")]
+
+
 def test_a_station_that_is_gone_is_said_to_be_and_remembered(pair: tuple[RunningStation, RunningStation]) -> None:
     attic, cabin = pair
     _, shown = cabin.call("POST", "/api/stations", {"token": _sync_token(attic)})
