@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { deflateRawSync } from 'node:zlib';
-import { arrival, challenge, guessName, read, tokenIn, verify } from '../../web/static/core/pairing.js';
+import { arrival, challenge, guessName, pairingWords, read, tokenIn, verify } from '../../web/static/core/pairing.js';
 
 const b64 = (bytes) => Buffer.from(bytes).toString('base64url');
 const made = (said) => `sb1.${b64(deflateRawSync(JSON.stringify(said)))}`;
@@ -71,4 +71,9 @@ test('a sign that this browser did not get asks for nothing unasked', () => {
   }
   assert.equal(arrival('sb1.abc~x~https%3A%2F%2Fevil.example').place, '', 'only places of the player');
   assert.equal(arrival('sb1.abc~x~%E0%A4%A').place, '', 'what cannot be read');
+});
+
+test('a used token says once what to do', () => {
+  const said = pairingWords({ status: 410, message: 'This sync token was used already: each is good for one device. Make a new one.' });
+  assert.equal(said, 'This sync token was used already: each is good for one device. Make a new one on a device that is paired already: You → Devices.');
 });

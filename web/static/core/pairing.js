@@ -85,7 +85,7 @@ export const guessName = (agent) => {
 /** What went wrong, and what to do. @param {any} error */
 export const pairingWords = (error) => {
   if (error.unreachable) return 'The station does not answer. Is this device in the same network?';
-  if (error.status === 410) return `${error.message.replace(/\.?$/, '.')} Make a new one on a device that is paired already: You → Devices.`;
+  if (error.status === 410) return `${error.message.replace(/\s*Make a new one[^.]*\.?$/, '').replace(/\.?$/, '.')} Make a new one on a device that is paired already: You → Devices.`;
   if (error.status === 429) return 'Too many tries from here. Please wait a minute.';
   return error.message;
 };

@@ -25,7 +25,7 @@ class PairStation extends Modal {
     }
   }
   body() {
-    return html`<p class="quiet">In the other station’s player, as yourself there: You → Devices → Pair a device, with “Everything”. Copy its text or link and paste it here.</p>
+    return html`<p class="quiet">In the other station’s player, as yourself there: You → Devices → Pair a device; “Listen” is enough. Copy its text or link and paste it here.</p>
       <label class="field"><span>Sync token of the other station</span><textarea name="token" rows="4" autocomplete="off" autocapitalize="none" spellcheck="false" autofocus></textarea></label>
       <div class="dialog-actions"><button type="button" class="button" data-do="modal-close">Cancel</button><button class="button button-main" ${flag('disabled', this.busy)}>${this.busy ? 'One moment…' : 'Pair'}</button></div>`;
   }

@@ -84,11 +84,11 @@ class Pair extends Element {
     }
     if (this.moving) return gate(html`<h1>Going on securely</h1><p class="quiet" role="status">One moment…</p>`);
     if (this.paired) {
-      const { station, device } = this.paired;
-      return gate(html`<h1>Paired</h1><p class="quiet" role="status">“${device.name}” now listens to ${station.name}.</p>
+      const { station, device, user } = this.paired;
+      return gate(html`<h1>Paired</h1><p class="quiet" role="status">“${device.name}” now listens to ${station.name}${user?.username ? ` as ${user.username}` : ''}.</p>
         <button class="button button-main button-whole" data-do="pair-done">Start listening</button>
         ${globalThis.isSecureContext ? '' : html`<a class="button button-whole" href="/trust#/you/install">Make it an app first</a>
-        <p class="quiet hint">An app on the home screen, with music offline, needs this device to trust the station once. It takes a minute.</p>`}`);
+        <p class="quiet hint">An app on the home screen, which opens at once and in a window of its own, needs this device to trust the station once. It takes two minutes.</p>`}`);
     }
     if (!this.#token) {
       return gate(html`<h1>Pair this device</h1><p class="quiet">On a device that is paired already: You → Devices → Pair a device. Scan the code it shows with this one’s camera, or paste its text here.</p>
