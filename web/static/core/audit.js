@@ -1,7 +1,7 @@
 // @ts-check
 /** What the audit log says, in sentences. */
 
-import { scopeName } from './devices.js';
+import { browserOf, scopeName } from './devices.js';
 import { roleName } from './people.js';
 
 /** Everything that is written down, in groups to choose from. @type {[string, [string, string][]][]} group, deeds with their words */
@@ -29,10 +29,23 @@ export const ALARMING = new Set(['login_failed', 'login_locked', 'recovery_used'
 /** Who did it. @param {any} line */
 export const doer = (line) => line.username || (line.address ? 'Somebody' : 'The station');
 
+/** What it was done to. Of a session only the browser is known, as it calls itself. @param {any} line */
+export const subjectOf = (line) => (line.deed === 'session_ended' ? browserOf(line.subject ?? '') : line.subject);
+
+/** One detail in words. @param {string} name @param {any} value */
+const told = (name, value) => {
+  if (name === 'role') return roleName(String(value));
+  if (name === 'scope') return scopeName(String(value));
+  if (name === 'limited') return value === true || value === 'true' ? 'hears chosen folders alone' : 'hears everything';
+  if (name === 'device') return browserOf(String(value));
+  if (name === 'why') return String(value);
+  return `${name.replaceAll('_', ' ')}: ${value === true ? 'yes' : value === false ? 'no' : value}`;
+};
+
 /** Everything else that is known of it, in a few words. @param {any} line @returns {string[]} */
 export const besides = (line) => {
   const { times, ...rest } = line.details ?? {};
-  const told = Object.entries(rest).filter(([name, value]) => name !== 'id' && ['string', 'number', 'boolean'].includes(typeof value) && value !== '' && value !== line.subject)
-    .map(([name, value]) => (name === 'role' ? roleName(String(value)) : name === 'scope' ? scopeName(String(value)) : ['device', 'why'].includes(name) ? String(value) : `${name.replaceAll('_', ' ')}: ${value}`));
-  return [...(times ? [`${times} times`] : []), ...told, ...(line.address ? [`from ${line.address}`] : [])];
+  const more = Object.entries(rest).filter(([name, value]) => name !== 'id' && ['string', 'number', 'boolean'].includes(typeof value) && value !== '' && value !== line.subject)
+    .map(([name, value]) => told(name, value));
+  return [...(times ? [`${times} times`] : []), ...more, ...(line.address ? [`from ${line.address}`] : [])];
 };

@@ -2,7 +2,7 @@
 /** What was done at this station, by whom and from where, for its owner. */
 import { html } from '../core/html.js';
 import { words } from '../core/deeds.js';
-import { ALARMING, DEEDS, besides, doer } from '../core/audit.js';
+import { ALARMING, DEEDS, besides, doer, subjectOf } from '../core/audit.js';
 import { count } from '../core/format.js';
 import { owns } from '../core/rights.js';
 import { room } from '../core/room.js';
@@ -73,7 +73,7 @@ class Audit extends View {
     }
     return html`${[...days].map(([day, those]) => html`<section class="group" data-key="${day}"><h2 class="section-title">${day}</h2>
       <ol class="log">${those.map((line, i) => html`<li class="log-line" data-key="${line.at} ${i}"><time datetime="${line.at}">${new Date(line.at).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' })}</time>
-        <div><p>${ALARMING.has(line.deed) ? icon('circle-alert', 'bad') : ''}<b>${doer(line)}</b> ${line.words}${line.subject ? html`: <span class="log-subject">${line.subject}</span>` : ''}</p><p class="quiet">${besides(line).join(' · ')}</p></div></li>`)}</ol></section>`)}
+        <div><p>${ALARMING.has(line.deed) ? icon('circle-alert', 'bad') : ''}<b>${doer(line)}</b> ${line.words}${line.subject ? html`: <span class="log-subject">${subjectOf(line)}</span>` : ''}</p><p class="quiet">${besides(line).join(' · ')}</p></div></li>`)}</ol></section>`)}
       ${this.cursor ? html`<div class="actions"><button class="button" data-do="older">Show older</button></div>` : ''}`;
   }
 
