@@ -84,7 +84,7 @@ def test_an_owner_lets_somebody_in_and_out_again(open_player: Callable[..., Any]
     page.get_by_role("alert").filter(has_text="taken").wait_for()
     page.get_by_role("button", name="Cancel").click()
 
-    choose("Change what they may do")
+    choose("Role")
     page.get_by_role("radio", name="Listener", exact=False).nth(0).check()
     page.get_by_role("button", name="Save").click()
     sync_api.expect(row).not_to_contain_text("Young")
@@ -147,7 +147,7 @@ def test_somebody_comes_by_invitation_and_hears_what_was_chosen(
     row = page.locator("view-people .thing", has=page.get_by_text("tom", exact=True))
     sync_api.expect(row).to_contain_text("hears “Björk” alone")
     row.get_by_role("button", name="More for tom").click()
-    page.get_by_role("menuitem", name="Add, edit, delete").click()
+    page.get_by_role("menuitem", name="Rights").click()
     page.get_by_label("Add music").select_option("Yes")
     page.get_by_role("button", name="Save").click()
     sync_api.expect(row).to_contain_text("may add music")

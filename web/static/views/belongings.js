@@ -33,6 +33,7 @@ class Belongings extends View {
     this.wrong = '';
     try {
       const document = documentIn(await file.text());
+      this.update(); // what was wrong with another file is past
       await room.ui.dialog('sb-take-over', { title: 'Take over', take: (/** @type {any} */ wish) => room.api.post('/import', { document, ...wish }) });
       for (const kind of ['playlists', 'albums', 'artists', 'tracks']) room.library.refresh(kind);
     } catch (error) {

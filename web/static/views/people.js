@@ -19,6 +19,8 @@ class People extends View {
     this.deeds['person-new'] = () => this.#ask('new');
     this.deeds['person-invite'] = async () => { await room.ui.dialog('sb-invite', {}); this.ask(); };
     this.deeds['invitation-withdraw'] = ({ id }) => this.#withdraw(this.invitations.find((one) => one.id === id));
+    // The account that it made stays.
+    this.deeds['invitation-clear'] = ({ id }) => this.#try(() => room.api.delete(`/invitations/${id}`), 'It is off the list.');
     this.until(room.intents.on('person-folders', ({ id }) => this.#folders(this.#person(id))));
     this.until(room.intents.on('person-factor', ({ id }) => this.#factor(this.#person(id))));
     for (const ask of ['name', 'role', 'rights', 'password']) this.until(room.intents.on(`person-${ask}`, ({ id }) => this.#ask(ask, this.#person(id))));
@@ -48,10 +50,10 @@ class People extends View {
         { icon: 'pencil', words: 'Change name', deed: 'person-name', data },
         // Nobody locks themselves out: the own role and account are another owner's business.
         ...(self ? [{ icon: 'lock', words: 'Change password', href: '#/you/password' }] : [
-          { icon: 'users-round', words: 'Change what they may do', deed: 'person-role', data },
+          { icon: 'users-round', words: 'Role', deed: 'person-role', data },
           // An owner may everything, and hears everything.
           ...(person.role === 'owner' ? [] : [
-            { icon: 'check', words: 'Add, edit, delete', deed: 'person-rights', data },
+            { icon: 'check', words: 'Rights', deed: 'person-rights', data },
             { icon: 'folder', words: 'What they hear', deed: 'person-folders', data }]),
           { icon: 'lock', words: 'Set a new password', deed: 'person-password', data },
           ...(person.second_factor ? [{ icon: 'smartphone', words: 'Switch off second factor', deed: 'person-factor', data }] : []),
@@ -123,7 +125,7 @@ class People extends View {
     const told = (/** @type {any} */ one) => [roleName(one.role), one.limited ? 'some folders' : '', one.state === 'open' ? `made ${ago(one.created_at)}` : one.state === 'used' && one.used_by ? `${one.used_by} came ${ago(one.used_at)}` : INVITATION_STATES[one.state]];
     return html`<section class="group"><h2 class="section-title">Invitations</h2><ul class="things">${open.map((one) => html`<li class="thing ${one.state === 'open' ? '' : 'thing-over'}" data-key="${one.id}">${icon('mail')}
       <div class="thing-words"><p class="thing-title" title="${one.name}">${one.name || 'For whoever has the link'}</p><p class="quiet">${told(one).filter(Boolean).join(' · ')}</p></div>
-      ${one.state === 'open' ? html`<button class="button button-small" data-do="invitation-withdraw" data-id="${one.id}" aria-label="Withdraw the invitation${one.name ? ` for ${one.name}` : ''}">Withdraw</button>` : ''}</li>`)}</ul></section>`;
+      ${one.state === 'open' ? html`<button class="button button-small" data-do="invitation-withdraw" data-id="${one.id}" aria-label="Withdraw the invitation${one.name ? ` for ${one.name}` : ''}">Withdraw</button>` : html`<button class="icon-button" data-do="invitation-clear" data-id="${one.id}" aria-label="Take the invitation${one.name ? ` for ${one.name}` : ''} off the list" title="Take off the list">${icon('x')}</button>`}</li>`)}</ul></section>`;
   }
 
   render() {

@@ -4,6 +4,7 @@ import { flag, html } from '../core/html.js';
 import { cover, empty, icon, notForYou } from './parts.js';
 import { ago, count, plural, size, span } from '../core/format.js';
 import { words } from '../core/deeds.js';
+import { SCOPES, scopeName } from '../core/devices.js';
 import { roleName } from '../core/people.js';
 import { deletes, edits, ownAccount, owns, seesFiles } from '../core/rights.js';
 import { room } from '../core/room.js';
@@ -100,7 +101,7 @@ class You extends View {
         if (String(data.get('fresh')).length < 10) throw new Error('The new password needs ten characters or more.');
         await room.api.post('/me/password', { current: data.get('current'), new: data.get('fresh') });
         form.reset();
-        room.ui.toast({ message: 'Your password is changed. Other devices are logged out.' });
+        room.ui.toast({ message: 'Your password is changed. Other browsers are logged out; paired devices stay.', action: { words: 'Devices', run: () => room.ui.go('#/you/devices') } });
         room.ui.go('#/you');
       }
     } catch (error) {
@@ -175,7 +176,7 @@ class You extends View {
     return html`<form class="gate-form" data-form="password"><input type="text" name="username" value="${room.store.state.user?.username ?? ''}" autocomplete="username" hidden>
       <label class="field"><span>Password now</span><input name="current" type="password" autocomplete="current-password" required></label>
       <label class="field"><span>New password</span><input name="fresh" type="password" autocomplete="new-password" minlength="10" required></label>
-      <p class="quiet hint">Ten characters or more.</p>
+      <p class="quiet hint">Ten characters or more. Other browsers are logged out; devices that are paired stay, until you show them out under <a class="link-button" href="#/you/devices">Devices</a>.</p>
       ${this.wrong ? html`<p class="wrong" role="alert">${this.wrong}</p>` : ''}
       <button class="button button-main" ${flag('disabled', this.busy)}>Change password</button></form>`;
   }
@@ -194,9 +195,11 @@ class You extends View {
     const { user, theme, levelling, saver, stats, scan, updateReady } = room.store.state;
     const link = (/** @type {string} */ href, /** @type {string} */ symbol, /** @type {string} */ name, /** @type {any} */ note = '') => html`<a class="setting setting-link" href="${href}">${icon(symbol)}<span class="setting-words">${name}</span><span class="quiet">${note}</span>${icon('chevron-right', 'chevron')}</a>`;
     const bad = scan?.bad?.length ?? 0;
+    // Less than the account may, on a device that was paired so.
+    const device = ownAccount(user) ? null : SCOPES.find(([scope]) => scope === user?.scope);
     const role = user?.role === 'owner' ? 'Owner of this station' : roleName(user?.role);
     return html`<div class="page page-narrow">
-      <header class="you-head"><span class="avatar" aria-hidden="true">${(user?.username ?? '?').slice(0, 1).toUpperCase()}</span><div><h1>${user?.username ?? ''}</h1><p class="quiet">${role}</p></div></header>
+      <header class="you-head"><span class="avatar" aria-hidden="true">${(user?.username ?? '?').slice(0, 1).toUpperCase()}</span><div><h1>${user?.username ?? ''}</h1><p class="quiet">${role}</p>${device ? html`<p class="quiet">This device: ${scopeName(device[0])}. ${device[2]}.</p>` : ''}</div></header>
       ${updateReady ? html`<div class="calm-note">${icon('sparkles')}<span>A newer player is ready.</span><button class="link-button" data-do="reload">Use it</button></div>` : ''}
       <section class="group" aria-label="Listening"><h2 class="section-title">Listening</h2>
         <div class="setting"><div class="setting-words"><p>Appearance</p></div><div class="segments" role="group" aria-label="Appearance">${[['system', 'monitor', 'System'], ['light', 'sun', 'Light'], ['dark', 'moon', 'Dark']].map(([value, symbol, name]) => html`<button class="segment" data-do="theme" data-value="${value}" aria-pressed="${theme === value ? 'true' : 'false'}">${icon(symbol)} ${name}</button>`)}</div></div>
