@@ -1,6 +1,6 @@
 /**
  * Makes what the player's sources cannot say twice: the icon sprite (into index.html and static/icons) and the
- * list of shell files with their fingerprint (into sw.js). Run by `npm run build`, after Tailwind.
+ * list of shell files with their fingerprint (into sw.js, and into the page, which tells by it whether they belong together). Run by `npm run build`, after Tailwind.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -33,7 +33,9 @@ const symbols = TAKEN.filter((name) => named.has(name)).map((name) => `<symbol i
 const sprite = `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join('')}</svg>`;
 writeFileSync(join(web, 'static/icons/sprite.svg'), `${sprite}\n`);
 
-const page = readFileSync(join(web, 'index.html'), 'utf8');
+const VERSION = /<meta name="version" content="[^"]*">/;
+const versioned = (text, version) => text.replace(VERSION, `<meta name="version" content="${version}">`);
+const page = versioned(readFileSync(join(web, 'index.html'), 'utf8'), ''); // the fingerprint is of the page without it
 // All modules are asked for at once instead of one after the other as they import each other.
 const modules = scripts.filter((name) => !/(app|theme)\.js$/.test(name))
   .map((name) => `\n  <link rel="modulepreload" href="/${relative(web, name).replaceAll('\\', '/')}">`).join('');
@@ -42,10 +44,12 @@ writeFileSync(join(web, 'index.html'), between(between(page, 'modules', `${modul
 const shell = files(join(web, 'static')).filter((name) => !/\.txt$|sprite\.svg$|mark.*\.svg$/.test(name));
 const hash = createHash('sha256');
 for (const name of ['index.html', 'manifest.webmanifest'].map((n) => join(web, n)).concat(shell)) hash.update(readFileSync(name));
+const version = hash.digest('hex').slice(0, 12);
+writeFileSync(join(web, 'index.html'), versioned(readFileSync(join(web, 'index.html'), 'utf8'), version));
 const list = ['/', '/manifest.webmanifest', ...shell.map((name) => `/${relative(web, name).replaceAll('\\', '/')}`)];
 const worker = readFileSync(join(web, 'sw.js'), 'utf8');
 writeFileSync(join(web, 'sw.js'), between(
-  between(worker, 'version', `'${hash.digest('hex').slice(0, 12)}'`),
+  between(worker, 'version', `'${version}'`),
   'files', `[\n${list.map((name) => `  '${name}',`).join('\n')}\n]`,
 ));
 console.log(`${symbols.length} icons, ${list.length} shell files`);

@@ -2,7 +2,7 @@
  * Keeps the player's shell, and the covers looked at last, so that it opens at once and without the station.
  * Music and everything else under /api goes straight to the station, always.
  */
-const VERSION = /* version */'9fe02aff8371'/* end */;
+const VERSION = /* version */'637f3930f1d0'/* end */;
 const FILES = /* files */[
   '/',
   '/manifest.webmanifest',
@@ -141,12 +141,18 @@ self.addEventListener('activate', (event) => {
   })());
 });
 
+/** Windows whose page is of another version than the files that are kept: theirs come from the station. */
+const strangers = new Set();
+
 /** The station first; the kept page when it does not answer. */
-const page = async (request) => {
+const page = async ({ request, resultingClientId }) => {
   const cache = await caches.open(SHELL);
   try {
     const answer = await fetch(request);
-    if (answer.ok) await cache.put('/', answer.clone());
+    if (!answer.ok) return answer;
+    // Kept is only what belongs together.
+    if ((await answer.clone().text()).includes(`<meta name="version" content="${VERSION}">`)) await cache.put('/', answer.clone());
+    else strangers.add(resultingClientId);
     return answer;
   } catch (error) {
     const kept = await cache.match('/');
@@ -155,17 +161,11 @@ const page = async (request) => {
   }
 };
 
-/** What is kept at once, and a fresh one for the next time. */
-const file = async (event) => {
-  const cache = await caches.open(SHELL);
-  const kept = await cache.match(event.request, { ignoreSearch: true });
-  const fresh = fetch(event.request).then(async (answer) => {
-    if (answer.ok && answer.status === 200) await cache.put(event.request, answer.clone());
-    return answer;
-  });
-  if (!kept) return fresh;
-  event.waitUntil(fresh.catch(() => {}));
-  return kept;
+/** What is kept, which is of one version throughout: a newer one comes with a newer worker. */
+const file = async ({ request, clientId }) => {
+  const kept = await (await caches.open(SHELL)).match(request, { ignoreSearch: true });
+  if (!kept) return fetch(request);
+  return strangers.has(clientId) ? fetch(request).catch(() => kept) : kept;
 };
 
 let sinceTrim = 0;
@@ -200,10 +200,11 @@ self.addEventListener('fetch', (event) => {
   const url = new URL(request.url);
   if (request.method !== 'GET' || url.origin !== self.location.origin) return;
   if (url.pathname.startsWith('/api/covers/') && url.searchParams.has('v')) event.respondWith(picture(event));
-  else if (request.mode === 'navigate' && url.pathname === '/') event.respondWith(page(request));
+  else if (request.mode === 'navigate' && (url.pathname === '/' || url.pathname === '/pair')) event.respondWith(page(event));
   else if (url.pathname.startsWith('/static/') || url.pathname === '/manifest.webmanifest') event.respondWith(file(event));
 });
 
 self.addEventListener('message', (event) => {
   if (event.data === 'forget-covers') event.waitUntil(caches.delete(COVERS));
+  if (event.data === 'version') event.source?.postMessage({ version: VERSION });
 });

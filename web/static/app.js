@@ -103,7 +103,7 @@ const store = createStore(/** @type {Record<string, any>} */ ({
   scan: null, coming: 0, fetches: null, storages: null, pins: [], queue: EMPTY, status: 'idle', waiting: false, sought: 0,
   volume: Number.isFinite(sounds.volume) ? Math.min(1, Math.max(0, sounds.volume)) : 0.9, muted: Boolean(sounds.muted),
   levelling: sounds.levelling ?? 'off', saver: Boolean(sounds.saver),
-  theme, dark: isDark(theme), panel: recall('panel', false), overlay: null, nowSide: 'cover', updateReady: false,
+  theme, dark: isDark(theme), panel: recall('panel', false), overlay: null, nowSide: 'cover', updateReady: false, shownOut: false,
 }));
 
 const app = () => /** @type {any} */ (document.querySelector('sb-app'));
@@ -113,7 +113,7 @@ const app = () => /** @type {any} */ (document.querySelector('sb-app'));
 const api = createApi({
   fetch: globalThis.fetch.bind(globalThis),
   onReach: (reachable) => { if (store.state.started) store.set({ reachable }); },
-  onUnauthorized: () => { if (store.state.user) leave(); },
+  onUnauthorized: () => { if (store.state.user) ended(); },
 });
 const library = createLibrary({ api, store });
 const sync = createSync({
@@ -168,7 +168,7 @@ const tellPlays = async () => {
 const refusal = async (id, url = library.track(id)?.preview ?? streamUrl(id)) => {
   const answer = await fetch(url, { headers: { Range: 'bytes=0-0' }, redirect: 'manual' }).catch(() => { throw new ApiError(0, 'unreachable', 'The station does not answer.'); });
   if (answer.ok || answer.type === 'opaqueredirect') { answer.body?.cancel(); return null; }
-  if (answer.status === 401) { leave(); return { message: 'Please log in again.' }; }
+  if (answer.status === 401) { ended(); return { message: 'Please log in again.' }; }
   return (await answer.json().catch(() => null))?.error ?? {};
 };
 
@@ -223,12 +223,16 @@ const ui = {
   /** @param {any} user */
   enter: (user) => {
     if (store.state.user && store.state.user.id !== user.id) leave(); // somebody else was here
-    store.set({ user, reachable: true });
-    if (AT_THE_DOOR.includes(store.state.route.name)) location.hash = recall('wanted', '#/') || '#/';
+    // Where one was before is for who was there.
+    const same = (recall('who', user.id) ?? user.id) === user.id;
+    came(user);
+    if (!same) { forget('wanted'); location.hash = '#/'; }
+    else if (AT_THE_DOOR.includes(store.state.route.name)) location.hash = recall('wanted', '#/') || '#/';
     forget('wanted');
     welcome();
   },
   logOut: async () => {
+    forget('in'); // on purpose, also for other tabs
     await api.delete('/session').catch(() => {});
     keep('queue', null);
     navigator.serviceWorker?.controller?.postMessage('forget-covers');
@@ -294,6 +298,21 @@ const leave = () => {
   store.set({ user: null, stats: null, scan: null, coming: 0, fetches: null, storages: null, pins: [], overlay: null });
 };
 
+/** Somebody is in. `who` was here last, and is `in` until they go on purpose. @param {any} user */
+const came = (user) => {
+  keep('who', user.id);
+  keep('in', true);
+  store.set({ user, reachable: true, started: true, shownOut: false });
+};
+
+/** The station ended the login of who did not go on purpose: they are told why they stand at the door, once. */
+const told = () => {
+  if (!recall('in', false)) return;
+  store.set({ shownOut: true });
+  setTimeout(() => { if (!store.state.user) forget('in'); }, 3000); // the other tabs say it, too
+};
+const ended = () => { leave(); told(); };
+
 /** Whether this station fetches music, for whom it would. */
 const learn = async () => {
   if (!adds(store.state.user)) { store.set({ fetches: false }); return; }
@@ -330,13 +349,13 @@ const welcome = async () => {
 const begin = async () => {
   try {
     const { user } = await api.get('/session', undefined, { quiet: true });
-    store.set({ user, reachable: true, started: true });
-    keep('user', user);
+    came(user);
     if (store.state.route.name === 'login') location.hash = '#/';
     welcome();
   } catch (error) {
     const { status } = /** @type {ApiError} */ (error);
     store.set({ reachable: status === 401, started: true, user: null });
+    if (status === 401) told();
     if (status !== 401) setTimeout(() => { if (!store.state.user && !store.state.reachable) begin(); }, 5000);
   }
 };
@@ -472,11 +491,23 @@ const catchUp = () => {
     library.refresh('playlists');
   }, () => {});
 };
+/** Takes the newer player where that disturbs nobody; whether it does. */
+const renew = () => {
+  const { updateReady, status, route } = store.state;
+  const typed = [...document.querySelectorAll('main input:not([type="range"], [type="checkbox"], [type="radio"], [type="hidden"]), main textarea:not([readonly])')]
+    .some((field) => field === document.activeElement || /** @type {HTMLInputElement} */ (field).value !== /** @type {HTMLInputElement} */ (field).defaultValue);
+  // What is shown once, and a token that is in memory alone, would be lost.
+  const busy = status === 'playing' || typed || route.name === 'pair' || document.querySelector('dialog[open], [data-once]');
+  if (!updateReady || busy) return false;
+  location.reload();
+  return true;
+};
 addEventListener('hashchange', () => {
   const route = parse(location.hash);
   shut();
   app()?.leave(stand());
   store.set({ route, overlay: null });
+  if (renew()) return;
   if (store.state.user) sync.check();
 });
 document.addEventListener('visibilitychange', () => {
@@ -496,10 +527,14 @@ begin();
 
 if ('serviceWorker' in navigator) {
   const had = Boolean(navigator.serviceWorker.controller);
-  navigator.serviceWorker.register('/sw.js').catch(() => {});
-  navigator.serviceWorker.addEventListener('controllerchange', () => {
-    if (!had) return;
+  const registered = navigator.serviceWorker.register('/sw.js').catch(() => null);
+  navigator.serviceWorker.addEventListener('controllerchange', () => { if (had) navigator.serviceWorker.controller?.postMessage('version'); });
+  navigator.serviceWorker.addEventListener('message', ({ data }) => {
+    // Where the page is of the worker's version already there is nothing to do.
+    if (!data?.version || data.version === document.querySelector('meta[name="version"]')?.getAttribute('content')) return;
     store.set({ updateReady: true });
-    ui.toast({ message: 'A newer player is ready.', action: { words: 'Use it', deed: 'reload' } });
+    if (!renew()) ui.toast({ message: 'A newer player is ready.', action: { words: 'Use it', deed: 'reload' } });
   });
+  // A window that stays open for days asks when it is looked at again.
+  document.addEventListener('visibilitychange', () => { if (!document.hidden) registered.then((found) => found?.update()).catch(() => {}); });
 }

@@ -79,16 +79,17 @@ class Factor extends View {
   #inside() {
     if (this.codes) {
       return html`<p class="lead">The second factor is on. Keep these codes where your phone is not: on paper, or in a password manager. Each lets you in once when the phone is gone. <b>They are not shown again.</b></p>
-        <ol class="codes" aria-label="Recovery codes">${this.codes.map((code) => html`<li><code>${code}</code></li>`)}</ol>
+        <ol class="codes" data-once aria-label="Recovery codes">${this.codes.map((code) => html`<li><code>${code}</code></li>`)}</ol>
         <textarea class="codes-text sr-only" readonly tabindex="-1" aria-hidden="true">${this.codes.join('\n')}</textarea>
         <div class="actions"><button class="button button-main" data-do="codes-kept">I have kept them</button><button class="button" data-do="save-codes">${icon('download')} Save</button><button class="button" data-do="copy-codes">Copy</button></div>`;
     }
     if (this.begun) {
       return html`<p class="lead">Point your authenticator app at this code, then type the six digits that it shows.</p>
         ${qr(this.begun.qr, 'Code for the authenticator app')}
+        <p class="quiet">Is the app on this very device? <a class="link-button" href="${this.begun.uri}">Open in your authenticator app</a></p>
         <label class="field"><span>Or type this key into the app</span><textarea class="pair-text" rows="2" readonly spellcheck="false">${this.begun.secret.replace(/(.{4})(?=.)/g, '$1 ')}</textarea></label>
         <div class="actions"><button class="button button-small" data-do="copy-secret">Copy key</button></div>
-        <form class="gate-form" data-form="confirm" data-key="confirm">${this.#code()}${this.#go('Switch on')}</form>`;
+        <form class="gate-form" data-form="confirm" data-key="confirm" data-once>${this.#code()}${this.#go('Switch on')}</form>`;
     }
     if (this.on_ && this.ending) {
       return html`<p class="lead">Without it your password alone lets in whoever knows it.</p>

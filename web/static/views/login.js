@@ -5,6 +5,7 @@ import { flag, html } from '../core/html.js';
 import { plural } from '../core/format.js';
 import { room } from '../core/room.js';
 import { gate } from './gate.js';
+import { icon } from './parts.js';
 
 /** @param {any} error */
 export const loginWords = (error) => {
@@ -31,6 +32,7 @@ class Login extends Element {
 
   connected() {
     document.title = 'Log in · Soundsible';
+    this.follow(room.store, 'shownOut');
     const { problem } = room.store.state.route.query;
     if (problem) {
       this.wrong = PROBLEMS[problem] ?? 'Logging in there did not work. Try again, or use your password.';
@@ -93,7 +95,9 @@ class Login extends Element {
         <div class="gate-more"><button class="link-button" data-do="login-recovery">${this.recovery ? 'Use the app’s code' : 'Use a recovery code'}</button><button class="link-button" data-do="login-again">Somebody else</button></div>`);
     }
     const { oidc, proxy } = this.ways;
+    const out = room.store.state.shownOut && !this.wrong;
     return gate(html`<h1>Soundsible</h1><p class="quiet">Your music, from your own station.</p>
+      ${out ? html`<p class="calm-note" role="status">${icon('circle-alert')}<span>This device was shown out of the station. Log in or pair it again.</span></p>` : ''}
       ${proxy ? html`<button class="button button-main button-whole" data-do="login-proxy" ${flag('disabled', this.busy)}>Go on as ${proxy}</button>` : ''}
       ${oidc ? html`<a class="button button-whole" href="/login/oidc">Log in with ${oidc.name}</a>` : ''}
       ${proxy || oidc ? html`<p class="gate-or">or</p>` : ''}
