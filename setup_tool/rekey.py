@@ -23,6 +23,7 @@ def run(dry_run: bool, yes: bool, *, context: Context) -> None:
     from shared import settings as settings_room
     from shared.database import Database
     from shared.library.presence import Presence
+    from shared.model.audit import BY_TOOL
     from shared.records.audit import Audit
     from shared.records.sealed import Sealed
     from shared.security.rekeying import Rekeyed, Rekeying
@@ -58,7 +59,8 @@ def run(dry_run: bool, yes: bool, *, context: Context) -> None:
         finally:
             presence.leave()
         if database is not None:
-            Audit(database=database).add(None, "", "secrets_rekeyed", settings=done.settings, database=done.database)
+            Audit(database=database).add(None, "", "secrets_rekeyed", settings=done.settings, database=done.database,
+                                         **BY_TOOL)
         told(done, "are sealed with a new key")
     finally:
         if database is not None:

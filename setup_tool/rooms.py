@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -14,6 +15,8 @@ from shared.model.errors import StartFailed
 if TYPE_CHECKING:
     from shared.settings import Settings
     from shared.station import Station
+
+log = logging.getLogger(__name__)
 
 ANSWER_S = 2.0
 
@@ -35,6 +38,7 @@ def rooms(settings: Settings, *, make: bool = False) -> Iterator[Station]:
         make_folder(folder)
     station = Station(settings)
     station.database.prepare()
+    station.audit.at_the_machine()
     try:
         yield station
     finally:
@@ -42,6 +46,25 @@ def rooms(settings: Settings, *, make: bool = False) -> Iterator[Station]:
         station.craft_workers.stop()
         station.clerks.stop()
         station.database.close()
+
+
+def written_down(settings: Settings, deed: str, subject: str, **details: Any) -> None:
+    """A line in the audit log of the library at this home, when there is one: what was done without its rooms. Never
+    raises: what it tells of is done."""
+    from shared.database import Database
+    from shared.model.audit import BY_TOOL
+    from shared.records.audit import Audit
+
+    if not settings.database_path.exists():
+        return
+    database = Database(settings.database_path)
+    try:
+        database.prepare()
+        Audit(database=database).add(None, "", deed, subject, **details, **BY_TOOL)
+    except Exception as error:  # a library that is damaged, or being restored
+        log.warning("the audit log could not be written: %s", error)
+    finally:
+        database.close()
 
 
 def as_running(settings: Settings) -> Settings:

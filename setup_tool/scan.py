@@ -65,6 +65,7 @@ def run(roots: tuple[Path, ...], deep: bool, dry_run: bool, *, context: Context)
         for number, path in enumerate(given):
             if wanted[number] not in known:
                 wanted[number] = station.shelf.add_root(path).path
+                station.audit.write("folders_changed", subject=wanted[number], what="added")
                 show.aside().print(show.mark("ok"), show.text(f"{wanted[number]} is one of the music folders now."))
         if not wanted and not known:
             raise click.UsageError(f"There is no music folder yet. Name one: {PROGRAM} scan ~/Music")

@@ -78,6 +78,7 @@ def set_one(name: str, value: str | None, dry_run: bool, *, context: Context) ->
     Without VALUE you are asked, or it is read from standard input; a secret is not shown while you type, and is
     sealed with a key of this machine's own.
     """
+    from setup_tool.rooms import written_down
     from shared import settings
 
     row = _row(name)
@@ -94,7 +95,9 @@ def set_one(name: str, value: str | None, dry_run: bool, *, context: Context) ->
             raise click.UsageError(f"{row.name} cannot be {'this value' if secret else repr(value)}; allowed is "
                                    f"{row.metadata['parse'].__doc__}.") from None
     else:
-        parsed = _save(_bare(context), row.name, value)
+        bare = _bare(context)
+        parsed = _save(bare, row.name, value)
+        written_down(bare, "setting_changed", row.name)     # its name alone: values may be secret
     _tell(context, row, settings.SECRET if secret else settings.plain(parsed), dry_run=dry_run)
 
 
@@ -104,9 +107,13 @@ def set_one(name: str, value: str | None, dry_run: bool, *, context: Context) ->
 @shared_options
 def unset_one(name: str, dry_run: bool, *, context: Context) -> None:
     """Take a setting out of config.json: its default stands again."""
+    from setup_tool.rooms import written_down
+
     row = _row(name)
     if not dry_run:
-        _save(_bare(context), row.name, None)
+        bare = _bare(context)
+        _save(bare, row.name, None)
+        written_down(bare, "setting_changed", row.name, taken_out=True)
     _tell(context, row, None, dry_run=dry_run)
 
 

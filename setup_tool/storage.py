@@ -70,6 +70,7 @@ def add(kind: str, name: str | None, endpoint: str | None, account: str | None, 
     It asks for what is missing, tries it out, and writes it down with its secrets sealed. On another machine, or when
     its key has changed, adding it again under its name enters the key anew.
     """
+    from setup_tool.rooms import written_down
     from shared.storage.providers import Providers, check
 
     settings = context.load_settings()
@@ -97,6 +98,7 @@ def add(kind: str, name: str | None, endpoint: str | None, account: str | None, 
     saved = not failed and not dry_run
     if saved:
         providers.add(provider, replace=again)
+        written_down(settings, "storage_changed", provider.name, what="its key" if again else "added")
     told_key = encrypt and saved and provider.seal_key is not None and not recovery_key
     tell_added(provider, steps, context, saved=saved, dry_run=dry_run, told_key=told_key, inhabited=inhabited)
     if failed:
@@ -117,9 +119,11 @@ def enter(name: str, key_id: str | None, recovery_key: str | None, no_test: bool
     It was changed there, or this is another machine. The secret is asked for without being shown, or taken from
     SOUNDSIBLE_STORAGE_SECRET.
     """
+    from setup_tool.rooms import written_down
     from shared.storage.providers import Providers, check
 
-    providers = Providers(settings=context.load_settings())
+    settings = context.load_settings()
+    providers = Providers(settings=settings)
     row = providers.row(name)
     provider = Provider(
         name=str(row.get("name")).lower(), kind=str(row.get("kind")), endpoint=str(row.get("endpoint")),
@@ -134,6 +138,7 @@ def enter(name: str, key_id: str | None, recovery_key: str | None, no_test: bool
     saved = all(one.ok for one in steps) and not dry_run
     if saved:
         providers.add(provider, replace=True)
+        written_down(settings, "storage_changed", provider.name, what="its key")
     tell_added(provider, steps, context, saved=saved, dry_run=dry_run, told_key=False, known=True)
     if not all(one.ok for one in steps):
         raise click.exceptions.Exit(1)
@@ -228,9 +233,11 @@ def remove(name: str, yes: bool, dry_run: bool, *, context: Context) -> None:
     Tracks that lie nowhere else cannot be played then; adding it again under the same name brings them back.
     """
     from setup_tool import show
+    from setup_tool.rooms import written_down
     from shared.storage.providers import Providers
 
-    providers = Providers(settings=context.load_settings())
+    settings = context.load_settings()
+    providers = Providers(settings=settings)
     row = providers.row(name)
     called = str(row.get("name")).lower()
     held = totals_of(context).get(called) or {}
@@ -253,6 +260,7 @@ def remove(name: str, yes: bool, dry_run: bool, *, context: Context) -> None:
             raise click.UsageError(f"'{shown}' holds {holds}.{warning}{key_hint} Say --yes to remove it without being "
                                    f"asked.")
         providers.remove(called)
+        written_down(settings, "storage_changed", called, what="removed")
     if context.json:
         show.document(told)
         return

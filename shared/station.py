@@ -66,6 +66,7 @@ from shared.library.watcher import Watcher
 from shared.metadata import acoustid, coverart, lrclib
 from shared.metadata import client as musicbrainz
 from shared.metadata.identifier import Identifier
+from shared.model.audit import BY_TOOL
 from shared.model.download import ACTIVE, Offer, Wanted
 from shared.model.errand import Selection
 from shared.model.errors import SoundsibleError, StartFailed
@@ -610,6 +611,7 @@ class Station:
                 )
             try:
                 added.append(self.shelf.add_root(str(path)).path)
+                self.audit.write("folders_changed", subject=added[-1], what="added", **BY_TOOL)
             except SoundsibleError as error:
                 raise StartFailed(error.message) from error
         return added

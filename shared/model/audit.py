@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+# In details, beside an empty username: somebody at the machine itself did it, with the command line.
+BY_TOOL = {"by": "tool"}
+
 # Every deed that is written down, in words for people.
 DEEDS = {
     "login": "logged in",
@@ -45,7 +48,7 @@ class Deed:
     """One line of the audit log. `deed` is a key of DEEDS; secrets never stand in `details`."""
 
     at: str                 # RFC 3339 UTC
-    username: str           # "": nobody who is known, or the station itself
+    username: str           # "": nobody who is known, somebody at the machine (BY_TOOL), or the station itself
     address: str
     deed: str
     subject: str = ""       # what it was done to, in words

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
-from flask import Response
+from flask import Response, request
 
 from shared.model import track as model
 from shared.model.errors import BadInput
@@ -27,6 +27,7 @@ from shared.routes import lrc
 from shared.routes.folders import FolderBelow, Root
 from shared.routes.operation import Body, Door, Query
 from shared.routes.respond import json_of, unless_known
+from shared.security.audit import NO_AUDIT
 
 if TYPE_CHECKING:
     from shared.library.shelf import Shelf
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from shared.records.search import Search
     from shared.records.tracks import Tracks
     from shared.routes.folders import Folders
+    from shared.security.audit import AuditLog
 
 MOST_ITEMS = 500
 Text = Annotated[str, msgspec.Meta(max_length=500)]
@@ -192,7 +194,7 @@ class FoldersBelow(msgspec.Struct, kw_only=True):
 
 def door(
     *, tracks: Tracks, albums: Albums, artists: Artists, genres: Genres, search: Search, changes: Changes,
-    shelf: Shelf, folders: Folders, revision: Callable[[], int],
+    shelf: Shelf, folders: Folders, revision: Callable[[], int], audit: AuditLog = NO_AUDIT,
 ) -> Door:
     """`revision` tells the library's as it is now; it costs one small read."""
     door = Door("library")
@@ -324,11 +326,16 @@ def door(
     @door.post("/library/roots", allows="owns", body=RootPath, answers={201: Root}, errors=(409, 422))
     def add_root(person: Person, body: RootPath) -> Root:
         """Add a music folder of the station's machine; it is scanned at once."""
-        return folders.add(body.path)
+        root = folders.add(body.path)
+        audit.write("folders_changed", person=person, address=request.remote_addr or "", subject=root.path,
+                    what="added")
+        return root
 
     @door.delete("/library/roots", allows="owns", body=RootPath, answers={204: None}, errors=(404,))
     def forget_root(person: Person, body: RootPath) -> None:
         """Take a music folder out. Its tracks become missing; no file is touched."""
         folders.forget(body.path)
+        audit.write("folders_changed", person=person, address=request.remote_addr or "", subject=body.path,
+                    what="taken out")
 
     return door

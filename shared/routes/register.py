@@ -64,6 +64,7 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
         library.door(
             tracks=station.tracks, albums=station.albums, artists=station.artists, genres=station.genres,
             search=station.search, changes=station.changes, shelf=station.shelf, folders=folders, revision=revision,
+            audit=station.audit,
         ),
         edit.door(shelf=station.shelf, tracks=station.tracks, audit=station.audit),
         listening.door(tracks=station.tracks, listening=station.listening, revision=revision),

@@ -447,6 +447,10 @@ class Accounts:
         self._audit.write("user_changed", person=actor, address=address, subject=before.username,
                           **_told(username=name, password=hashed and True, role=role, rights=said, limited=limited,
                                   folders=wanted))
+        if wanted is not None or (limited is not None and limited != before.limited):
+            self._audit.write("folders_changed", person=actor, address=address, subject=after.username, hears=(
+                ", ".join("/".join(one) for one in self._people.folders(after.id).get(after.id, ())) or "no folder"
+            ) if after.limited else "everything")
         return self._shown(after)
 
     def remove_user(self, actor: Person, uid: str, address: str = "") -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from shared.model.audit import DEEDS
+from shared.model.audit import BY_TOOL, DEEDS
 from shared.model.units import Seconds
 from shared.records.audit import Entry
 
@@ -60,8 +60,14 @@ class AuditLog:
         self._queue: deque[Entry] = deque()
         self._folds: dict[tuple[str, str, str], _Fold] = {}
         self._lost = 0
+        self._at_the_machine = False
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def at_the_machine(self) -> None:
+        """From now on everything is done with the command line: whoever may use it is no account, whomever it is for.
+        """
+        self._at_the_machine = True
 
     def write(self, deed: str, *, person: Person | None = None, username: str = "", address: str = "",
               subject: str = "", **details: Any) -> None:
@@ -73,6 +79,10 @@ class AuditLog:
             if deed not in DEEDS:
                 log.error("%r is no deed of the audit log", deed)
                 return
+            if self._at_the_machine:
+                of = username or (person.username if person else "")
+                person, username = None, ""
+                details = {**({"of": of} if of else {}), **details, **BY_TOOL}
             entry = Entry(
                 at=self._clock(), user_id=person.user_id if person else 0,
                 username=_text(username or (person.username if person else "")), address=_text(address), deed=deed,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.builders import make_audio
 from tests.setup_tool.conftest import PASSWORD, Tool
 
 
@@ -229,5 +230,36 @@ def test_what_the_tool_did_is_in_the_audit_log(ann: Tool, home: Path) -> None:
     ann("users", "rights", "ann", "--may", "add")
     database = Database(home / "data" / "library.db")
     database.prepare()
-    assert [line.deed for line in Audit(database=database).list().items] == ["user_changed", "user_made"]
+    assert [(line.username, line.deed, line.subject, line.details["by"]) for line in
+            Audit(database=database).list().items] == [
+        ("", "user_changed", "ann", "tool"), ("", "user_made", "ann", "tool")]
     database.close()
+
+
+def test_settings_storages_and_folders_that_change_are_in_the_audit_log(
+        ann: Tool, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from shared.database import Database
+    from shared.records.audit import Audit
+
+    monkeypatch.setenv("SOUNDSIBLE_STORAGE_SECRET", "hush")
+    (tmp_path / "music" / "Rock").mkdir(parents=True)
+    make_audio(tmp_path / "music" / "Rock", "1.mp3", seconds=0.5)
+    bucket = ("--endpoint", "http://127.0.0.1:9", "--region", "x", "--bucket", "music", "--key-id", "k", "--no-test")
+    for arguments in (("settings", "set", "spotify_client_secret", "whisper"),
+                      ("settings", "unset", "spotify_client_secret"),
+                      ("settings", "set", "pairing_minutes", "5", "--dry-run"),
+                      ("storage", "add", "other", "--name", "attic", *bucket),
+                      ("storage", "remove", "attic", "--yes"), ("scan", str(tmp_path / "music")),
+                      ("users", "add", "bob"), ("users", "folders", "bob", str(tmp_path / "music" / "Rock"))):
+        assert (said := ann(*arguments)).code == 0, said.out + said.err
+    database = Database(home / "data" / "library.db")
+    database.prepare()
+    lines = list(reversed(Audit(database=database).list().items))
+    database.close()
+    assert [(line.username, line.deed, line.subject) for line in lines if line.deed.endswith("_changed")
+            and line.deed != "user_changed"] == [
+        ("", "setting_changed", "spotify_client_secret"), ("", "setting_changed", "spotify_client_secret"),
+        ("", "storage_changed", "attic"), ("", "storage_changed", "attic"),
+        ("", "folders_changed", str(tmp_path / "music")), ("", "folders_changed", "bob")]
+    assert {line.details["by"] for line in lines} == {"tool"}
+    assert not any(word in str(line) for line in lines for word in ("hush", "whisper"))
