@@ -11,7 +11,7 @@ import pyotp
 import pytest
 
 from tests.running import start_station
-from tests.web.browsing import DESKTOP, PHONE, TOO_WIDE
+from tests.web.browsing import DESKTOP, PHONE, TOO_WIDE, until
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
@@ -48,6 +48,8 @@ def test_a_second_factor_is_set_up_asked_for_and_switched_off(
     page.get_by_role("button", name="Set it up").click()
     page.get_by_alt_text("Code for the authenticator app").wait_for()
     assert page.evaluate(TOO_WIDE) == [0, 0]
+    link = page.get_by_role("link", name="Open in your authenticator app").get_attribute("href") or ""
+    assert link.startswith("otpauth://totp/")
     app = pyotp.TOTP(page.get_by_label("Or type this key").input_value().replace(" ", ""))
     page.get_by_label("Code that the app shows").fill(app.now())
     page.get_by_role("button", name="Switch on").click()
@@ -144,6 +146,51 @@ def test_a_dialog_does_not_outlive_its_page(open_player: Callable[..., Any], sta
     assert page.get_by_role("dialog").count() == 0
 
 
+def test_who_is_shown_out_is_told_so_once_and_another_person_begins_at_home(
+        open_player: Callable[..., Any], station: Any, clara: str) -> None:
+    token = token_of(station)
+    page = open_player("/#/you/things", token=token)
+    page.locator("view-belongings h1").wait_for()
+    station.call("DELETE", "/api/session", token=token)
+    why = page.get_by_text("This device was shown out of the station. Log in or pair it again.")
+    why.wait_for()
+    until(page, "localStorage.getItem('soundsible.in') === null")
+    page.reload()
+    page.get_by_role("button", name="Log in").wait_for()
+    assert why.count() == 0
+    log_in(page)
+    page.locator("view-belongings h1").wait_for()       # the same person goes on
+    page.evaluate("location.hash = '/you'")
+    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("button", name="Log in").wait_for()
+    assert why.count() == 0                             # on purpose
+    page.get_by_label("Name").fill(station.owner_name)
+    page.get_by_label("Password").fill(station.owner_password)
+    page.get_by_role("button", name="Log in").click()
+    page.locator("view-home h1").wait_for()
+
+
+def test_an_owner_sees_and_ends_the_log_ins_of_others(
+        open_player: Callable[..., Any], station: Any, clara: str) -> None:
+    token = token_of(station)
+    made = station.call("POST", "/api/pairing/tokens", {"scope": "listen"}, token=token)[1]
+    _, paired = station.call("POST", "/api/pairing/claim", {"token": made["token"], "name": "Clara's phone"}, token="")
+    page = open_player("/#/you/devices", size=PHONE)
+    theirs = page.locator("view-devices section", has=page.get_by_role("heading", name="clara", exact=True))
+    sync_api.expect(theirs.locator(".thing")).to_have_count(2)
+    assert page.evaluate(TOO_WIDE) == [0, 0]
+    theirs.get_by_role("button", name="More for Clara's phone").click()
+    page.get_by_role("menuitem", name="Show out").click()
+    page.get_by_role("heading", name="Show clara’s “Clara's phone” out?").wait_for()
+    page.get_by_role("dialog").get_by_role("button", name="Show out").click()
+    sync_api.expect(theirs.locator(".thing")).to_have_count(1)
+    theirs.get_by_role("button", name="Log out").click()
+    page.get_by_role("dialog").get_by_role("button", name="Show out").click()
+    sync_api.expect(theirs).to_have_count(0)
+    for one in (token, paired["token"]):
+        assert station.call("GET", "/api/session", token=one)[0] == 401
+
+
 def test_an_owner_reads_what_was_done(open_player: Callable[..., Any], station: Any, clara: str) -> None:
     station.call("POST", "/api/session", {"username": "clara", "password": "not the right one"}, token="")
     page = open_player("/#/you")
@@ -230,6 +277,10 @@ def test_ones_things_are_saved_and_taken_over_once(
     file.write_text("{}", "utf-8")
     page.get_by_label("File to take over").set_input_files(file)
     sync_api.expect(page.get_by_role("alert")).to_contain_text("no export")
+    file.write_text(json.dumps(document), "utf-8")
+    page.get_by_label("File to take over").set_input_files(file)
+    page.get_by_text("All of it is here already.").wait_for()
+    assert page.locator("view-belongings .wrong").count() == 0      # that was the other file
 
 
 def test_another_station_is_paired_looked_into_copied_from_and_forgotten(

@@ -135,6 +135,7 @@ def test_a_phone_is_paired_installed_heard_and_shown_out(
     sofa.locator("view-you h1").wait_for()
     assert sofa.get_by_role("link", name="People").count() == 0
     assert sofa.get_by_role("link", name="Change password").count() == 0
+    sofa.get_by_text("This device: Listen.").wait_for()
 
     # And it is shown out: the music ends, and the door is shown.
     row.get_by_role("button", name="More for Pixel 9").click()
@@ -142,6 +143,7 @@ def test_a_phone_is_paired_installed_heard_and_shown_out(
     with owner.expect_response(lambda answer: answer.request.method == "DELETE" and "/api/devices/" in answer.url):
         owner.get_by_role("dialog").get_by_role("button", name="Show out").click()
     sofa.get_by_role("button", name="Log in").wait_for(timeout=SHOWN_OUT_MS)
+    sofa.get_by_text("This device was shown out of the station.").wait_for()
     assert sofa.evaluate(HEARD) == -1
     assert sofa.evaluate("fetch('/api/session').then((answer) => answer.status)") == 401
     sync_api.expect(row).to_have_count(0)
@@ -153,7 +155,9 @@ def test_a_token_that_was_used_says_what_to_do(visit: Callable[..., Any], statio
     assert status == 201
     page = visit(f"/pair#{made['token']}", **phone())
     page.get_by_role("button", name="Pair").click()
-    sync_api.expect(page.get_by_role("alert")).to_contain_text("You → Devices")
+    alert = page.get_by_role("alert")
+    sync_api.expect(alert).to_contain_text("You → Devices")
+    assert alert.inner_text().count("Make a new one") == 1
     page.get_by_role("button", name="Use another token").click()
     page.get_by_label("Sync token").fill("not a token at all")
     page.get_by_role("button", name="Go on").click()

@@ -199,6 +199,30 @@ def test_a_tour_of_every_page_fits_its_screen_and_breaks_no_rule(
     page.get_by_role("dialog", name="Now playing").wait_for(state="detached")
 
 
+def test_a_newer_player_is_taken_when_nothing_plays(open_player: Callable[..., Any]) -> None:
+    tell = """version => { window.old = true; setTimeout(() => navigator.serviceWorker.dispatchEvent(
+        new MessageEvent('message', { data: { version } }))); }"""
+    page = open_player()
+    page.locator("view-home h1").wait_for()
+    page.evaluate(tell, page.locator("meta[name=version]").get_attribute("content"))
+    page.wait_for_timeout(100)
+    assert page.evaluate("window.old") is True          # it is the same one
+    play_first_album(page)
+    page.evaluate(tell, "newer")
+    page.get_by_text("A newer player is ready.").wait_for()
+    page.evaluate("location.hash = '/you'")
+    page.locator("view-you h1").wait_for()
+    assert page.evaluate("window.old") is True          # never in the middle of a song
+    page.locator("sb-dock .play-button").first.click()
+    until(page, f"{HEARD} === -1")
+    with page.expect_event("load"):
+        page.evaluate("location.hash = '/library'")
+    page.locator("view-library h1").wait_for()
+    with page.expect_event("load"):
+        page.evaluate(tell, "newest")
+    page.locator("view-library h1").wait_for()
+
+
 def test_the_shell_opens_without_the_station(open_player: Callable[..., Any], station: Any) -> None:
     page = open_player()
     page.locator("view-home h1").wait_for()

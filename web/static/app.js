@@ -495,7 +495,7 @@ const catchUp = () => {
 const renew = () => {
   const { updateReady, status, route } = store.state;
   const typed = [...document.querySelectorAll('main input:not([type="range"], [type="checkbox"], [type="radio"], [type="hidden"]), main textarea:not([readonly])')]
-    .some((field) => field === document.activeElement || /** @type {HTMLInputElement} */ (field).value !== /** @type {HTMLInputElement} */ (field).defaultValue);
+    .some((field) => /** @type {HTMLInputElement} */ (field).value !== /** @type {HTMLInputElement} */ (field).defaultValue);
   // What is shown once, and a token that is in memory alone, would be lost.
   const busy = status === 'playing' || typed || route.name === 'pair' || document.querySelector('dialog[open], [data-once]');
   if (!updateReady || busy) return false;

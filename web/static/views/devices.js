@@ -89,7 +89,7 @@ class Devices extends View {
   render() {
     const row = (/** @type {any} */ one, /** @type {string} */ symbol, /** @type {string} */ note, /** @type {any} */ button) => html`<li class="thing" data-key="${one.id}">${icon(symbol)}
       <div class="thing-words"><p class="thing-title" title="${one.name}">${one.name}</p><p class="quiet">${[lastUse(one), note].filter(Boolean).join(' · ')}</p></div>${button}</li>`;
-    const device = (/** @type {any} */ one) => row(one, 'smartphone', scopeName(one.scope), html`<button class="icon-button" data-do="device-menu" data-id="${one.id}" aria-haspopup="menu" aria-label="More for ${one.name}" title="More">${icon('ellipsis')}</button>`);
+    const device = (/** @type {any} */ one) => row(one, one.kind === 'station' ? 'radio-tower' : 'smartphone', one.kind === 'station' ? `another station · ${scopeName(one.scope)}` : scopeName(one.scope), html`<button class="icon-button" data-do="device-menu" data-id="${one.id}" aria-haspopup="menu" aria-label="More for ${one.name}" title="More">${icon('ellipsis')}</button>`);
     const session = (/** @type {any} */ one) => row(one, 'monitor', this.sessions.includes(one) ? '' : 'with a password', one.current ? '' : html`<button class="button button-small" data-do="session-end" data-id="${one.id}">Log out</button>`);
     const others = this.sessions.filter((one) => !one.current).length;
     return html`<div class="page page-narrow"><a class="back" href="#/you">${icon('chevron-left')} You</a>
