@@ -227,7 +227,8 @@ class Station:
 
         # where devices find it, and how they know it again
         self.identity = Identity(folder=settings.config_dir / "identity")
-        self.finding = Finding(settings=settings)
+        self.finding = Finding(settings=settings, covers=lambda host: (
+            (served := self.certificates.served) is not None and served.covers(host)))
         self.certificates = Certificates(
             identity=self.identity, folder=self.identity.folder, names=self._goes_by, own=self._own_certificate(),
             title=station_name(settings.name), enabled=settings.https, on_change=self._certificate_changed,

@@ -49,14 +49,20 @@ class Front:
             return
         host, port = listening[0]
         found = [one for one in station.finding.endpoints() if one.reachable]
-        plain = [one for one in found if not one.secure or one.url == station.settings.public_url]
-        places = [(one.url, KINDS.get(one.kind, one.kind)) for one in plain[:LINES]] or [(url_of(host, port), "")]
+        public = station.settings.public_url
+        plain = [one for one in found if not one.secure and one.url != public]
+        first = [one for one in station.finding.endpoints() if one.url == public]  # this machine may not reach it
+        places = [(one.url, KINDS.get(one.kind, one.kind)) for one in (first + plain)[:LINES]] or [
+            (url_of(host, port), "")]
         lines = [f"Soundsible {__version__} is playing at", ""]
         width = max((len(url) for url, _ in places), default=0)
         lines += [f"  {url:<{width}}   {kind}".rstrip() for url, kind in places]
-        if len(plain) < len(found):
-            home = next((one.url for one in plain if one.kind == "home"), places[0][0])
-            lines += ["", f"  https:// works there, too: {home}/trust tells a device once how to trust it."]
+        secure = {one.url for one in found if one.secure}
+        both = [one for one in plain if one.url.replace("http:", "https:", 1) in secure]
+        if both:
+            best = next((one.url for one in both if one.kind == "home"), both[0].url)
+            where = "there" if len(both) == len(plain) else f"at {best.removeprefix('http://')}"
+            lines += ["", f"  https:// works {where}, too: {best}/trust tells a device once how to trust it."]
         if station.setup.needed():
             lines += ["", *self._invitation(places)]
         if not station.scans.roots():

@@ -29,13 +29,15 @@ FRESH_S: Seconds = 30.0         # an answer this old is renewed in the backgroun
 AGAIN_S: Seconds = 300.0        # and without anybody asking
 AFTER_A_CHANGE_S = (3.0, 15.0)  # addresses of a new network begin to work one after the other
 PATIENCE_S: Seconds = 1.0       # the very first asker waits this long at most
+LATELY_S: Seconds = 3600.0      # who came through the public address since then has reached it
 MOST = 24                       # addresses; a machine may have hundreds of inner ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """The public endpoint. `kind` is one of KINDS. `reachable`: this station answered there when it was last tried,
-    from this machine; `secure`: over HTTPS; `name`: the host name, where it is no address."""
+    from this machine, or somebody who is logged in came through the public address lately; `secure`: over
+    HTTPS; `name`: the host name, where it is no address."""
 
     url: str
     kind: str
@@ -83,12 +85,17 @@ class Finding:
     settings    host, port, public_url, https
     look        this machine's addresses, best first
     tailnet     this machine's name in Tailscale's network, asked when it has such an address
+    covers      whether the certificate is good for a name or address: no other HTTPS is named
     """
 
     def __init__(self, *, settings: Wishes, trials: Trials | None = None,
                  look: Callable[[], list[Address]] = addresses, tailnet: Callable[[], str | None] = tailscale.dns_name,
-                 news: Callable[[Callable[[], object]], News] = News) -> None:
+                 news: Callable[[Callable[[], object]], News] = News,
+                 covers: Callable[[str], bool] = lambda host: True) -> None:
         self._settings = settings
+        self._covers = covers
+        self._public_host = _host_of(settings.public_url)
+        self._came_at: float | None = None
         self._trials = trials or Trials()
         self._look_all, self._tailnet, self._make_news = look, tailnet, news
         self._port = settings.port
@@ -169,7 +176,7 @@ class Finding:
         tried = [Endpoint(url=place.url, kind=kind, reachable=place in leads_here, name=name,
                           secure=place.url.startswith("https:")) for place, kind, name in places]
         with self._lock:
-            self._known = sorted(tried, key=lambda one: not one.reachable)  # what works first; else the order stays
+            self._known = tried
             self._tried_at, self._updated_at = time.monotonic(), time.time()
 
     def _places(self, found: list[Address]) -> list[tuple[Place, str, str | None]]:
@@ -232,6 +239,11 @@ class Finding:
         """A trial's word came in at the door."""
         self._trials.arrived(word)
 
+    def came(self, host: str) -> None:
+        """Somebody who is logged in asked with this Host header."""
+        if self._public_host and host.lower().removesuffix(":443").removesuffix(":80") == self._public_host:
+            self._came_at = time.monotonic()
+
     def announced(self, name: str | None) -> None:
         """mDNS made the station known by this name (soundsible.local), or by none any more."""
         if name != self._announced:
@@ -259,15 +271,24 @@ class Finding:
         """Every address as an URL, those that work first, the best of them at the top: as known now. When that is old,
         it is renewed behind the caller's back."""
         if self._thread is None:        # not serving yet: nothing can be tried
-            return [Endpoint(url=place.url, kind=kind, reachable=False, name=name,
-                             secure=place.url.startswith("https:"))
-                    for place, kind, name in self._places(self._look())]
+            return self._told_now([Endpoint(url=place.url, kind=kind, reachable=False, name=name,
+                                            secure=place.url.startswith("https:"))
+                                   for place, kind, name in self._places(self._look())])
         self._first.wait(PATIENCE_S)
         with self._lock:
             known, old = self._known, time.monotonic() - self._tried_at > FRESH_S
         if old and self._news is not None:
             self._news.ask()
-        return list(known or [])
+        return self._told_now(known or [])
+
+    def _told_now(self, known: list[Endpoint]) -> list[Endpoint]:
+        """What works first, else in the order given; of HTTPS what a browser that trusts the station is content with,
+        as the certificate is at this moment, and the owner's own address, whose certificate may be a proxy's."""
+        public = self._settings.public_url
+        came = self._came_at is not None and time.monotonic() - self._came_at < LATELY_S
+        told = [replace(one, reachable=True) if came and one.url == public else one for one in known
+                if not one.secure or one.url == public or self._covers(urlsplit(one.url).hostname or "")]
+        return sorted(told, key=lambda one: not one.reachable)
 
     def urls(self, most: int = 8) -> list[str]:
         """Where another device should try to reach the station, best first: what works, and the public address even
@@ -277,6 +298,11 @@ class Finding:
         good = [one for one in found if (one.reachable or one.url == public) and one.kind != "this_machine"]
         good.sort(key=lambda one: (one.url != public, one.secure))      # plain ones first: all devices take them
         return [one.url for one in good or [one for one in found if one.reachable or not self._first.is_set()]][:most]
+
+
+def _host_of(url: str) -> str:
+    """The Host header that asks for an URL, without a port that is its scheme's own; "" for no URL."""
+    return urlsplit(url).netloc.lower().removesuffix(":443").removesuffix(":80")
 
 
 def _by_name(kind: str, found: list[Address]) -> Address | None:

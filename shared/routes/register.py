@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from flask import Flask, request
+from flask import Flask, g, request
 
 from shared.feed import Feed
 from shared.routes import (
@@ -101,7 +101,7 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
             circuits=lambda: station.downloads.health()["providers"], cloud=lambda: station.cloud.states(),
             finding=station.finding, who=station.who,
         ),
-        trust.door(certificates=station.certificates),
+        trust.door(certificates=station.certificates, announced=station.finding.names),
     ]
     operations: list[Operation] = []
     doors.append(openapi.door(operations=lambda: operations))
@@ -121,4 +121,11 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
         same_site=lambda headers: same_site(cast(Mapping[str, str], headers), allowed, secure=request.is_secure),
         operations=operations,
     ).install(app)
+
+    @app.before_request
+    def came() -> None:
+        """Where somebody came in is an address that works; the guard has let them pass."""
+        if g.get("person") is not None:
+            station.finding.came(request.host)
+
     return operations

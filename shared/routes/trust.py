@@ -23,8 +23,11 @@ from shared.routes.operation import Door
 from shared.routes.player import Files
 from shared.routes.respond import wants_gzip
 from shared.security.hosts import is_address, split_host
+from shared.security.proxies import PROXY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from shared.security.certificates import Certificates
 
 POLICY = (
@@ -42,7 +45,9 @@ _CAN_BE_NAMED = re.compile(r"[a-z0-9.-]+")      # by a policy: no IPv6, no under
 class Trust(msgspec.Struct, kw_only=True):
     """How the station answers HTTPS. `own_authority`: devices have to install its certificate (/trust); then
     `authority_sha256` and `authority_sha1` are its fingerprints as systems show them. `fingerprint`: of the station's
-    public key. `names` and `addresses`: what the certificate is good for. `secure`: this was asked over HTTPS."""
+    public key. `names` and `addresses`: what the certificate is good for; of names in .local those that are announced,
+    and the one that was asked for. `secure`: this was asked over HTTPS. `proxied`: a reverse proxy handed the request
+    on; the certificate at this address is the proxy's, and none of this."""
 
     https: bool
     own_authority: bool
@@ -54,16 +59,22 @@ class Trust(msgspec.Struct, kw_only=True):
     names: list[str]
     addresses: list[str]
     secure: bool
+    proxied: bool
 
 
-def door(*, certificates: Certificates) -> Door:
+def door(*, certificates: Certificates, announced: Callable[[], Collection[str]]) -> Door:
+    """announced: the names by which the network knows the station at this moment."""
     door = Door("trust")
 
     @door.get("/trust/state", allows="open", outside=True, answers={200: Trust})
     def trust() -> Trust:
         """How the station answers HTTPS, and what a device has to install for it."""
         told = certificates.describe()
-        return Trust(**{**told, "expires_at": told["expires_at"] or None}, secure=request.scheme == "https")
+        asked = split_host(request.host)
+        found = {*announced(), asked[0] if asked else ""}
+        told["names"] = [one for one in told["names"] if not one.endswith(".local") or one in found]
+        return Trust(**{**told, "expires_at": told["expires_at"] or None}, secure=request.scheme == "https",
+                     proxied=PROXY in request.environ)
 
     return door
 

@@ -32,9 +32,10 @@ class Machine:
         self.tailnet: str | None = None
         self.made: list[Finding] = []
 
-    def finding(self, *, host: str = "0.0.0.0", trials: Trials | None = None, **settings: Any) -> Finding:
+    def finding(self, *, host: str = "0.0.0.0", trials: Trials | None = None,
+                covers: Callable[[str], bool] = lambda host: True, **settings: Any) -> Finding:
         made = Finding(
-            settings=Settings(host=host, **{"https": False, **settings}), trials=trials,
+            settings=Settings(host=host, **{"https": False, **settings}), trials=trials, covers=covers,
             look=lambda: list(self.addresses), tailnet=lambda: self.tailnet,
             news=lambda look: News(look, slept=lambda: self.slept_s, look_every_s=0.03, settle_s=0.01),
         )
@@ -93,6 +94,26 @@ def test_the_public_address_stands_first_and_is_told_to_devices_though_it_cannot
     first = eventually(lambda: again.endpoints())[0]
     assert (first.url, first.reachable, first.kind, first.name) == (
         f"http://localhost:{port}", True, "this_machine", "localhost")
+
+
+def test_the_public_address_works_while_people_come_through_it(machine: Machine, here: tuple[Trials, int]) -> None:
+    trials, port = here
+    found = machine.finding(trials=trials, public_url="https://music.invalid")
+    found.start([("0.0.0.0", port)])
+    eventually(lambda: found.endpoints())
+    found.came("192.168.1.9:5005")
+    assert not any(one.reachable for one in found.endpoints() if one.kind == "public")
+    found.came("Music.invalid:443")
+    first = found.endpoints()[0]
+    assert (first.url, first.reachable, first.secure) == ("https://music.invalid", True, True)
+
+
+def test_of_https_only_what_the_certificate_covers_is_named(machine: Machine, here: tuple[Trials, int]) -> None:
+    covered = {"127.0.0.1"}
+    found = machine.finding(https=True, public_url="https://music.invalid", covers=lambda host: host in covered)
+    assert [one.url for one in found.endpoints() if one.secure] == ["https://music.invalid", "https://127.0.0.1:5005"]
+    covered.add("127.0.0.2")
+    assert "https://127.0.0.2:5005" in [one.url for one in found.endpoints()]
 
 
 def test_only_addresses_it_listens_at_are_named(machine: Machine, here: tuple[Trials, int]) -> None:

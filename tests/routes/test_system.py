@@ -6,6 +6,8 @@ import json
 
 from shared import __version__
 from shared.routes.system import worst
+import pytest
+
 from tests.routes.houses import PASSWORD, Front
 
 
@@ -42,6 +44,17 @@ def test_every_address_is_listed(front: Front) -> None:
         assert one["kind"] in ("this_machine", "home", "vpn", "public")
     assert answer["station"] == {"id": "f" * 43, "name": "attic", "fingerprint": "f" * 43}
     assert answer["updated_at"].endswith("Z")
+
+
+def test_where_somebody_came_in_is_remembered_of_those_who_are_logged_in(
+        front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    came: list[str] = []
+    monkeypatch.setattr(front.house.finding, "came", came.append)
+    front.ask("GET", "/api/health", who=None)
+    front.ask("GET", "/api/settings", who="kid")
+    assert came == []
+    front.get("/api/endpoints")
+    assert came == ["localhost"]
 
 
 def test_a_trial_of_an_address_is_known_by_the_word_it_brings(front: Front) -> None:

@@ -43,13 +43,35 @@ def test_everybody_may_know_what_there_is_to_trust(trusting: Front) -> None:
     assert told["https"] and told["own_authority"] and not told["secure"] and told["name"] == "nas"
     assert told["authority_sha256"].replace(":", "") == certificate.fingerprint(hashes.SHA256()).hex().upper()
     assert told["authority_sha1"].replace(":", "") == certificate.fingerprint(hashes.SHA1()).hex().upper()
-    assert "soundsible.local" in told["names"] and "192.168.1.20" in told["addresses"]
+    assert "localhost" in told["names"] and "192.168.1.20" in told["addresses"]
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", told["fingerprint"])
 
 
 def test_over_https_it_says_so(trusting: Front) -> None:
     with trusting.app.test_client() as client:
         assert client.get("/trust/state", base_url="https://localhost").json["secure"] is True  # type: ignore[index]
+
+
+def test_of_names_at_home_those_are_offered_that_lead_here(trusting: Front) -> None:
+    assert not any(one.endswith(".local") for one in trusting.get("/trust/state", who=None)["names"])
+    with trusting.app.test_client() as client:
+        told: Any = client.get("/trust/state", base_url="http://soundsible.local:5005").json
+    assert [one for one in told["names"] if one.endswith(".local")] == ["soundsible.local"]
+    trusting.house.finding.announced("soundsible.local")
+    try:
+        told = trusting.get("/trust/state", who=None)
+        assert [one for one in told["names"] if one.endswith(".local")] == ["soundsible.local"]
+    finally:
+        trusting.house.finding.announced(None)
+
+
+def test_behind_a_proxy_it_says_that_the_certificate_is_another(trusting: Front) -> None:
+    with trusting.app.test_client() as client:
+        told: Any = client.get("/trust/state", base_url="https://localhost",
+                               environ_base={"soundsible.proxy": "127.0.0.1"}).json
+        assert told["proxied"] and told["secure"]
+        told = client.get("/trust/state").json
+        assert not told["proxied"]
 
 
 def test_there_is_the_right_file_for_each_system(trusting: Front) -> None:

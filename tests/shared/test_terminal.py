@@ -62,6 +62,26 @@ def test_it_says_calmly_where_it_answers_and_how_https_comes_about() -> None:
     assert out.getvalue()[said:] == "In the home network it is also found at http://soundsible.local:5005\n"
 
 
+def test_https_is_promised_only_where_the_certificate_covers_it() -> None:
+    out = io.StringIO()
+    front, _ = _front(out, found=(
+        _at("http://192.0.2.2:5005", "public"), _at("http://192.168.1.20:5005", "home"),
+        _at("https://192.168.1.20:5005", "home")))
+    front.ready([("0.0.0.0", 5005)])
+    assert "https:// works at 192.168.1.20:5005, too: http://192.168.1.20:5005/trust" in out.getvalue()
+
+
+def test_the_public_address_stands_first_also_when_this_machine_does_not_reach_it() -> None:
+    out = io.StringIO()
+    front, station = _front(out, found=(
+        _at("http://127.0.0.1:5005", "this_machine"), _at("https://music.example.org", "public", reachable=False)))
+    station.settings.public_url = "https://music.example.org"
+    front.ready([("127.0.0.1", 5005)])
+    lines = out.getvalue().splitlines()
+    assert [line.split()[0] for line in lines[2:4]] == ["https://music.example.org", "http://127.0.0.1:5005"]
+    assert "https:// works" not in out.getvalue()
+
+
 def test_without_https_nothing_is_said_of_it() -> None:
     out = io.StringIO()
     front, _ = _front(out, found=(_at("http://192.168.1.20:5005", "home"),))

@@ -21,12 +21,12 @@ class Addresses extends View {
   #secure() {
     const { trust } = this;
     if (!trust) return '';
-    const until = trust.expires_at ? ` The certificate is good until ${new Date(trust.expires_at).toLocaleDateString(undefined, { day: 'numeric', month: 'long', year: 'numeric' })}${trust.own_authority ? ' and renewed by itself' : ''}.` : '';
-    const [title, text] = !trust.https ? ['HTTPS is off', 'Music and passwords travel unencrypted, and phones cannot install the player. Who looks after the station turns it on with the setting https.']
+    const until = trust.expires_at && !trust.proxied ? ` The certificate is good until ${new Date(trust.expires_at).toLocaleDateString(undefined, { day: 'numeric', month: 'long', year: 'numeric' })}${trust.own_authority ? ' and renewed by itself' : ''}.` : '';
+    const [title, text] = !trust.https && !trust.proxied ? ['HTTPS is off', 'Music and passwords travel unencrypted, and phones cannot install the player. Who looks after the station turns it on with the setting https.']
       : trust.secure ? ['This connection is secure', `Nobody in between can listen in.${until}`]
-        : ['This connection is not encrypted', `The station speaks HTTPS, too; a device has to trust it once.${until}`];
+        : ['This connection is not encrypted', trust.proxied ? 'Between this device and the proxy in front of the station others can listen in.' : `The station speaks HTTPS, too; a device has to trust it once.${until}`];
     return html`<section class="group" aria-label="Security"><div class="thing thing-top">${icon(trust.secure ? 'lock' : 'circle-alert', trust.secure ? 'good' : '')}<div class="thing-words"><p class="thing-title">${title}</p><p class="quiet">${text}</p>
-      ${trust.https && trust.own_authority ? html`<p><a class="link-button" href="/trust#/you/addresses">${trust.secure ? 'How another device learns to trust it' : 'Let this device trust the station'}</a></p>` : ''}</div></div></section>`;
+      ${trust.https && trust.own_authority && !trust.proxied ? html`<p><a class="link-button" href="/trust#/you/addresses">${trust.secure ? 'How another device learns to trust it' : 'Let this device trust the station'}</a></p>` : ''}</div></div></section>`;
   }
 
   render() {
