@@ -146,6 +146,8 @@ def test_somebody_comes_by_invitation_and_hears_what_was_chosen(
     page.reload()
     row = page.locator("view-people .thing", has=page.get_by_text("tom", exact=True))
     sync_api.expect(row).to_contain_text("hears “Björk” alone")
+    page.get_by_role("button", name="Take the invitation for Tom <b> off the list").click()
+    sync_api.expect(page.locator("view-people .thing", has_text="Tom <b>")).to_have_count(0)
     row.get_by_role("button", name="More for tom").click()
     page.get_by_role("menuitem", name="Rights").click()
     page.get_by_label("Add music").select_option("Yes")
