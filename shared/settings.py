@@ -64,6 +64,11 @@ def _path(value: str) -> Path:
     return Path(value).expanduser()
 
 
+def _file(value: str) -> Path:
+    """a file"""
+    return _path(value)
+
+
 def _paths(value: str) -> tuple[Path, ...]:
     """folders, separated like PATH"""
     return tuple(Path(one).expanduser() for one in value.split(os.pathsep) if one.strip())
@@ -188,8 +193,8 @@ class Settings:
     https: bool = setting(True, "Answer HTTPS too, on the same port, with a certificate of the station's own authority "
                           "or your own.", parse=_flag)
     certificate: Path | None = setting(None, "A certificate of your own for HTTPS: a PEM file with its whole chain.",
-                                       parse=_path)
-    certificate_key: Path | None = setting(None, "Its private key, a PEM file.", parse=_path)
+                                       parse=_file)
+    certificate_key: Path | None = setting(None, "Its private key, a PEM file.", parse=_file)
     trusted_proxies: tuple[str, ...] = setting((), "Addresses or networks of reverse proxies that say truly who asks "
                                                "(127.0.0.1,10.0.0.0/24).", parse=_networks)
     pairing_minutes: int = setting(10, "How long a sync token can be used.", unit="min", parse=_whole(1, 1440))
@@ -279,7 +284,7 @@ class Settings:
     download_batch_limit: int = setting(10_000, "Most tracks that one link, playlist or list may queue.",
                                         parse=_whole(1, 100_000))
     download_cookies: Path | None = setting(None, "A cookies.txt for sites that want a login (Netscape format).",
-                                            parse=_path)
+                                            parse=_file)
     webhook_urls: tuple[str, ...] = setting((), "Told when a download finishes or fails: Apprise addresses "
                                             "(discord://…, gotify://…, ntfy://…, json://…), separated by spaces.",
                                             parse=_addresses, secret=True)

@@ -92,3 +92,8 @@ def test_any_text_is_taken_or_refused_with_a_sentence(text: str, name: str) -> N
 
 def test_a_slip_in_a_variables_name_is_noticed() -> None:
     assert settings.unknown({"SOUNDSIBLE_PROT": "1", "SOUNDSIBLE_PORT": "1", "PATH": "/bin"}) == ["SOUNDSIBLE_PROT"]
+
+
+def test_a_setting_that_is_a_file_says_so() -> None:
+    files = {row.name for row in settings.rows() if row.metadata["parse"].__doc__ == "a file"}
+    assert files == {"certificate", "certificate_key", "download_cookies"}
