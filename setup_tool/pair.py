@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from datetime import datetime
@@ -97,13 +98,24 @@ def show_token(made: Made, user: UserRow) -> None:
         f"{show.moment(made.expires_at)}.", show.QUIET))
 
 
+class Ended(SystemExit):
+    """The command was told to end."""
+
+
+def ended(number: int, frame: object) -> None:
+    raise Ended(128 + number)
+
+
 def wait(station: Station, made: Made) -> None:
-    """Until the token is used or too old; Ctrl-C withdraws it."""
+    """Until the token is used or too old; Ctrl-C, or whatever else ends the command, withdraws it."""
     from setup_tool import show
     from shared.model.errors import NotFound, SoundsibleError
     from shared.security.accounts import OPERATOR
 
     console = show.aside()
+    for name in ("SIGTERM", "SIGHUP"):      # SIGHUP: the terminal's window is closed
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), ended)
     until = datetime.fromisoformat(made.expires_at.replace("Z", "+00:00")).timestamp()
     try:
         with console.status("Waiting for the device; Ctrl-C withdraws the token"):
@@ -113,12 +125,13 @@ def wait(station: Station, made: Made) -> None:
                     show.out().print(show.mark("ok"), show.text(f"{device or 'A device'} is paired."))
                     return
                 time.sleep(LOOK_EVERY_S)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Ended) as how:
         try:
             station.pairing.withdraw(OPERATOR, made.id)
         except NotFound:    # used or too old in this very moment
             return
-        console.print(show.text("The sync token is withdrawn.", show.QUIET))
+        if isinstance(how, KeyboardInterrupt):      # else nobody may be there to read it
+            console.print(show.text("The sync token is withdrawn.", show.QUIET))
         raise
     raise SoundsibleError("Nobody used the sync token in time. Make another one.")
 

@@ -215,3 +215,24 @@ def test_ctrl_c_withdraws_the_token(ann: Tool) -> None:
     assert terminal.end() == 1
     with the_station() as station, pytest.raises(sync_token.TokenExpired):
         station.pairing.claim(token)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_ended_while_it_waits_leaves_no_token(ann: Tool, number: signal.Signals) -> None:
+    ours, theirs = pty.openpty()
+    waiting = subprocess.Popen([sys.executable, str(ROOT / "run.py"), "tool", "pair"], stdin=theirs, stdout=theirs,
+                               stderr=theirs, env={**os.environ, "TERM": "xterm"}, start_new_session=True)
+    os.close(theirs)
+    try:
+        said = b""
+        while b"Waiting for the device" not in said:
+            said += os.read(ours, 65_536)
+        assert len(ann("pair", "--list", "--json").document["waiting"]) == 1
+        waiting.send_signal(number)
+        assert waiting.wait(20) == 128 + number
+    finally:
+        waiting.kill()
+        waiting.wait()
+        os.close(ours)
+    assert ann("pair", "--list", "--json").document["waiting"] == []
