@@ -224,8 +224,9 @@ def test_a_stream_from_the_bucket_ends_with_the_device_it_goes_to(home: Home) ->
         got = wire.recv(1000)
         assert b" 200 " in got.partition(b"\r\n")[0]
         assert home.station.call("DELETE", f"/api/devices/{paired['device']['id']}")[0] == 204
-        while data := wire.recv(65536):
-            got += data
+        with contextlib.suppress(ConnectionResetError):    # what waited in the kernel is dropped with the connection
+            while data := wire.recv(65536):
+                got += data
         assert len(got) < len(home.contents[id])
     finally:
         wire.close()

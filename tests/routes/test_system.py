@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from shared import __version__
-from shared.routes.system import worst
 import pytest
 
+from shared import __version__
+from shared.routes.system import worst
 from tests.routes.houses import PASSWORD, Front
 
 
