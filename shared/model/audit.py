@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # In details, beside an empty username: somebody at the machine itself did it, with the command line.
-BY_TOOL = {"by": "tool"}
+BY_TOOL: dict[str, Any] = {"by": "tool"}
 
 # Every deed that is written down, in words for people.
 DEEDS = {

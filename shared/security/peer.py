@@ -135,10 +135,10 @@ class Peer:
         if not verify(public_key, message, unb64(answer["signature"])):
             raise ValueError("its signature is wrong")
         told = json.loads(sync_token.unseal(sync_token.grant_key(key, nonce, server_nonce), unb64(sealed)))
-        token = told.get("token") if isinstance(told, dict) else None
-        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        given = told.get("token") if isinstance(told, dict) else None
+        if not isinstance(given, str) or not _TOKEN.fullmatch(given):
             raise ValueError("it gives no token")
-        return told
+        return dict(told)
 
     def _is_it(self, session: Session, endpoint: str) -> bool:
         """Whether this station answers there, as far as can be told before the token is shown."""
