@@ -6,6 +6,7 @@ test('who did it is named, as far as it is known', () => {
   assert.equal(doer({ username: 'ann', address: '10.0.0.2' }), 'ann');
   assert.equal(doer({ username: '', address: '10.0.0.2' }), 'Somebody');
   assert.equal(doer({ username: '', address: '' }), 'The station');
+  assert.equal(doer({ username: '', address: '', details: { by: 'tool' } }), 'Somebody at the machine');
 });
 
 test('what else is known stands beside it in words', () => {

@@ -27,7 +27,7 @@ export const DEEDS = [
 export const ALARMING = new Set(['login_failed', 'login_locked', 'recovery_used']);
 
 /** Who did it. @param {any} line */
-export const doer = (line) => line.username || (line.address ? 'Somebody' : 'The station');
+export const doer = (line) => line.username || (line.address ? 'Somebody' : line.details?.by === 'tool' ? 'Somebody at the machine' : 'The station');
 
 /** What it was done to. Of a session only the browser is known, as it calls itself. @param {any} line */
 export const subjectOf = (line) => (line.deed === 'session_ended' ? browserOf(line.subject ?? '') : line.subject);
@@ -38,14 +38,14 @@ const told = (name, value) => {
   if (name === 'scope') return scopeName(String(value));
   if (name === 'limited') return value === true || value === 'true' ? 'hears chosen folders alone' : 'hears everything';
   if (name === 'device') return browserOf(String(value));
-  if (name === 'why') return String(value);
+  if (name === 'why' || name === 'what') return String(value);
   return `${name.replaceAll('_', ' ')}: ${value === true ? 'yes' : value === false ? 'no' : value}`;
 };
 
 /** Everything else that is known of it, in a few words. @param {any} line @returns {string[]} */
 export const besides = (line) => {
   const { times, ...rest } = line.details ?? {};
-  const more = Object.entries(rest).filter(([name, value]) => name !== 'id' && ['string', 'number', 'boolean'].includes(typeof value) && value !== '' && value !== line.subject)
+  const more = Object.entries(rest).filter(([name, value]) => name !== 'id' && name !== 'by' && ['string', 'number', 'boolean'].includes(typeof value) && value !== '' && value !== line.subject)
     .map(([name, value]) => told(name, value));
   return [...(times ? [`${times} times`] : []), ...more, ...(line.address ? [`from ${line.address}`] : [])];
 };
