@@ -210,7 +210,8 @@ def test_logins_that_do_not_come_to_an_end_shut_nobody_out(kind, framing, small_
         assert station.health()["status"] == "ok"
     with station.wire() as wire:
         assert json.loads(wire.ask("/api/echo", "POST", b"x" * 1000)[2]) == {"received": 1000}
-        for size in (1000, 60_000, 90_000):
+    for size in (1000, 60_000, 90_000):
+        with station.wire() as wire:    # eventlet ends a connection after a body in chunks
             wire.request("/api/echo", "POST", Transfer_Encoding="chunked")
             wire.send(b"%x\r\n%b\r\n0\r\n\r\n" % (size, b"x" * size))
             assert json.loads(wire.answer()[2]) == {"received": size}
