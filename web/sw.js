@@ -2,7 +2,7 @@
  * Keeps the player's shell, and the covers looked at last, so that it opens at once and without the station.
  * Music and everything else under /api goes straight to the station, always.
  */
-const VERSION = /* version */'2ac504171fbd'/* end */;
+const VERSION = /* version */'4d8265fef930'/* end */;
 const FILES = /* files */[
   '/',
   '/manifest.webmanifest',

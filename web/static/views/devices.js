@@ -1,7 +1,6 @@
 // @ts-check
 /** The devices of an account: paired ones, and browsers that are logged in. Each can be shown out at once. */
 import { html } from '../core/html.js';
-import { words } from '../core/deeds.js';
 import { byPerson, lastUse, scopeName } from '../core/devices.js';
 import { ownAccount, owns } from '../core/rights.js';
 import { room } from '../core/room.js';
@@ -59,7 +58,7 @@ class Devices extends View {
     if (!device) return;
     const name = await room.ui.dialog('sb-ask-text', { title: 'Rename', label: 'Name', value: device.name, button: 'Save' });
     if (!name || name === device.name) return;
-    await this.#try(() => room.api.patch(`/devices/${device.id}`, { name }), `It is called “${name}” now.`);
+    await this.attempt(() => room.api.patch(`/devices/${device.id}`, { name }), `It is called “${name}” now.`);
   }
 
   /** @param {string} path @param {any} thing */
@@ -67,23 +66,12 @@ class Devices extends View {
     if (!thing) return;
     if (thing.current) { room.ui.logOut(); return; }
     const sure = await room.ui.dialog('sb-confirm', { title: `Show ${whose(thing)}“${thing.name}” out?`, text: 'What it plays ends at once. It can be paired again.', button: 'Show out', danger: true });
-    if (sure) await this.#try(() => room.api.delete(`${path}/${thing.id}`), `“${thing.name}” is out.`);
+    if (sure) await this.attempt(() => room.api.delete(`${path}/${thing.id}`), `“${thing.name}” is out.`);
   }
 
   async #endOthers() {
     const sure = await room.ui.dialog('sb-confirm', { title: 'Log out everywhere else?', text: 'Every other browser has to log in again. Paired devices stay.', button: 'Log out', danger: true });
-    if (sure) await this.#try(() => room.api.delete('/sessions'), 'Only this browser is logged in now.');
-  }
-
-  /** @param {() => Promise<any>} deed @param {string} told */
-  async #try(deed, told) {
-    try {
-      await deed();
-      room.ui.toast({ message: told });
-    } catch (error) {
-      room.ui.toast({ tone: 'problem', message: words(error) });
-    }
-    this.ask();
+    if (sure) await this.attempt(() => room.api.delete('/sessions'), 'Only this browser is logged in now.');
   }
 
   render() {

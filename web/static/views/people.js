@@ -2,7 +2,6 @@
 /** The people of this station: an owner lets them in, says what they may do, and shows them out. */
 import { html } from '../core/html.js';
 import { icon, notForYou } from './parts.js';
-import { words } from '../core/deeds.js';
 import { ago, initial } from '../core/format.js';
 import { INVITATION_STATES, exceptions, roleName } from '../core/people.js';
 import { owns } from '../core/rights.js';
@@ -20,7 +19,7 @@ class People extends View {
     this.deeds['person-invite'] = async () => { await room.ui.dialog('sb-invite', {}); this.ask(); };
     this.deeds['invitation-withdraw'] = ({ id }) => this.#withdraw(this.invitations.find((one) => one.id === id));
     // The account that it made stays.
-    this.deeds['invitation-clear'] = ({ id }) => this.#try(() => room.api.delete(`/invitations/${id}`), 'It is off the list.');
+    this.deeds['invitation-clear'] = ({ id }) => this.attempt(() => room.api.delete(`/invitations/${id}`), 'It is off the list.');
     this.until(room.intents.on('person-folders', ({ id }) => this.#folders(this.#person(id))));
     this.until(room.intents.on('person-factor', ({ id }) => this.#factor(this.#person(id))));
     for (const ask of ['name', 'role', 'rights', 'password']) this.until(room.intents.on(`person-${ask}`, ({ id }) => this.#ask(ask, this.#person(id))));
@@ -90,25 +89,14 @@ class People extends View {
   async #factor(person) {
     if (!person) return;
     const sure = await room.ui.dialog('sb-confirm', { title: `Switch off ${person.username}’s second factor?`, text: 'For when the phone is gone: the password alone lets them in then, until they set it up again.', button: 'Switch off', danger: true });
-    if (sure) await this.#try(() => room.api.delete(`/users/${person.id}/second-factor`), `${person.username} logs in with the password alone now.`);
+    if (sure) await this.attempt(() => room.api.delete(`/users/${person.id}/second-factor`), `${person.username} logs in with the password alone now.`);
   }
 
   /** @param {any} invitation */
   async #withdraw(invitation) {
     if (!invitation) return;
     const sure = await room.ui.dialog('sb-confirm', { title: 'Withdraw this invitation?', text: 'Its link lets nobody in any more.', button: 'Withdraw', danger: true });
-    if (sure) await this.#try(() => room.api.delete(`/invitations/${invitation.id}`), 'The invitation is withdrawn.');
-  }
-
-  /** @param {() => Promise<any>} deed @param {string} told */
-  async #try(deed, told) {
-    try {
-      await deed();
-      room.ui.toast({ message: told });
-    } catch (error) {
-      room.ui.toast({ tone: 'problem', message: words(error) });
-    }
-    this.ask();
+    if (sure) await this.attempt(() => room.api.delete(`/invitations/${invitation.id}`), 'The invitation is withdrawn.');
   }
 
   /** @param {any} person */
@@ -116,7 +104,7 @@ class People extends View {
     if (!person) return;
     const sure = await room.ui.dialog('sb-confirm', { title: `Remove ${person.username}?`, text: 'Their playlists, favourites, ratings and plays go with them, for ever. No music is touched.', button: 'Remove for ever', danger: true });
     if (!sure) return;
-    await this.#try(() => room.api.delete(`/users/${person.id}`), `${person.username} is no longer a person of this station.`);
+    await this.attempt(() => room.api.delete(`/users/${person.id}`), `${person.username} is no longer a person of this station.`);
   }
 
   #invitations() {

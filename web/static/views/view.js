@@ -1,5 +1,6 @@
 // @ts-check
 /** What all views share: they ask for what they show, draw what is known at once, and follow changes. */
+import { words } from '../core/deeds.js';
 import { Element } from '../core/element.js';
 import { room } from '../core/room.js';
 import { problem } from './parts.js';
@@ -50,6 +51,17 @@ export class View extends Element {
       if (mine === this.asked) this.failure = error;
     }
     if (mine === this.asked) this.update();
+  }
+
+  /** Does something at the station, says how it went, and asks for what is shown anew. @param {() => Promise<any>} deed @param {string} told */
+  async attempt(deed, told) {
+    try {
+      await deed();
+      room.ui.toast({ message: told });
+    } catch (error) {
+      room.ui.toast({ tone: 'problem', message: words(error) });
+    }
+    this.ask();
   }
 
   problem() { return problem(this.failure); }
