@@ -211,6 +211,19 @@ class Settings:
     requests_per_second: int = setting(600, "Requests a second that one client may make.", unit="1/s",
                                        parse=_whole(10, 100_000))
     connections_per_client: int = setting(450, "Connections that one client may hold open.", parse=_whole(8, 10_000))
+    subsonic: bool = setting(True, "Answer apps that speak the OpenSubsonic API, at /rest.", parse=_flag)
+    shares: bool = setting(True, "People may share music by a link that needs no login.", parse=_flag)
+    podcast_hours: int = setting(6, "How often podcasts are looked at for new episodes.", unit="h",
+                                 parse=_whole(1, 168))
+    podcast_bytes: int = setting(20 * GIB, "How much room episodes of podcasts may take; the oldest that were heard to "
+                                 "their end go first.", unit="bytes",
+                                 parse=_size)
+    sonic_analysis: str = setting("night", "When the station listens to tracks, to find those that sound alike.",
+                                  parse=_one_of("off", "night", "always"))
+    lastfm_api_key: str = setting("", "The key of a Last.fm API account, with which people connect Last.fm here.")
+    lastfm_api_secret: str = setting("", "Its secret.", secret=True)
+    lastfm_url: str = setting("https://ws.audioscrobbler.com/2.0/", "Where Last.fm answers.", parse=_url)
+    listenbrainz_url: str = setting("https://api.listenbrainz.org", "Where ListenBrainz answers.", parse=_url)
     audit_days: int = setting(365, "How long the audit log is kept.", unit="days", parse=_whole(1, 3650))
     log_level: str = setting("info", "How much is logged.", parse=_one_of("debug", "info", "warning", "error"))
     threads: int = setting(400, "Threads that answer; each open WebSocket and each paused player holds one.",

@@ -469,7 +469,7 @@ tokens = Table(  # sessions, devices, bearer tokens: only their hashes
     _key(),
     _uid(),
     Column("user_id", Integer, _to("users.id"), nullable=False, index=True),
-    Column("kind", Text, nullable=False),  # session | device
+    Column("kind", Text, nullable=False),  # session | device | app
     Column("hash", LargeBinary, nullable=False, unique=True),
     Column("name", Text, nullable=False, server_default=""),
     Column("scope", Text, nullable=False, server_default="own"),  # listen | add | own
@@ -477,6 +477,13 @@ tokens = Table(  # sessions, devices, bearer tokens: only their hashes
     Column("expires_at", Float),
     Column("last_used_at", Float),
     Column("last_address", Text),
+)
+
+app_secrets = Table(  # what programs of the OpenSubsonic API log in with: tokens of the kind app
+    "app_secrets",
+    metadata,
+    Column("token_id", Integer, _to("tokens.id"), primary_key=True),
+    Column("secret", Text, nullable=False),  # sealed (vault): their way of logging in needs it in plain
 )
 
 invitations = Table(  # links that make an account
@@ -588,6 +595,7 @@ playlists = Table(
     Column("visibility", Text, nullable=False),  # private shared collaborative
     Column("track_count", Integer, nullable=False, server_default="0"),
     Column("duration_ms", Integer, nullable=False, server_default="0"),
+    Column("comment", Text, nullable=False, server_default=""),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
     *_revisions(),
@@ -606,10 +614,170 @@ queues = Table(
     "queues",
     metadata,
     Column("user_id", Integer, _to("users.id"), primary_key=True),
-    Column("track_uids", Text, nullable=False),  # JSON list
+    Column("track_uids", Text, nullable=False),  # JSON list, of episodes too
     Column("index", Integer, nullable=False),
     Column("position_ms", Integer, nullable=False),
     Column("updated_at", Float, nullable=False),
+    Column("client", Text, nullable=False, server_default=""),  # which app saved it
+)
+
+bookmarks = Table(
+    "bookmarks",
+    metadata,
+    Column("user_id", Integer, _to("users.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),  # track | episode
+    Column("thing_uid", Text, primary_key=True),
+    Column("position_ms", Integer, nullable=False),
+    Column("comment", Text, nullable=False, server_default=""),
+    Column("created_at", Float, nullable=False),
+    Column("changed_at", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+shares = Table(  # links with which who has them hears a few things, without an account
+    "shares",
+    metadata,
+    _key(),
+    _uid(),
+    Column("user_id", Integer, _to("users.id"), nullable=False, index=True),
+    Column("hash", LargeBinary, nullable=False, unique=True),  # SHA-256 of the link's code
+    Column("code", Text, nullable=False),  # sealed (vault): the link is shown again to whose it is
+    Column("entries", Text, nullable=False),  # JSON [[kind, uid], …]; kind: track album artist playlist episode
+    Column("description", Text, nullable=False, server_default=""),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float),  # NULL: never
+    Column("visited_at", Float),
+    Column("visit_count", Integer, nullable=False, server_default="0"),
+)
+
+scrobblers = Table(  # services that a person's plays are told to
+    "scrobblers",
+    metadata,
+    _key(),
+    Column("user_id", Integer, _to("users.id"), nullable=False),
+    Column("service", Text, nullable=False),  # listenbrainz | lastfm
+    Column("username", Text, nullable=False, server_default=""),  # there
+    Column("secret", Text, nullable=False),  # sealed (vault): token or session key
+    Column("url", Text, nullable=False, server_default=""),  # of a service that speaks the same; "": the usual one
+    Column("connected_at", Float, nullable=False),
+    Column("last_sent_at", Float),
+    Column("last_error", Text),  # NULL: it works
+    UniqueConstraint("user_id", "service"),
+)
+
+scrobbles = Table(  # plays on their way to services; written with the play
+    "scrobbles",
+    metadata,
+    _key(),
+    Column("scrobbler_id", Integer, _to("scrobblers.id"), nullable=False),
+    Column("play_id", Integer, _to("plays.id"), nullable=False, index=True),
+    Column("state", Text, nullable=False, server_default="waiting"),  # waiting | sent | refused
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("next_at", Float, nullable=False),
+    Column("error", Text),
+    UniqueConstraint("scrobbler_id", "play_id"),
+    Index("ix_scrobbles_waiting", "scrobbler_id", "next_at", sqlite_where=text("state = 'waiting'")),
+)
+
+# ---- podcasts and internet radio ---------------------------------------------------------------------------------
+
+podcasts = Table(  # feeds that the station follows, for everybody
+    "podcasts",
+    metadata,
+    _key(),
+    _uid(),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="SET NULL")),  # who added it
+    Column("url", Text, nullable=False, unique=True),
+    Column("title", Text, nullable=False, server_default=""),
+    Column("sort_key", Text, nullable=False, server_default=""),
+    Column("author", Text, nullable=False, server_default=""),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("link", Text, nullable=False, server_default=""),
+    Column("language", Text, nullable=False, server_default=""),
+    Column("image_url", Text, nullable=False, server_default=""),
+    Column("image", Text, nullable=False, server_default=""),  # sha256 of the picture that was fetched; "": none
+    Column("keep", Integer, nullable=False, server_default="0"),  # the newest episodes that are fetched by themselves
+    Column("etag", Text, nullable=False, server_default=""),  # of the feed, for asking only for news
+    Column("modified", Text, nullable=False, server_default=""),
+    Column("status", Text, nullable=False, server_default="new"),  # new | completed | error
+    Column("error", Text),
+    Column("created_at", Float, nullable=False),
+    Column("checked_at", Float),
+    Column("next_at", Float, nullable=False, index=True),
+)
+
+episodes = Table(
+    "episodes",
+    metadata,
+    _key(),
+    _uid(),
+    Column("podcast_id", Integer, _to("podcasts.id"), nullable=False),
+    Column("guid", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("url", Text, nullable=False),  # of its sound
+    Column("mime_type", Text, nullable=False, server_default=""),  # as the feed says
+    Column("size_bytes", Integer),  # as the feed says, then as it is
+    Column("duration_ms", Integer),
+    Column("published_at", Float, nullable=False, index=True),
+    Column("season", Integer),
+    Column("number", Integer),
+    Column("image_url", Text, nullable=False, server_default=""),
+    Column("explicit", Integer, nullable=False, server_default="0"),
+    Column("status", Text, nullable=False, server_default="new"),  # new downloading completed error deleted skipped
+    Column("error", Text),
+    Column("download_uid", Text),
+    Column("path", Text),  # beneath data/podcasts, of what was fetched
+    Column("format", Text),
+    Column("bitrate_kbps", Integer),
+    Column("sample_rate_hz", Integer),
+    Column("channels", Integer),
+    Column("mtime_ns", Integer),
+    Column("sha256", Text),
+    Column("downloaded_at", Float),
+    Column("added_at", Float, nullable=False),
+    UniqueConstraint("podcast_id", "guid"),
+    Index(None, "podcast_id", "published_at"),
+    Index("ix_episodes_download_uid", "download_uid", sqlite_where=text("download_uid IS NOT NULL")),
+)
+
+episode_listening = Table(
+    "episode_listening",
+    metadata,
+    Column("user_id", Integer, _to("users.id"), primary_key=True),
+    Column("episode_id", Integer, _to("episodes.id"), primary_key=True, index=True),
+    Column("position_ms", Integer, nullable=False, server_default="0"),
+    Column("finished", Integer, nullable=False, server_default="0"),
+    Column("favourite_at", Float),
+    Column("rating", Integer, nullable=False, server_default="0"),
+    Column("play_count", Integer, nullable=False, server_default="0"),
+    Column("last_played_at", Float),
+    sqlite_with_rowid=False,
+)
+
+radios = Table(  # internet radio stations
+    "radios",
+    metadata,
+    _key(),
+    _uid(),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="SET NULL")),
+    Column("name", Text, nullable=False),
+    Column("sort_key", Text, nullable=False),
+    Column("stream_url", Text, nullable=False),
+    Column("homepage_url", Text, nullable=False, server_default=""),
+    Column("created_at", Float, nullable=False),
+)
+
+# ---- how music sounds --------------------------------------------------------------------------------------------
+
+sounds = Table(  # what a track sounds like, for finding those like it
+    "sounds",
+    metadata,
+    Column("track_id", Integer, _to("tracks.id"), primary_key=True),
+    Column("version", Integer, nullable=False),  # of the way it was computed
+    Column("source", Text, nullable=False),  # "size-mtime_ns" of the file it was computed from
+    Column("vector", LargeBinary),  # NULL: the file could not be listened to
+    Column("at", Float, nullable=False),
 )
 
 # ---- acquiring ---------------------------------------------------------------------------------------------------
