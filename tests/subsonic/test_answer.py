@@ -1,0 +1,54 @@
+"""The envelope: XML by rule, JSON typed, JSONP only for names of functions."""
+
+import json
+from xml.etree import ElementTree
+
+import pytest
+from flask import Flask, request
+
+from shared.subsonic import answer
+
+NS = "{http://subsonic.org/restapi}"
+
+
+def told(payload, format, callback=None):
+    with Flask("t").test_request_context("/rest/x"):
+        made = answer.ok(payload, request, format, callback)
+        return made.get_data(), made.headers["Content-Type"]
+
+
+def test_scalars_are_attributes_lists_children_and_value_the_text():
+    body, kind = told({"genres": {"genre": [{"value": "Rock & Roll", "songCount": 2, "albumCount": 1}]},
+                       "x": {"isrc": ["A", "B"], "isDir": False, "gain": -1.5, "nothing": None}}, "xml")
+    assert kind == "text/xml; charset=utf-8"
+    root = ElementTree.fromstring(body)
+    assert (root.tag, root.get("status"), root.get("openSubsonic")) == (NS + "subsonic-response", "ok", "true")
+    genre = root.find(f"{NS}genres/{NS}genre")
+    assert (genre.text, genre.attrib) == ("Rock & Roll", {"songCount": "2", "albumCount": "1"})
+    x = root.find(NS + "x")
+    assert x.attrib == {"isDir": "false", "gain": "-1.5"}
+    assert [one.text for one in x] == ["A", "B"]
+
+
+def test_what_xml_cannot_say_is_left_out_and_the_rest_is_kept():
+    body, _ = told({"x": {"title": 'a\x00b\ud800c"<>&\n\t'}}, "xml")
+    assert ElementTree.fromstring(body).find(NS + "x").get("title") == 'abc"<>&\n\t'
+
+
+def test_json_has_types_and_a_list_of_one_stays_a_list():
+    body, kind = told({"x": {"a": [1], "b": True, "c": None, "d": []}}, "json")
+    content = json.loads(body)["subsonic-response"]
+    assert kind == "application/json"
+    assert content["x"] == {"a": [1], "b": True, "d": []}
+    assert (content["type"], content["version"], content["openSubsonic"]) == ("soundsible", "1.16.1", True)
+
+
+def test_jsonp_calls_the_named_function():
+    body, kind = told(None, "jsonp", "my.callback")
+    assert kind == "application/javascript"
+    assert body.startswith(b"/**/my.callback({") and body.endswith(b"});")
+
+
+@pytest.mark.parametrize("name", ["alert(1)//", "a b", "", "x" * 200, "a..b", "1a", "<script>"])
+def test_what_is_no_name_of_a_function_is_no_callback(name):
+    assert not answer.known_callback(name)
