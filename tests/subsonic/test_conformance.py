@@ -1,0 +1,372 @@
+"""Every operation of the OpenAPI document: what goes well and what is nonsense is answered as the document has it.
+
+Without the document (it is no part of the project) what can be held without it still is: JSON and XML say the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from tests.patience import often
+from tests.subsonic import specification
+from tests.subsonic.house import House
+from tests.subsonic.same import content_of, differences
+
+BINARY = {"download", "getAvatar", "getCaptions", "getCoverArt", "getTranscodeStream", "hls.m3u8", "stream"}
+DECLINED = {"getVideos", "getVideoInfo", "getCaptions", "hls.m3u8", "getChatMessages", "addChatMessage",
+            "jukeboxControl"}
+# Read only, or harmless to repeat: what each is asked, from what there is in the house.
+Given = dict[str, Any]
+WELL: dict[str, Callable[[House], Given]] = {
+    "ping": lambda house: {},
+    "getLicense": lambda house: {},
+    "getOpenSubsonicExtensions": lambda house: {},
+    "tokenInfo": lambda house: {},
+    "getMusicFolders": lambda house: {},
+    "getIndexes": lambda house: {},
+    "getMusicDirectory": lambda house: {"id": house.album("Début")},
+    "getGenres": lambda house: {},
+    "getArtists": lambda house: {},
+    "getArtist": lambda house: {"id": house.artist("The Pair")},
+    "getAlbum": lambda house: {"id": house.album("Two Sides")},
+    "getSong": lambda house: {"id": house.track("Side 1.1")},
+    "getArtistInfo": lambda house: {"id": house.artist("Björk")},
+    "getArtistInfo2": lambda house: {"id": house.artist("Björk")},
+    "getAlbumInfo": lambda house: {"id": house.album("Début")},
+    "getAlbumInfo2": lambda house: {"id": house.album("Début")},
+    "getSimilarSongs": lambda house: {"id": house.track("Señorita")},
+    "getSimilarSongs2": lambda house: {"id": house.artist("Björk")},
+    "getTopSongs": lambda house: {"artist": "Björk"},
+    "getSonicSimilarTracks": lambda house: {"id": house.track("Señorita")},
+    "findSonicPath": lambda house: {"startSongId": house.track("Señorita"), "endSongId": house.track("Walk")},
+    "getAlbumList": lambda house: {"type": "alphabeticalByName"},
+    "getAlbumList2": lambda house: {"type": "byYear", "fromYear": 2010, "toYear": 1990},
+    "getRandomSongs": lambda house: {"size": 3},
+    "getSongsByGenre": lambda house: {"genre": "Rock"},
+    "getNowPlaying": lambda house: {},
+    "getStarred": lambda house: {},
+    "getStarred2": lambda house: {},
+    "search": lambda house: {"any": "pair"},
+    "search2": lambda house: {"query": "side"},
+    "search3": lambda house: {"query": '""'},
+    "getPlaylists": lambda house: {},
+    "getPlaylist": lambda house: {"id": a_playlist(house)},
+    "createPlaylist": lambda house: {"name": "made here", "songId": [house.track("Walk"), house.track("Run")]},
+    "updatePlaylist": lambda house: {"playlistId": a_playlist(house), "comment": "a & b", "public": True},
+    "deletePlaylist": lambda house: {"id": a_playlist(house)},
+    "stream": lambda house: {"id": house.track("Walk")},
+    "download": lambda house: {"id": house.track("Walk")},
+    "getCoverArt": lambda house: {"id": house.album("Début"), "size": 100},
+    "getAvatar": lambda house: {"username": "owner"},
+    "getLyrics": lambda house: {"artist": "The Pair", "title": "Side 1.1"},
+    "getLyricsBySongId": lambda house: {"id": house.track("Side 1.1"), "enhanced": True},
+    "star": lambda house: {"id": [house.track("Walk"), house.track("Run")], "albumId": house.album("Début"),
+                           "artistId": house.artist("Björk")},
+    "unstar": lambda house: {"id": house.track("Run")},
+    "setRating": lambda house: {"id": house.track("Walk"), "rating": 4},
+    "scrobble": lambda house: {"id": house.track("Walk"), "submission": False},
+    "reportPlayback": lambda house: {"mediaId": house.track("Walk"), "mediaType": "song", "positionMs": 10,
+                                     "state": "playing"},
+    "getShares": lambda house: {},
+    "createShare": lambda house: {"id": house.album("Début"), "description": "listen"},
+    "updateShare": lambda house: {"id": a_share(house), "description": "again"},
+    "deleteShare": lambda house: {"id": a_share(house)},
+    "getPodcasts": lambda house: {},
+    "getNewestPodcasts": lambda house: {},
+    "refreshPodcasts": lambda house: {},
+    "getInternetRadioStations": lambda house: {},
+    "createInternetRadioStation": lambda house: {"streamUrl": "http://radio.example/live", "name": "A radio"},
+    "updateInternetRadioStation": lambda house: {"id": a_radio(house), "name": "Other", "streamUrl":
+                                                 "http://radio.example/b", "homepageUrl": "http://radio.example/"},
+    "deleteInternetRadioStation": lambda house: {"id": a_radio(house)},
+    "getUser": lambda house: {"username": "owner"},
+    "getUsers": lambda house: {},
+    "createUser": lambda house: {"username": "somebody new", "password": "a long password", "email": "a@b.example"},
+    "updateUser": lambda house: {"username": "guest", "shareRole": False},
+    "changePassword": lambda house: {"username": "guest", "password": "another long password"},
+    "deleteUser": lambda house: {"username": a_person(house)},
+    "createBookmark": lambda house: {"id": house.track("Walk"), "position": 1500, "comment": "here"},
+    "getBookmarks": lambda house: {},
+    "deleteBookmark": lambda house: {"id": house.track("Walk")},
+    "savePlayQueue": lambda house: {"id": [house.track("Walk"), house.track("Run")], "current": house.track("Run"),
+                                    "position": 700},
+    "getPlayQueue": lambda house: {},
+    "savePlayQueueByIndex": lambda house: {"id": [house.track("Walk")] * 2, "currentIndex": 1, "position": 700},
+    "getPlayQueueByIndex": lambda house: {},
+    "startScan": lambda house: {},
+    "getScanStatus": lambda house: {},
+    "getTranscodeDecision": lambda house: {"mediaId": house.track("Walk"), "mediaType": "song", "body": PLAYER},
+    "getTranscodeStream": lambda house: {"mediaId": house.track("Señorita"), "mediaType": "song",
+                                         "transcodeParams": transcode_params(house)},
+}
+# Needs a feed that answers: tests/subsonic/test_podcasts.py
+WITH_A_FEED = {"createPodcastChannel", "deletePodcastChannel", "deletePodcastEpisode", "downloadPodcastEpisode",
+               "getPodcastEpisode"}
+PLAYER = {"name": "test", "platform": "here", "maxAudioBitrate": 64_000, "maxTranscodingAudioBitrate": 64_000,
+          "directPlayProfiles": [{"containers": ["mp3"], "audioCodecs": ["mp3"], "protocols": ["http"]}],
+          "transcodingProfiles": [{"container": "mp3", "audioCodec": "mp3", "protocol": "http"}], "codecProfiles": []}
+# Fields of ours beside the document's.
+OURS: set[str] = set()
+
+counted: Counter[str] = Counter()
+
+document = pytest.mark.skipif(not specification.is_there(), reason=specification.ABSENT)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _told() -> Iterator[None]:
+    yield
+    if counted:
+        print(f"\nconformance: {counted['operations']} operations, {counted['well']} answers that go well, "
+              f"{counted['wild']:,} wild requests, {counted['same']:,} comparisons of XML with JSON, no failure")
+
+
+def a_playlist(house: House) -> str:
+    return str(house.ask("createPlaylist", name="p", songId=house.track("Walk"))["playlist"]["id"])
+
+
+def a_share(house: House) -> str:
+    return str(house.ask("createShare", id=house.track("Walk"))["shares"]["share"][0]["id"])
+
+
+def a_radio(house: House) -> str:
+    house.ask("createInternetRadioStation", streamUrl="http://radio.example/x", name="One")
+    return str(house.ask("getInternetRadioStations")["internetRadioStations"]["internetRadioStation"][0]["id"])
+
+
+def a_person(house: House) -> str:
+    house.ask("createUser", username="passing", password="a long password", email="p@b.example")
+    return "passing"
+
+
+def transcode_params(house: House) -> str:
+    told = house.ask("getTranscodeDecision", method="POST", mediaId=house.track("Señorita"), mediaType="song",
+                     body=PLAYER)
+    return str(told["transcodeDecision"]["transcodeParams"])
+
+
+def asked(house: House, name: str, **more: Any) -> Any:
+    given = {**WELL[name](house), **more}
+    if "body" in given:
+        given["method"] = "POST"
+    return house.raw(name, **given)
+
+
+# ---- what goes well ----------------------------------------------------------------------------------------------
+
+
+@document
+def test_every_operation_of_the_document_is_asked_here() -> None:
+    assert set(specification.names()) == WELL.keys() | DECLINED | WITH_A_FEED
+    counted["operations"] = len(specification.names())
+
+
+@pytest.mark.parametrize("name", sorted(WELL))
+def test_what_goes_well_is_as_the_document_has_it(house: House, name: str) -> None:
+    for method in ("GET", "POST"):
+        answer = asked(house, name, method=method)
+        if name in BINARY:
+            assert answer.status_code == 200 and not answer.is_json, answer.data[:300]
+            assert "xml" not in answer.headers["Content-Type"]
+            continue
+        told = answer.get_json()
+        assert answer.status_code == 200 and told["subsonic-response"]["status"] == "ok", told
+        counted["well"] += 1
+        if specification.is_there():
+            conforms(name, told)
+
+
+@pytest.mark.parametrize("name", sorted(DECLINED))
+def test_what_this_station_does_not_do_is_declined_as_the_protocol_has_it(house: House, name: str) -> None:
+    answer = house.raw(name, id="x", action="get", message="hello")
+    told = answer.get_json()["subsonic-response"]
+    assert (answer.status_code, told["status"]) == (200, "failed")
+    assert told["error"]["code"] in (0, 50) and told["error"]["message"]
+
+
+def conforms(name: str, told: Any) -> None:
+    schema = specification.schema_of(name)
+    if schema is None:
+        return
+    wrong = [f"{'/'.join(map(str, one.instance_path))}: {one.message}"
+             for one in jsonschema_rs.validator_for(schema).iter_errors(told)]
+    if wrong and told["subsonic-response"].get("status") == "ok":      # oneOf says little: ask the right branch alone
+        wrong += deeper(schema, told)
+    assert not wrong, (name, wrong, json.dumps(told)[:2000])
+    if told["subsonic-response"]["status"] == "ok":
+        assert not (unknown := strangers(schema, schema, told)), (name, unknown)
+
+
+def deeper(schema: dict[str, Any], told: Any) -> list[str]:
+    parts = {"components": schema["components"]}
+    whole = found(schema, {key: value for key, value in schema.items() if key != "components"})
+    envelope = found(schema, whole["properties"]["subsonic-response"])
+    success = envelope["oneOf"][0]
+    return [f"{'/'.join(map(str, one.instance_path))}: {one.message}" for one in
+            jsonschema_rs.validator_for({**success, **parts}).iter_errors(told["subsonic-response"])]
+
+
+def found(root: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in schema:
+        schema = root["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return schema
+
+
+def properties(root: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Of an object, with those of allOf and oneOf."""
+    schema = found(root, schema)
+    every = dict(schema.get("properties", {}))
+    for one in (*schema.get("allOf", ()), *schema.get("oneOf", ()), *schema.get("anyOf", ())):
+        every |= properties(root, one)
+    return every
+
+
+def strangers(root: dict[str, Any], schema: dict[str, Any], value: Any, path: str = "") -> list[str]:
+    """Fields that the document does not know."""
+    if isinstance(value, list):
+        items = found(root, schema).get("items")
+        return [] if items is None else [one for each in value for one in strangers(root, items, each, path)]
+    if not isinstance(value, dict):
+        return []
+    known = properties(root, schema)
+    if not known:
+        return []
+    wrong = []
+    for name, one in value.items():
+        if name not in known:
+            if f"{path}/{name}" not in OURS:
+                wrong.append(f"{path}/{name}")
+        else:
+            wrong += strangers(root, known[name], one, f"{path}/{name}")
+    return wrong
+
+
+# ---- XML says what JSON says -------------------------------------------------------------------------------------
+
+MOVING = {"getRandomSongs", "getSimilarSongs", "getSimilarSongs2", "createShare", "createUser", "createPlaylist",
+          "createInternetRadioStation"}     # another answer each time
+
+
+@pytest.mark.parametrize("name", sorted(WELL.keys() - BINARY - MOVING - {"deleteUser"}))
+def test_the_xml_says_what_the_json_says(house: House, name: str) -> None:
+    given = WELL[name](house)
+    compare(house, name, {**given, **({"method": "POST"} if "body" in given else {})})
+
+
+def compare(house: House, name: str, given: Given) -> None:
+    for _ in range(2):      # a number that moves with the clock may move in between
+        as_json = house.raw(name, f="json", **given).get_json()["subsonic-response"]
+        as_xml = house.raw(name, f="xml", **given)
+        assert as_xml.headers["Content-Type"].startswith("text/xml")
+        wrong = differences(content_of(as_xml.data), as_json)
+        if not wrong:
+            break
+    assert not wrong, (name, wrong)
+    counted["same"] += 1
+
+
+WORDS = st.text(alphabet=st.characters(exclude_categories=("Cs",)), max_size=12)
+
+
+@seed(20261121)
+@settings(max_examples=often(25), database=None, deadline=None, phases=[Phase.generate],
+          suppress_health_check=list(HealthCheck))
+@given(title=WORDS, comment=WORDS, number=st.integers(0, 2**31 - 1), flag=st.booleans())
+def test_any_text_comes_through_alike_in_both(house: House, title: str, comment: str, number: int,
+                                              flag: bool) -> None:
+    made = house.told("createPlaylist", method="POST", name=title, songId=house.track("Walk"))
+    if made["status"] == "ok":
+        which = made["playlist"]["id"]
+        house.ask("updatePlaylist", method="POST", playlistId=which, comment=comment, public=flag)
+        compare(house, "getPlaylist", {"id": which})
+        compare(house, "getPlaylists", {})
+        house.ask("deletePlaylist", id=which)
+    house.ask("createBookmark", method="POST", id=house.track("Run"), position=number, comment=comment)
+    compare(house, "getBookmarks", {})
+
+
+# ---- what is nonsense --------------------------------------------------------------------------------------------
+
+STREAMS = {"stream", "download", "getTranscodeStream"}     # a transcode each: asked wildly in test_media
+
+
+def wild_value(schema: dict[str, Any]) -> st.SearchStrategy[str]:
+    """Something for a parameter: as the document wants it, or not at all."""
+    kind = schema.get("type")
+    sensible: st.SearchStrategy[str] = WORDS
+    if "enum" in schema:
+        sensible = st.sampled_from([str(one) for one in schema["enum"]])
+    elif kind == "integer" or kind == "number":
+        sensible = st.integers(-2**70, 2**70).map(str) | st.sampled_from(["0", "1", "10", "500", "-1", "1.5", "NaN"])
+    elif kind == "boolean":
+        sensible = st.sampled_from(["true", "false"])
+    return sensible | st.sampled_from(["", "0", "\x00", "ÿ" * 300, "../../etc/passwd", "' OR 1=1 --", "%s%n"])
+
+
+@document
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_nonsense_is_answered_as_the_document_has_it(house: House, method: str) -> None:
+    every = [name for name in specification.names() if name not in STREAMS]
+    ids = [house.track("Walk"), house.album("Début"), house.artist("Björk"), a_playlist(house), a_radio(house)]
+    wrong: list[str] = []
+    for name in every:
+        declared = specification.operation(name, method)
+        if declared is None:
+            continue
+        try:
+            ask_wildly(house, name, method, declared, ids)
+        except (AssertionError, BaseExceptionGroup) as problem:
+            wrong.append(f"{method} {name}: {str(problem)[:1200]}")
+    assert not wrong, "\n\n".join(wrong[:20])
+
+
+def parameters_of(declared: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Name → schema, of the query and of a form."""
+    root = {"components": specification.document()["components"]}
+    every = {one["name"]: found(root, one["schema"]) for one in declared.get("parameters", ())}
+    form = declared.get("requestBody", {}).get("content", {}).get("application/x-www-form-urlencoded", {})
+    for name, schema in properties(root, form.get("schema", {})).items():
+        every[name] = found(root, schema)
+    return every
+
+
+def ask_wildly(house: House, name: str, method: str, declared: dict[str, Any], ids: list[str]) -> None:
+    known = parameters_of(declared)
+
+    @seed(20261121)
+    @settings(max_examples=often(3), database=None, deadline=None, phases=[Phase.generate],
+              suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def ask(data: st.DataObject) -> None:
+        given: Given = {}
+        for parameter, schema in known.items():
+            if parameter in ("u", "p", "t", "s", "v", "c", "f", "apiKey"):
+                continue
+            value = wild_value(schema) | (st.sampled_from(ids) if schema.get("type") == "string" else st.nothing())
+            given[parameter] = data.draw(st.lists(value, max_size=3))
+        if name in ("deleteUser", "changePassword", "updateUser"):
+            given["username"] = data.draw(WORDS.filter(lambda one: one.strip() not in house.keys))
+        body = None
+        if "application/json" in declared.get("requestBody", {}).get("content", {}):
+            body = data.draw(st.sampled_from([{}, [], None, 7, {"name": 1}, PLAYER]) | st.dictionaries(WORDS, WORDS))
+        answer = house.raw(name, method=method.upper(), body=body, **{
+            key: value for key, value in given.items() if key not in ("method", "body", "name_", "who")})
+        counted["wild"] += 1
+        assert answer.status_code in (200, 206, 304), (answer.status_code, given)
+        if answer.is_json:
+            told = answer.get_json()
+            if specification.schema_of(name) is not None:
+                conforms(name, told)
+            if told["subsonic-response"]["status"] == "failed":
+                error = told["subsonic-response"]["error"]
+                assert error["message"] and "Something went wrong inside" not in error["message"], (given, error)
+
+    ask()
