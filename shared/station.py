@@ -76,6 +76,7 @@ from shared.model.track import AlbumWhole
 from shared.ports import Catalogue, Provider
 from shared.records.admission import Shelving
 from shared.records.albums import Albums
+from shared.records.app_passwords import AppPasswords as AppPasswordRecords
 from shared.records.artists import Artists
 from shared.records.artworks import Artworks
 from shared.records.audit import Audit
@@ -107,6 +108,7 @@ from shared.records.tracks import Tracks
 from shared.records.uncopied import Uncopied
 from shared.records.watches import Watches
 from shared.security.accounts import Accounts
+from shared.security.app_passwords import AppPasswords
 from shared.security.audit import AuditLog
 from shared.security.certificates import Certificates
 from shared.security.devices import Devices
@@ -252,6 +254,11 @@ class Station:
         self.devices = Devices(
             records=DeviceRecords(database=self.database), people=self.people, accounts=self.accounts,
             events=self.events, audit=self.audit,
+        )
+
+        self.app_passwords = AppPasswords(
+            records=AppPasswordRecords(database=self.database), people=self.people, accounts=self.accounts,
+            vault=Vault(settings.config_dir), events=self.events, endpoints=self.finding.urls, audit=self.audit,
         )
 
         self.openid = OpenId(

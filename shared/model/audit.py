@@ -29,6 +29,8 @@ DEEDS = {
     "device_paired": "paired a device",
     "device_moved": "moved a device to another address of the station",
     "device_revoked": "revoked a device",
+    "app_password_made": "made an app password",  # nosec B105  # words
+    "app_password_revoked": "revoked an app password",  # nosec B105  # words
     "session_ended": "ended a session",
     "station_paired": "paired another station",
     "station_removed": "removed another station",

@@ -60,7 +60,7 @@ class TokenRow:
     id: int
     uid: str
     user_id: int
-    kind: str  # session | device
+    kind: str  # session | device | app
     name: str
     scope: str
     created_at: float

@@ -1,4 +1,5 @@
-"""Secrets that stand sealed in the database: second factors, and the tokens of other stations."""
+"""Secrets that stand sealed in the database: second factors, app passwords, the tokens of other stations and of
+listening services."""
 
 from __future__ import annotations
 
@@ -6,8 +7,13 @@ from collections.abc import Callable, Iterator
 
 from shared.database import Database, driver_cursor
 
-# Table and column; each row has an id.
-COLUMNS = (("users", "second_factor"), ("stations", "token"))
+# Table, its key, and column.
+COLUMNS = (
+    ("users", "id", "second_factor"),
+    ("stations", "id", "token"),
+    ("app_secrets", "token_id", "secret"),
+    ("scrobblers", "id", "secret"),
+)
 
 
 class Sealed:
@@ -18,7 +24,7 @@ class Sealed:
 
     def texts(self) -> Iterator[str]:
         """Each as it stands there."""
-        for table, column in COLUMNS:
+        for table, _, column in COLUMNS:
             with self._database.read() as conn:
                 cursor = driver_cursor(conn).execute(f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL")
                 found = [str(row[0]) for row in cursor.fetchall()]
@@ -32,9 +38,9 @@ class Sealed:
         count = 0
         with self._database.transaction() as conn:
             cursor = driver_cursor(conn)
-            for table, column in COLUMNS:
-                rows = cursor.execute(f"SELECT id, {column} FROM {table} WHERE {column} IS NOT NULL").fetchall()
+            for table, key, column in COLUMNS:
+                rows = cursor.execute(f"SELECT {key}, {column} FROM {table} WHERE {column} IS NOT NULL").fetchall()
                 changed = [(new, row[0]) for row in rows if (new := anew(row[1])) != row[1]]
-                cursor.executemany(f"UPDATE {table} SET {column} = ? WHERE id = ?", changed)
+                cursor.executemany(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", changed)
                 count += len(rows)
         return count

@@ -21,6 +21,7 @@ from shared.routes.operation import API, RULES, Operation, is_json
 COOKIE = "soundsible_session"
 # Over HTTPS: browsers take it from this very host only and never send it over HTTP, where others could read it.
 SECURE_COOKIE = "__Host-soundsible"
+REST = "/rest"     # where programs of the OpenSubsonic API ask (shared.subsonic.door)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _REFUSED = {
@@ -106,9 +107,10 @@ class Guard:
                 "This station does not go by that name. Ask it by its IP address or its own name, or add the name to "
                 "SOUNDSIBLE_ALLOWED_HOSTS."
             )
-        if request.method not in SAFE_METHODS:
-            self._check_writing()
         path = request.path
+        # At /rest forms are taken from anywhere: no cookie counts there, a program brings its login with each call.
+        if request.method not in SAFE_METHODS and not path.startswith(REST + "/"):
+            self._check_writing()
         operation = self._operations.get(request.endpoint or "")
         if operation is None and path != API and not path.startswith(API + "/"):
             return

@@ -40,6 +40,9 @@ from shared.routes.guard import Guard
 from shared.routes.operation import BODY_LIMIT_BYTES, Operation, operations_of
 from shared.security.hosts import host_named, own_names
 from shared.security.origin import same_site
+from shared.subsonic import door as subsonic
+from shared.subsonic import quirks
+from shared.subsonic.rooms import rooms
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 
@@ -108,6 +111,9 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
     operations += operations_of(doors)
     for one in doors:
         app.register_blueprint(one)
+    if station.settings.subsonic:
+        app.register_blueprint(subsonic.door(rooms=rooms(station), app_passwords=station.app_passwords,
+                                             quirks=quirks.fitting))
     redirects = station.settings.cloud_redirect
     app.register_blueprint(player.blueprint(folder=WEB, storages=station.storages.all if redirects else tuple))
 

@@ -44,6 +44,8 @@ DEVICE_DAYS = 365               # a device that is not used for so long has to b
 LONGEST_TOKEN = 256             # characters; longer ones are not looked at
 SESSIONS = 200                  # of one person; the least recently used end first
 
+APP = "app"     # the kind of token that app passwords are (records.app_passwords)
+
 # Who works on the machine itself, with the data folder in hand, is an owner without an account.
 OPERATOR = Person(user_id=0, id="", username="", role="owner")
 
@@ -156,10 +158,16 @@ class Accounts:
         due, self._used = self._used, {}
         if due:
             self._people.touch_tokens([
-                (token_id, at, address, at + (self._session_s if kind == "session" else DEVICE_DAYS * DAY_S))
+                (token_id, at, address, self._lives_until(kind, at))
                 for token_id, (at, address, kind) in due.items()
             ])
         return len(due)
+
+    def _lives_until(self, kind: str, used_at: float) -> float | None:
+        """When a token ends that is not used any more; None: only when it is revoked."""
+        if kind == APP:
+            return None
+        return used_at + (self._session_s if kind == "session" else DEVICE_DAYS * DAY_S)
 
     def used(self, token_id: int) -> tuple[float, str] | None:
         """When (Unix seconds) and from where a token was last used, if that is not written yet."""
@@ -263,12 +271,18 @@ class Accounts:
         """The person behind `token` now, or None. A dictionary look-up; every two seconds one query."""
         if not token or len(token) > LONGEST_TOKEN:
             return None
-        digest = hash_of(token)
+        return self._behind(hash_of(token), address, app=False)
+
+    def behind_app(self, hash: bytes, address: str = "") -> Person | None:
+        """The same for an app password, by its hash: those count at /rest alone, and nothing else counts there."""
+        return self._behind(hash, address, app=True)
+
+    def _behind(self, digest: bytes, address: str, *, app: bool) -> Person | None:
         now = self._clock()
         entry = self._remembered.get(digest)
         if entry is None or time.monotonic() >= entry.until:
             entry = self._look_up(digest, now, entry)
-        if entry is None or now >= entry.expires_at:
+        if entry is None or now >= entry.expires_at or (entry.kind == APP) is not app:
             return None
         if now - entry.touched_at >= TOUCHED_S:
             entry.touched_at = now
