@@ -56,6 +56,14 @@ class PlaybackMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class JukeboxMoved:
+    """A person's jukebox was told something; `turn` counts what it was told."""
+
+    user_id: int
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A sentence for people. `level`: info | warning | error; `user_id` None means everybody; `of_files`: it names
     files or folders, and is for who sees them alone."""

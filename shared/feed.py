@@ -27,6 +27,7 @@ from shared.events import (
     DownloadRemoved,
     ErrandMoved,
     EventBus,
+    JukeboxMoved,
     LibraryChanged,
     Notice,
     PersonChanged,
@@ -162,6 +163,7 @@ class Feed:
             events.subscribe(kind, hear) for kind, hear in (
                 (LibraryChanged, self._hear_library), (ScanMoved, self._hear_scan), (Notice, self._hear_notice),
                 (DevicesChanged, self._hear_devices), (PlaybackMoved, self._hear_playback),
+                (JukeboxMoved, self._hear_jukebox),
                 (DownloadMoved, self._hear_moved), (DownloadLogged, self._hear_logged),
                 (DownloadRemoved, self._hear_removed), (SessionsEnded, self._hear_endings),
                 (ErrandMoved, self._hear_errand), (PersonChanged, self._hear_person),
@@ -329,6 +331,9 @@ class Feed:
 
     def _hear_playback(self, event: PlaybackMoved) -> None:
         self.soon(lambda: self._tell("playback:state", event.state, _only(event.user_id)))
+
+    def _hear_jukebox(self, event: JukeboxMoved) -> None:
+        self.soon(lambda: self._tell("jukebox:changed", {"turn": event.turn}, _only(event.user_id)))
 
     def _hear_moved(self, event: DownloadMoved) -> None:
         if not self._awake:

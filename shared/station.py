@@ -53,6 +53,7 @@ from shared.library.admission import Admission
 from shared.library.belongings import Belongings
 from shared.library.covers import Covers
 from shared.library.demo import ensure_demo
+from shared.library.jukebox import Jukebox
 from shared.library.keepings import Keepings
 from shared.library.kept_covers import KeptCovers
 from shared.library.manifest import Manifest
@@ -165,6 +166,7 @@ class Station:
         self.changes = Changes(database=self.database)
         self.playlists = Playlists(database=self.database)
         self.listening = Listening(database=self.database)
+        self.jukebox = Jukebox(events=self.events)
         self.belongings = Belongings(records=BelongingRecords(database=self.database))
         self.people = People(database=self.database)
         self.scans = Scans(database=self.database)

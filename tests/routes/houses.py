@@ -16,6 +16,7 @@ from shared.discovery.finding import Finding
 from shared.events import EventBus
 from shared.feed import Feed
 from shared.library.belongings import Belongings
+from shared.library.jukebox import Jukebox
 from shared.model.scan import Batch, Found, NewFile
 from shared.model.track import AudioFacts, Credit, Lyrics, Metadata, Reading
 from shared.model.units import GIB
@@ -118,7 +119,7 @@ class House:
     def __init__(self, folder: Path) -> None:
         self.music = folder / "music"
         self.music.mkdir()
-        self.settings = Settings(home=folder / "home", owner=("ann", PASSWORD))
+        self.settings = Settings(home=folder / "home", owner=("ann", PASSWORD), subsonic=False)
         self.events = EventBus()
         self.database = Database(folder / "library.db")
         self.database.prepare()
@@ -126,6 +127,7 @@ class House:
         self.artists, self.genres = Artists(database=self.database), Genres(database=self.database)
         self.search, self.changes = Search(database=self.database), Changes(database=self.database)
         self.playlists, self.listening = Playlists(database=self.database), Listening(database=self.database)
+        self.jukebox = Jukebox(events=self.events)
         self.belongings = Belongings(records=BelongingRecords(database=self.database))
         self.people, self.scans = People(database=self.database), Scans(database=self.database)
         self.audit_records = Audit(database=self.database)
