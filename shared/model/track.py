@@ -230,6 +230,7 @@ class Playlist:
     duration_ms: Milliseconds
     created_at: str
     updated_at: str
+    comment: str = ""                       # what its owner says of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

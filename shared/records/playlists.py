@@ -28,6 +28,7 @@ from shared.records.tracks import recount_playlists, track_ids_of
 
 VISIBILITIES = ("private", "shared", "collaborative")
 MOST_ENTRIES = 100_000
+LONGEST_COMMENT = 5_000  # characters
 MOST_OF_PERSON, MOST_ENTRIES_OF_PERSON = 10_000, 1_000_000  # playlists of one person, and places in them together
 
 SORTS: dict[str, Sort] = {"name": Order((playlists.c.sort_key,)), "updated": Order((playlists.c.updated_at,))}
@@ -41,6 +42,7 @@ _SHOWN = select(
     playlists.c.duration_ms,
     playlists.c.created_at,
     playlists.c.updated_at,
+    playlists.c.comment,
     playlists.c.id,
     playlists.c.user_id,
 ).join(users, users.c.id == playlists.c.user_id)
@@ -98,6 +100,28 @@ class Playlists:
                 total=self._counts.total(conn, listed),
                 revision=revision,
             )
+
+    def every(self, person: Person, *, owner: str | None = None) -> Sequence[Playlist]:
+        """All that `person` may read, by name; `owner`: only those of the account with that user name."""
+        readable = or_(playlists.c.user_id == person.user_id, playlists.c.visibility != "private")
+        query = _SHOWN.where(readable).order_by(playlists.c.sort_key, playlists.c.id)
+        if owner is not None:
+            query = query.where(users.c.folded == folding.same(owner))
+        with self._database.read(person) as conn:
+            return [_playlist(row) for row in conn.execute(query)]
+
+    def contents(self, person: Person, uid: str) -> tuple[Playlist, Sequence[str]]:
+        """One playlist, and the ids of its tracks as `person` sees them, in order. Raises NotFound."""
+        with self._database.read(person) as conn:
+            held = _readable(conn, person, uid)
+            rows = conn.execute(
+                select(tracks.c.uid)
+                .select_from(playlist_entries)
+                .join(tracks, tracks.c.id == playlist_entries.c.track_id)
+                .where(playlist_entries.c.playlist_id == held.id, tracks.c.trashed_at.is_(None))
+                .order_by(playlist_entries.c.position)
+            )
+            return _shown(conn, held.id), list(rows.scalars())
 
     def get(self, person: Person, uid: str) -> PlaylistWhole:
         """One playlist with its tracks; what is in the trash is left out. Raises NotFound."""
@@ -161,29 +185,54 @@ class Playlists:
         name: str | None = None,
         visibility: str | None = None,
         track_uids: Sequence[str] | None = None,
+        comment: str | None = None,
+        without: Sequence[int] = (),
+        more: Sequence[str] = (),
     ) -> Playlist:
-        """Change what is given; `track_uids` is the whole new order. Others change only the tracks, and only of a
-        collaborative one; tracks that a limited person does not see stay where they are. Raises NotFound, Forbidden,
-        BadInput."""
-        return self._seen_by(person, self._edit(person, uid, name, visibility, track_uids))
+        """Change what is given; `track_uids` is the whole new order. Or of the order as it is: `without` the tracks at
+        these places (as `contents` tells them to this person), then with `more` at the end. Others change only the
+        tracks, and only of a collaborative one; tracks that a limited person does not see stay where they are.
+
+        Raises NotFound, Forbidden, BadInput.
+        """
+        return self._seen_by(person, self._edit(person, uid, name, visibility, track_uids, comment, without, more))
 
     def _edit(
-        self, person: Person, uid: str, name: str | None, visibility: str | None, track_uids: Sequence[str] | None
+        self,
+        person: Person,
+        uid: str,
+        name: str | None,
+        visibility: str | None,
+        track_uids: Sequence[str] | None,
+        comment: str | None,
+        without: Sequence[int],
+        more: Sequence[str],
     ) -> Playlist:
         _check(name, visibility)
+        if comment is not None and len(comment) > LONGEST_COMMENT:
+            raise BadInput(f"A comment has at most {LONGEST_COMMENT} characters.", field="comment")
         with self._database.transaction() as conn:
             held = _readable(conn, person, uid)
-            if held.user_id != person.user_id and (name is not None or visibility is not None):
+            said = (name, visibility, comment)
+            if held.user_id != person.user_id and said != (None, None, None):
                 raise Forbidden("Only the owner of a playlist renames or shares it.")
-            if name is None and visibility is None and track_uids is None:
+            if said == (None, None, None) and track_uids is None and not without and not more:
                 return _shown(conn, held.id)
             _may_change_tracks(person, held)
             ids = None if track_uids is None else _tracks(conn, person, track_uids)
+            if ids is not None and person.limited:
+                ids = _around_unseen(conn, person, held.id, ids)
+            if without or more:
+                ids = [*_left(conn, person, held.id, without), *_tracks(conn, person, more)]
+                if len(ids) > MOST_ENTRIES:
+                    raise Unprocessable(f"A playlist holds at most {MOST_ENTRIES} tracks.")
             _must_have_room(conn, held.user_id, len(ids or ()) - held.track_count)
             revision = revisions.bump(conn, library_too=False)
             changes: dict[str, Any] = {"updated_at": time.time(), "changed_rev": revision}
             if name is not None:
                 changes.update(name=name, sort_key=folding.sort_key(name))
+            if comment is not None:
+                changes["comment"] = comment
             if visibility is not None and visibility != held.visibility:
                 changes["visibility"] = visibility
                 if visibility == "private":  # for everybody else it is gone
@@ -193,8 +242,6 @@ class Playlists:
                     changes["added_rev"] = revision
             conn.execute(update(playlists).where(playlists.c.id == held.id).values(**changes))
             if ids is not None:
-                if person.limited:
-                    ids = _around_unseen(conn, person, held.id, ids)
                 conn.execute(delete(playlist_entries).where(playlist_entries.c.playlist_id == held.id))
                 _append(conn, held.id, ids, 0)
                 recount_playlists(conn, [held.id], revision)
@@ -299,6 +346,27 @@ def _tracks(conn: Connection, person: Person, uids: Sequence[str]) -> list[int]:
     return [by_uid[uid] for uid in uids]
 
 
+def _left(conn: Connection, person: Person, playlist_id: int, without: Sequence[int]) -> list[int]:
+    """The tracks as they are without those at these places, which count what the person is shown alone. Raises
+    BadInput for a place that there is not."""
+    rows = (
+        driver_cursor(conn)
+        .execute(
+            "SELECT e.track_id, t.trashed_at IS NULL FROM playlist_entries e JOIN tracks t ON t.id = e.track_id "
+            "WHERE e.playlist_id = ? ORDER BY e.position",
+            (playlist_id,),
+        )
+        .fetchall()
+    )
+    seen = visible.seen_of(conn, person, {row[0] for row in rows})
+    places = [i for i, (track_id, there) in enumerate(rows) if there and track_id in seen]
+    for one in without:
+        if not 0 <= one < len(places):
+            raise BadInput(f"The playlist has no track {one}; the first one is 0, the last one {len(places) - 1}.")
+    gone = {places[one] for one in without}
+    return [track_id for i, (track_id, _) in enumerate(rows) if i not in gone]
+
+
 def _around_unseen(conn: Connection, person: Person, playlist_id: int, track_ids: Sequence[int]) -> list[int]:
     """The new order of what a limited person sees, with what they do not see in its old places."""
     held = [
@@ -346,7 +414,7 @@ def _shown(conn: Connection, playlist_id: int) -> Playlist:
 
 
 def _playlist(row: Any) -> Playlist:
-    uid, name, visibility, owner, track_count, duration_ms, created_at, updated_at = row[:8]
+    uid, name, visibility, owner, track_count, duration_ms, created_at, updated_at, comment = row[:9]
     return Playlist(
         id=uid,
         name=name,
@@ -356,4 +424,5 @@ def _playlist(row: Any) -> Playlist:
         duration_ms=duration_ms,
         created_at=shown(created_at),
         updated_at=shown(updated_at),
+        comment=comment,
     )

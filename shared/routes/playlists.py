@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Title = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 LARGE = 2_000   # tracks; playlists of more are told a few at a time
 TrackIds = Annotated[list[Text], msgspec.Meta(max_length=100_000)]
+Comment = Annotated[str, msgspec.Meta(max_length=5_000)]
 Visibility = Literal["private", "shared", "collaborative"]
 PlaylistSort = Annotated[str, _one_of("name", "updated")]
 
@@ -42,6 +43,7 @@ class PlaylistEdit(Body):
 
     name: Title | UnsetType = UNSET
     visibility: Visibility | UnsetType = UNSET
+    comment: Comment | UnsetType = UNSET
     track_ids: TrackIds | UnsetType = UNSET
 
 
@@ -81,6 +83,7 @@ def door(*, playlists: Playlists, revision: Callable[[], int]) -> Door:
             person, id,
             name=None if body.name is UNSET else _name(body.name),
             visibility=None if body.visibility is UNSET else body.visibility,
+            comment=None if body.comment is UNSET else body.comment,
             track_uids=None if body.track_ids is UNSET else body.track_ids,
         )
 
