@@ -38,6 +38,7 @@ from shared.routes import (
 from shared.routes.folders import Folders
 from shared.routes.guard import Guard
 from shared.routes.operation import BODY_LIMIT_BYTES, Operation, operations_of
+from shared.routes.sending import Sending
 from shared.security.hosts import host_named, own_names
 from shared.security.origin import same_site
 from shared.subsonic import door as subsonic
@@ -62,6 +63,8 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
 
     revision = station.changes.current
     folders = Folders(scans=station.scans, shelf=station.shelf, access=station.access, scanning=station.scanning)
+    sending = Sending(playing=station.playing, transcodes=station.transcodes, events=station.events,
+                      streams=station.open_streams, redirect=station.playing.address)
     doors = [
         session.door(accounts=station.accounts, setup=station.setup),
         library.door(
@@ -74,8 +77,7 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
         belongings.door(belongings=station.belongings, audit=station.audit),
         playlists.door(playlists=station.playlists, revision=revision),
         scan.door(scanning=station.scanning),
-        stream.door(tracks=station.tracks, playing=station.playing, transcodes=station.transcodes,
-                    events=station.events, streams=station.open_streams, redirect=station.playing.address),
+        stream.door(tracks=station.tracks, sending=sending),
         covers.door(covers=station.covers),
         downloads.door(
             downloads=station.downloads, records=station.download_records, origins=station.origins,
@@ -112,7 +114,7 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
     for one in doors:
         app.register_blueprint(one)
     if station.settings.subsonic:
-        app.register_blueprint(subsonic.door(rooms=rooms(station), app_passwords=station.app_passwords,
+        app.register_blueprint(subsonic.door(rooms=rooms(station, sending=sending), app_passwords=station.app_passwords,
                                              quirks=quirks.fitting))
     redirects = station.settings.cloud_redirect
     app.register_blueprint(player.blueprint(folder=WEB, storages=station.storages.all if redirects else tuple))

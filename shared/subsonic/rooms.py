@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from shared.routes.sending import Sending
 from shared.subsonic import system
 from shared.subsonic.calls import Calls
 
 
-def rooms(station: Any) -> list[Calls]:
-    """`station` has its parts by their rooms' names."""
+def rooms(station: Any, *, sending: Sending) -> list[Calls]:
+    """`station` has its parts by their rooms' names, `sending` sends what sounds."""
     return [
         system.calls(),
     ]
