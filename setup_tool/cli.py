@@ -33,6 +33,7 @@ COMMANDS = {
     "settings": ("setup_tool.settings", "Every setting with its value, default and meaning."),
     "users": ("setup_tool.users", "Who may use the station."),
     "pair": ("setup_tool.pair", "Pair a new device, list and revoke devices, pair another station."),
+    "app-password": ("setup_tool.app_password", "What other makers' music apps log in with: make, list, revoke."),
     "export": ("setup_tool.export", "Write playlists, listening or the library to files that other programs read."),
     "import": ("setup_tool.importing", "Take over what an export of this or another station holds."),
     "rekey": ("setup_tool.rekey", "Make a new key and seal every secret anew."),

@@ -12,12 +12,18 @@ _CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2
 _SECRETS = re.compile(
     r"""(?ix)
     ( \bBearer\s+ | \bBasic\s+
-    | [?&;](?:token|apiKey|p|t|s|code|X-Amz-Signature|X-Amz-Credential|X-Amz-Security-Token|Signature|sig)=
     | ["']?(?:password|secret|token|api_?key|authorization|cookie|app_password)["']?
       \s*[:=]\s*["']?(?:Bearer\s+|Basic\s+)?
     | \#/setup/
     )
     ([^\s"'&,;)}\]]+)
+    """
+)
+# In a link a value goes on to the next &, whatever stands in it: people type passwords into all sorts of programs.
+_IN_A_LINK = re.compile(
+    r"""(?ix)
+    ( [?&;](?:token|apiKey|p|t|s|sk|code|X-Amz-Signature|X-Amz-Credential|X-Amz-Security-Token|Signature|sig)= )
+    ([^\s"&\#]+)
     """
 )
 
@@ -29,7 +35,7 @@ def _visible(text: str) -> str:
 
 def redact(text: str) -> str:
     """`text` with everything that looks like a secret's value replaced by ***."""
-    return _SECRETS.sub(r"\1***", text)
+    return _SECRETS.sub(r"\1***", _IN_A_LINK.sub(r"\1***", text))
 
 
 class Redacting(logging.Formatter):

@@ -11,6 +11,7 @@ from flask import Flask, g, request
 from shared.feed import Feed
 from shared.routes import (
     acquire,
+    app_passwords,
     audit,
     belongings,
     cloud,
@@ -19,6 +20,7 @@ from shared.routes import (
     downloads,
     edit,
     invitations,
+    jukebox,
     library,
     listening,
     login,
@@ -74,6 +76,7 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
         ),
         edit.door(shelf=station.shelf, tracks=station.tracks, audit=station.audit),
         listening.door(tracks=station.tracks, listening=station.listening, revision=revision),
+        jukebox.door(jukebox=station.jukebox),
         belongings.door(belongings=station.belongings, audit=station.audit),
         playlists.door(playlists=station.playlists, revision=revision),
         scan.door(scanning=station.scanning),
@@ -96,6 +99,7 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
         ),
         pairing.door(pairing=station.pairing, accounts=station.accounts),
         devices.door(devices=station.devices),
+        app_passwords.door(app_passwords=station.app_passwords),
         stations.door(stations=station.stations),
         users.door(accounts=station.accounts),
         login.door(openid=station.openid, vouching=station.vouching, accounts=station.accounts),

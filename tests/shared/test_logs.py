@@ -24,6 +24,9 @@ def _line(message: str, *arguments: object, error: bool = False) -> str:
     "GET /x?token=abcdef123", "Authorization: Bearer abcdef123", '{"password": "abcdef123"}', "api_key=abcdef123",
     "http://192.0.2.1:5005/#/setup/abcdef123", "https://s3.example/k?X-Amz-Signature=abcdef123&x=1",
     "secret: abcdef123", "app_password='abcdef123'",
+    "GET /rest/ping?u=ann&p=enc:abcdef123&c=x", "/rest/ping?apiKey=abcdef123", "?u=ann&p=a,b;c)'abcdef123&v=1",
+    "https://ws.audioscrobbler.com/2.0/?method=track.scrobble&sk=abcdef123",
+    "http://192.0.2.1:5005/connect#server=x&username=ann&password=abcdef123",
 ])
 def test_secrets_are_not_shown(text: str) -> None:
     assert "abcdef123" not in redact(text) and "***" in redact(text)
