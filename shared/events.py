@@ -64,6 +64,18 @@ class JukeboxMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class NowPlayingMoved:
+    """An app of a person's told what it plays. `kind`: track | episode; `state`: starting playing paused stopped."""
+
+    user_id: int
+    client: str
+    uid: str
+    kind: str
+    state: str
+    position_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A sentence for people. `level`: info | warning | error; `user_id` None means everybody; `of_files`: it names
     files or folders, and is for who sees them alone."""
