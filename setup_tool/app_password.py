@@ -76,7 +76,7 @@ def show_made(made: Made) -> None:
         click.echo(f"  {label:<9}  {value}")
     click.echo("")
     console.print(show.text(
-        f"For '{made.name}' ({SCOPE_WORDS[made.scope]}). The password is shown this once; it counts in such apps alone.",
+        f"For '{made.name}' ({SCOPE_WORDS[made.scope]}). It is shown this once, and counts in such apps alone.",
         show.QUIET))
 
 
