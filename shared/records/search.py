@@ -124,41 +124,50 @@ class Search:
 
         Costs milliseconds however many match.
         """
-        limit = min(max(limit, 1), _CANDIDATES)
-        q = q[:_LONGEST_QUESTION]
-        folded, words = folding.fold(q), folding.query_words(q)
-        if not words:
-            return SearchResult(tracks=[], albums=[], artists=[])
         with self._database.read(person) as conn:
-            cursor = driver_cursor(conn)
-            sees = SeenWords(cursor) if person.limited else None
-            kinds = _KINDS_SEEN if person.limited else _KINDS
-            searches = [_Finding(cursor, person.user_id, kind, folded, words) for kind in kinds]
-            for search in searches:
-                search.by_name()
-                search.by_words(match_of(cursor, words, every_beginning=False, sees=sees))
-            if len(words) > 1:
-                # The index cannot begin with one letter; where other words narrow the search, it is looked for here.
-                letters = [word for word, begins in words if begins and len(word) == 1 and word.isascii()]
-                longer = [word for word in words if word[0] not in letters]
-                match = match_of(cursor, longer or words, sees=sees)
-                for search in searches:
-                    if len(search.found) < min(limit, _ENOUGH):
-                        search.by_words(match, letters=letters if longer else ())
-            # Several words that all fit something are meant; one word that fits little may be a part, or a slip.
-            if _found(searches) < (_ENOUGH if len(words) == 1 else 1):
-                self._widen(cursor, searches, words, _containing, sees)
-            if _found(searches) < (_DOUBTFUL if len(words) == 1 else 1):
-                self._widen(cursor, searches, words, _resembling, sees)
-            for search in searches:
-                if search.crowded:
-                    search.by_liking()
-            tracks, albums, artists = (search.best(limit) for search in searches)
+            tracks, albums, artists = self._best(driver_cursor(conn), person, q, limit)
             return SearchResult(
                 tracks=show_tracks(conn, person, tracks),
                 albums=show_albums(conn, person, albums),
                 artists=show_artists(conn, person, artists),
             )
+
+    def keys(self, person: Person, q: str, limit: int = 20) -> dict[str, list[int]]:
+        """The same as inner ids, by kind: track, album, artist."""
+        with self._database.read(person) as conn:
+            tracks, albums, artists = self._best(driver_cursor(conn), person, q, limit)
+        return {"track": tracks, "album": albums, "artist": artists}
+
+    def _best(self, cursor: sqlite3.Cursor, person: Person, q: str, limit: int) -> list[list[int]]:
+        """Inner ids of the best tracks, albums and artists."""
+        limit = min(max(limit, 1), _CANDIDATES)
+        q = q[:_LONGEST_QUESTION]
+        folded, words = folding.fold(q), folding.query_words(q)
+        if not words:
+            return [[], [], []]
+        sees = SeenWords(cursor) if person.limited else None
+        kinds = _KINDS_SEEN if person.limited else _KINDS
+        searches = [_Finding(cursor, person.user_id, kind, folded, words) for kind in kinds]
+        for search in searches:
+            search.by_name()
+            search.by_words(match_of(cursor, words, every_beginning=False, sees=sees))
+        if len(words) > 1:
+            # The index cannot begin with one letter; where other words narrow the search, it is looked for here.
+            letters = [word for word, begins in words if begins and len(word) == 1 and word.isascii()]
+            longer = [word for word in words if word[0] not in letters]
+            match = match_of(cursor, longer or words, sees=sees)
+            for search in searches:
+                if len(search.found) < min(limit, _ENOUGH):
+                    search.by_words(match, letters=letters if longer else ())
+        # Several words that all fit something are meant; one word that fits little may be a part, or a slip.
+        if _found(searches) < (_ENOUGH if len(words) == 1 else 1):
+            self._widen(cursor, searches, words, _containing, sees)
+        if _found(searches) < (_DOUBTFUL if len(words) == 1 else 1):
+            self._widen(cursor, searches, words, _resembling, sees)
+        for search in searches:
+            if search.crowded:
+                search.by_liking()
+        return [search.best(limit) for search in searches]
 
     def _widen(
         self,
