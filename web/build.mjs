@@ -28,7 +28,7 @@ const TAKEN = ['x', 'house', 'library', 'search', 'download', 'circle-user-round
   'pencil', 'trash-2', 'star', 'sun', 'moon', 'monitor', 'keyboard', 'folder', 'refresh-cw', 'log-out', 'info', 'check',
   'grip-vertical', 'arrow-down-wide-narrow', 'arrow-up-narrow-wide', 'circle-alert', 'wifi-off', 'history', 'music', 'tag',
   'undo-2', 'lock', 'folder-plus', 'file-question-mark', 'sparkles', 'audio-lines', 'wifi', 'users-round', 'user-round-plus', 'unplug', 'headphones', 'cloud', 'cloud-check', 'cloud-upload', 'hard-drive', 'hard-drive-download', 'pin', 'pin-off', 'smartphone', 'qr-code', 'radio-tower',
-  'mail', 'shield-check', 'archive'];
+  'mail', 'shield-check', 'archive', 'key-round', 'copy', 'share-2', 'podcast', 'radio', 'rotate-ccw', 'rotate-cw'];
 const symbols = TAKEN.filter((name) => named.has(name)).map((name) => `<symbol id="i-${name}" viewBox="0 0 24 24">${drawn(name)}</symbol>`);
 const sprite = `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join('')}</svg>`;
 writeFileSync(join(web, 'static/icons/sprite.svg'), `${sprite}\n`);

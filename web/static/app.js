@@ -8,6 +8,7 @@ import { createDeeds } from './core/deeds.js';
 import { createDownloads } from './core/downloads.js';
 import { createErrands } from './core/errands.js';
 import { createInstalling } from './core/installing.js';
+import { createAir, createHeard, kindOf, uidOf } from './core/items.js';
 import { html } from './core/html.js';
 import { forget, keep, recall } from './core/keep.js';
 import { deedOf } from './core/keys.js';
@@ -21,15 +22,19 @@ import { arrival } from './core/pairing.js';
 import { parse } from './core/router.js';
 import { createStore } from './core/store.js';
 import { createSync } from './core/sync.js';
+import './elements/sb-about.js';
 import './elements/sb-add-storage.js';
 import './elements/sb-app.js';
 import './elements/sb-ask-name.js';
+import './elements/sb-app-password.js';
 import './elements/sb-ask-text.js';
 import './elements/sb-confirm.js';
 import './elements/sb-connect.js';
 import './elements/sb-dock.js';
 import './elements/sb-edit-person.js';
+import './elements/sb-edit-radio.js';
 import './elements/sb-edit-tags.js';
+import './elements/sb-follow-podcast.js';
 import './elements/sb-invite.js';
 import './elements/sb-letters.js';
 import './elements/sb-list.js';
@@ -46,14 +51,18 @@ import './elements/sb-places.js';
 import './elements/sb-queue.js';
 import './elements/sb-rail-lists.js';
 import './elements/sb-seek.js';
+import './elements/sb-share.js';
 import './elements/sb-shelf.js';
 import './elements/sb-shortcuts.js';
 import './elements/sb-show-code.js';
+import './elements/sb-speed.js';
 import './elements/sb-take-over.js';
+import './elements/sb-tell-plays.js';
 import './elements/sb-toaster.js';
 import './elements/sb-volume.js';
 import './views/addresses.js';
 import './views/album.js';
+import './views/apps.js';
 import './views/artist.js';
 import './views/audit.js';
 import './views/belongings.js';
@@ -74,8 +83,13 @@ import './views/offline.js';
 import './views/pair.js';
 import './views/people.js';
 import './views/playlist.js';
+import './views/podcast.js';
+import './views/podcasts.js';
+import './views/radio.js';
+import './views/scrobbling.js';
 import { forgetSearch } from './views/search.js';
 import './views/setup.js';
+import './views/shares.js';
 import './views/sources.js';
 import './views/station.js';
 import './views/stations.js';
@@ -102,7 +116,7 @@ const store = createStore(/** @type {Record<string, any>} */ ({
   started: false, user: null, reachable: true, live: false, route: parse(location.hash), revision: -1, stats: null,
   scan: null, coming: 0, fetches: null, storages: null, pins: [], queue: EMPTY, status: 'idle', waiting: false, sought: 0,
   volume: Number.isFinite(sounds.volume) ? Math.min(1, Math.max(0, sounds.volume)) : 0.9, muted: Boolean(sounds.muted),
-  levelling: sounds.levelling ?? 'off', saver: Boolean(sounds.saver),
+  levelling: sounds.levelling ?? 'off', saver: Boolean(sounds.saver), speed: sounds.speed >= 0.5 && sounds.speed <= 3 ? sounds.speed : 1,
   theme, dark: isDark(theme), panel: recall('panel', false), overlay: null, nowSide: 'cover', updateReady: false, shownOut: false,
 }));
 
@@ -165,17 +179,38 @@ const tellPlays = async () => {
  * sound may follow). Throws when the station does not answer.
  * @param {string} id @param {string} [url] what was asked for, when that was not the file as it is
  */
-const refusal = async (id, url = library.track(id)?.preview ?? streamUrl(id)) => {
+const refusal = async (id, url = library.track(id)?.preview ?? library.track(id)?.stream ?? streamUrl(id)) => {
   const answer = await fetch(url, { headers: { Range: 'bytes=0-0' }, redirect: 'manual' }).catch(() => { throw new ApiError(0, 'unreachable', 'The station does not answer.'); });
   if (answer.ok || answer.type === 'opaqueredirect') { answer.body?.cancel(); return null; }
   if (answer.status === 401) { ended(); return { message: 'Please log in again.' }; }
   return (await answer.json().catch(() => null))?.error ?? {};
 };
 
+/* ---- what is heard beside music ------------------------------------------------------------------ */
+
+const heard = createHeard({
+  tell: (item, told) => {
+    library.amend(item.id, told);
+    // Also while the page closes.
+    fetch(`/api/episodes/${uidOf(item.id)}/position`, { method: 'PUT', keepalive: true, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(told) }).catch(() => {});
+    act('episode-heard', { id: uidOf(item.id), ...told });
+  },
+});
+const air = createAir({
+  ask: (uid) => api.get(`/radios/${uid}/now`),
+  told: (id, words) => {
+    if (library.track(id)?.artist === words) return;
+    library.amend(id, { artist: words });
+    player.announce();
+    store.set({ queue: { ...store.state.queue } }); // the tab names it, too
+  },
+});
+
 const audios = /** @type {HTMLAudioElement[]} */ ([...document.querySelectorAll('audio[data-player]')]);
 const player = new Player({
   store, library, audios, session: navigator.mediaSession,
   report: (play) => { keep('plays', [...recall('plays', []), play].slice(-200)); tellPlays(); },
+  heard: (item, positionMs, more) => heard.at(item, positionMs, more),
   notify: (notice) => ui.toast(notice),
   explain: async (id, url) => {
     try {
@@ -334,6 +369,7 @@ const welcome = async () => {
   const kept = recall('queue', null);
   let queue = kept?.user === store.state.user?.id ? unpack(kept) : EMPTY;
   let position = kept?.position_ms ?? 0;
+  if (queue.entries.length && Array.isArray(kept.others)) library.remember('tracks', kept.others);
   if (!queue.entries.length) {
     // Nothing from this browser: perhaps another device left off somewhere.
     const other = await api.get('/me/queue').catch(() => null);
@@ -365,7 +401,8 @@ const begin = async () => {
 const keepQueue = () => {
   const { queue, user } = store.state;
   if (player.previewing) return; // what is only tried is no queue of the listener's
-  if (user && queue.entries.length) keep('queue', { ...pack(queue), user: user.id, position_ms: Math.round(player.positionMs) });
+  const others = queue.entries.filter((/** @type {any} */ e) => kindOf(e.id) !== 'track').map((/** @type {any} */ e) => library.track(e.id)).filter(Boolean);
+  if (user && queue.entries.length) keep('queue', { ...pack(queue), user: user.id, position_ms: Math.round(player.positionMs), others });
 };
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let telling;
@@ -373,21 +410,24 @@ const tellQueue = () => {
   clearTimeout(telling);
   telling = setTimeout(() => {
     const { queue, user } = store.state;
-    if (!user || !queue.entries.length || player.previewing) return;
-    const from = Math.max(0, Math.min(queue.index - 250, queue.entries.length - 500));
-    const some = queue.entries.slice(from, from + 500);
-    api.put('/me/queue', { track_ids: some.map((/** @type {any} */ e) => e.id), index: queue.index - from, position_ms: Math.round(player.positionMs) }).catch(() => {});
+    if (!user || !player.entry || player.previewing || player.track?.kind) return;
+    const tracks = queue.entries.filter((/** @type {any} */ e) => kindOf(e.id) === 'track');
+    const index = tracks.indexOf(player.entry);
+    const from = Math.max(0, Math.min(index - 250, tracks.length - 500));
+    const some = tracks.slice(from, from + 500);
+    api.put('/me/queue', { track_ids: some.map((/** @type {any} */ e) => e.id), index: index - from, position_ms: Math.round(player.positionMs) }).catch(() => {});
   }, 4000);
 };
 store.watch(['queue'], () => { keepQueue(); tellQueue(); });
 store.watch(['status'], () => { keepQueue(); if (store.state.status === 'paused') tellQueue(); });
 setInterval(() => { if (store.state.status === 'playing') keepQueue(); }, 5000);
-addEventListener('pagehide', keepQueue);
-store.watch(['volume', 'muted', 'levelling', 'saver'], ({ volume, muted, levelling, saver }) => keep('sound', { volume, muted, levelling, saver }));
+addEventListener('pagehide', () => { keepQueue(); heard.flush(); });
+store.watch(['volume', 'muted', 'levelling', 'saver', 'speed'], ({ volume, muted, levelling, saver, speed }) => keep('sound', { volume, muted, levelling, saver, speed }));
+store.watch(['status', 'queue'], ({ status }) => air.listen(status === 'playing' && player.live ? player.entry?.id ?? '' : ''));
 // The tab names what is heard, else the page.
 store.watch(['status', 'queue', 'page'], () => {
   const track = store.state.status === 'playing' && player.entry ? library.track(player.entry.id) : null;
-  const words = track ? `${track.title} · ${track.artist}` : store.state.page;
+  const words = track ? [track.title, track.artist].filter(Boolean).join(' · ') : store.state.page;
   document.title = words ? `${words} · Soundsible` : 'Soundsible';
 });
 store.watch(['panel'], ({ panel }) => keep('panel', panel));

@@ -4,6 +4,7 @@ import * as Q from './queue.js';
 import { reasonOf } from './away.js';
 import { createFetching } from './fetching.js';
 import { plural } from './format.js';
+import { pageOf } from './items.js';
 import { createMoving } from './moving.js';
 import { adds, changesList, deletes, edits, ownsList, seesFiles, sharing } from './rights.js';
 import { to } from './router.js';
@@ -82,6 +83,9 @@ export const createDeeds = ({ api, store, library, downloads, errands, player, r
     return audible(tracks, thing?.title ?? thing?.name ?? (data.source || tracks[0]?.title));
   };
 
+  /** In a menu. @param {string} kind @param {string} id @param {string} [title] */
+  const share = (kind, id, title = '') => store.state.user && { icon: 'share-2', words: 'Share by a link', deed: 'share', data: { kind, id, title } };
+
   /** @type {Record<string, (data: any, event?: Event, target?: HTMLElement) => any>} */
   const deeds = {
     /* ---- playing */
@@ -90,6 +94,8 @@ export const createDeeds = ({ api, store, library, downloads, errands, player, r
     previous: () => player.previous(),
     'seek-forward': () => player.nudge(10),
     'seek-back': () => player.nudge(-10),
+    'jump-back': () => player.nudge(-15),
+    'jump-on': () => player.nudge(30),
     'retry-play': () => player.play(),
     shuffle: () => player.shuffle(!store.state.queue.shuffle),
     repeat: () => player.repeat(),
@@ -163,7 +169,7 @@ export const createDeeds = ({ api, store, library, downloads, errands, player, r
         throw error;
       }
     }),
-    'favourite-current': () => player.entry && !player.previewing && deeds.favourite({ id: player.entry.id }),
+    'favourite-current': () => player.entry && !player.previewing && !player.track?.kind && deeds.favourite({ id: player.entry.id }),
     rate: (data) => attempt(async () => {
       const before = library.track(data.id)?.rating ?? 0;
       const rating = Number(data.rating) === before ? 0 : Number(data.rating);
@@ -211,6 +217,8 @@ export const createDeeds = ({ api, store, library, downloads, errands, player, r
       if (done) { library.refresh('playlists'); ui.go('#/library/playlists'); }
     },
 
+    share: (data) => ui.dialog('sb-share', { title: data.title, entries: [{ kind: data.kind, id: data.id }] }),
+
     /* ---- caring for the library */
     'edit-tags': (data) => attempt(async () => {
       const [track] = await library.tracks([data.id]);
@@ -242,6 +250,12 @@ export const createDeeds = ({ api, store, library, downloads, errands, player, r
       const track = library.track(data.id);
       if (!track || track.preview) return;
       const { user } = store.state;
+      const out = data.queue !== undefined ? [{ icon: 'x', words: 'Remove from queue', deed: 'queue-remove', data: { index: data.queue } }] : [];
+      if (track.kind) {
+        const page = track.kind === 'radio' ? { icon: 'radio', words: 'See all radios', href: pageOf(track) } : { icon: 'podcast', words: 'Go to podcast', href: pageOf(track) };
+        ui.menu({ anchor: target, event, title: track.title, subtitle: track.artist, cover: track, items: [page, ...out] });
+        return;
+      }
       ui.menu({
         anchor: target, event, title: track.title, subtitle: track.artist, cover: track,
         rating: { id: track.id, value: track.rating ?? 0 },
@@ -250,11 +264,12 @@ export const createDeeds = ({ api, store, library, downloads, errands, player, r
           { icon: 'list-end', words: 'Add to queue', deed: 'add-to-queue', data: { kind: 'track', id: track.id } },
           { icon: 'list-plus', words: 'Add to playlist', deed: 'pick-playlist', data: { id: track.id } },
           { icon: 'heart', words: track.favourite ? 'Remove from favourites' : 'Add to favourites', deed: 'favourite', data: { id: track.id }, filled: track.favourite },
+          share('track', track.id, track.title),
           null,
           track.album_id && { icon: 'disc-3', words: 'Go to album', href: to`/album/${track.album_id}` },
           ...(track.artists ?? []).filter((/** @type {any} */ a) => a.role === 'artist').slice(0, 3).map((/** @type {any} */ a, /** @type {number} */ i, /** @type {any[]} */ all) => (
             { icon: 'mic-vocal', words: all.length > 1 ? `Go to ${a.name}` : 'Go to artist', href: to`/artist/${a.id}` })),
-          ...(data.queue !== undefined ? [{ icon: 'x', words: 'Remove from queue', deed: 'queue-remove', data: { index: data.queue } }] : []),
+          ...out,
           ...(data.playlist !== undefined && changesList(library.thing('playlists', data.playlist), user) ? [{ icon: 'x', words: 'Remove from this playlist', deed: 'playlist-remove', data: { index: data.place, playlist: data.playlist } }] : []),
           ...(track.fetched_by && adds(user) ? [{ icon: 'info', words: 'Where it came from', deed: 'origin', data: { id: track.id } }] : []),
           ...(store.state.fetches && adds(user) ? [{ icon: 'sparkles', words: 'Look for a better copy', deed: 'fetch-better', data: { id: track.id } }] : []),
@@ -278,6 +293,7 @@ export const createDeeds = ({ api, store, library, downloads, errands, player, r
           { icon: 'list-start', words: 'Play next', deed: 'play-next', data: of },
           { icon: 'list-end', words: 'Add to queue', deed: 'add-to-queue', data: of },
           { icon: 'list-plus', words: 'Add to playlist', deed: 'pick-playlist-for', data: of },
+          share('album', data.id, album?.title),
           album?.artists?.[0] && !album.compilation && { icon: 'mic-vocal', words: 'Go to artist', href: to`/artist/${album.artists[0].id}` },
           ...(store.state.fetches && may ? [null, { icon: 'search', words: 'Look for missing tracks', deed: 'album-lacks', data: of }] : []),
           ...(fetched ? [{ icon: 'info', words: 'Where it came from', deed: 'origin', data: { id: fetched } }] : []),
@@ -295,6 +311,7 @@ export const createDeeds = ({ api, store, library, downloads, errands, player, r
           { icon: 'list-start', words: 'Play next', deed: 'play-next', data: of },
           { icon: 'list-end', words: 'Add to queue', deed: 'add-to-queue', data: of },
           { icon: 'list-plus', words: 'Add to another playlist', deed: 'pick-playlist-for', data: of },
+          share('playlist', data.id, list?.name),
           ...(!own ? [] : [null,
             { icon: 'pencil', words: 'Name and sharing', deed: 'edit-playlist', data: of },
             { icon: 'trash-2', words: 'Delete playlist', deed: 'delete-playlist', data: of, danger: true }]),

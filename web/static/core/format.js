@@ -76,3 +76,6 @@ export const initial = (title) => {
   const found = String(title ?? '').normalize('NFC').match(/[\p{L}\p{N}]/u);
   return found ? found[0].toLocaleUpperCase() : '♪';
 };
+
+/** A longer text in its paragraphs. @param {string} text */
+export const paragraphs = (text) => String(text ?? '').split(/\n+/).map((one) => one.trim()).filter(Boolean);

@@ -1,6 +1,7 @@
 // @ts-check
 /** The listener's library as far as it is known here: things by id, lists by query, and what changed. */
 import { createCollection } from './collection.js';
+import { kindOf } from './items.js';
 import { reorders, touches } from './sync.js';
 
 const BATCH = 200;
@@ -60,7 +61,7 @@ export const createLibrary = ({ api, store }) => {
 
     /** Asks once for all tracks needed in this turn that are not here yet. @param {string[]} ids */
     need(ids) {
-      for (const id of ids) if (!things.tracks.has(id)) needed.add(id);
+      for (const id of ids) if (!things.tracks.has(id) && kindOf(id) === 'track') needed.add(id);
       if (needed.size && !gathering) {
         gathering = true;
         setTimeout(gather, 0);
@@ -69,7 +70,7 @@ export const createLibrary = ({ api, store }) => {
 
     /** @param {string[]} ids @returns {Promise<any[]>} those the station knows, in that order */
     async tracks(ids) {
-      await fetchMany('tracks', ids.filter((id) => !things.tracks.has(id)));
+      await fetchMany('tracks', ids.filter((id) => !things.tracks.has(id) && kindOf(id) === 'track'));
       return ids.map((id) => things.tracks.get(id)).filter(Boolean);
     },
 

@@ -6,6 +6,7 @@
  * stopped for want of bytes); the position is asked for (`positionMs`), since it changes all the time.
  */
 import { coverUrl, streamUrl } from './api.js';
+import { resumeAt } from './items.js';
 import { createTally } from './listening.js';
 import * as Q from './queue.js';
 
@@ -28,7 +29,7 @@ export const fallbackFormat = (canPlay) =>
   (canPlay('audio/ogg; codecs="opus"') ? 'opus' : canPlay('audio/mpeg') ? 'mp3' : 'aac');
 
 export class Player {
-  #store; #library; #audios; #report; #explain; #notify; #session;
+  #store; #library; #audios; #report; #heard; #explain; #notify; #session;
   #active = 0;
   /** What each element holds. @type {{key: string | null, baseMs: number, coded: boolean}[]} */
   #held = [{ key: null, baseMs: 0, coded: false }, { key: null, baseMs: 0, coded: false }];
@@ -50,19 +51,21 @@ export class Player {
 
   /**
    * @param {object} parts
-   * @param {import('./store.js').Store} parts.store with `queue status waiting volume muted levelling saver`
+   * @param {import('./store.js').Store} parts.store with `queue status waiting volume muted levelling saver speed`
    * @param {any} parts.library
    * @param {HTMLAudioElement[]} parts.audios two
    * @param {(play: {track_id: string, played_at: string, played_ms: number}) => void} parts.report
+   * @param {(episode: any, positionMs: number, more?: {finished?: boolean, soon?: boolean}) => void} [parts.heard] how far an episode was heard
    * @param {(trackId: string, url?: string) => Promise<string>} parts.explain why the station will not give a file (or what is at `url`), in words
    * @param {(notice: any) => void} parts.notify
    * @param {MediaSession | undefined} parts.session
    */
-  constructor({ store, library, audios, report, explain, notify, session }) {
+  constructor({ store, library, audios, report, heard, explain, notify, session }) {
     this.#store = store;
     this.#library = library;
     this.#audios = audios;
     this.#report = report;
+    this.#heard = heard;
     this.#explain = explain;
     this.#notify = notify;
     this.#session = session;
@@ -80,6 +83,7 @@ export class Player {
     }
     store.watch(['volume', 'muted', 'levelling'], () => this.#level());
     store.watch(['queue'], () => this.#preload());
+    store.watch(['speed'], () => { this.#pace(); this.#position(); });
     this.#level();
     this.#bindSession();
   }
@@ -92,15 +96,19 @@ export class Player {
   get entry() { return Q.current(this.#queue); }
   /** @returns {any} the track that plays, if it is known here */
   get track() { return this.entry ? this.#library.track(this.entry.id) : null; }
+  /** A radio plays: there is no position, and what is paused is past. */
+  get live() { return this.track?.kind === 'radio'; }
 
   get positionMs() {
     const held = this.#held[this.#active];
     if (!this.entry || held.key !== this.entry.key) return this.#startMs;
+    if (this.live) return 0;
     if (this.#startMs && this.#audio.readyState < 1) return this.#startMs;
     return held.baseMs + this.#audio.currentTime * 1000;
   }
 
   get durationMs() {
+    if (this.live) return 0;
     const known = this.track?.duration_ms;
     const own = this.#audio.duration * 1000;
     const held = this.#held[this.#active];
@@ -191,6 +199,8 @@ export class Player {
     this.#audio.pause();
     this.#store.set({ status: this.entry ? 'paused' : 'idle', waiting: false });
     this.#tally?.lift();
+    this.#tell({ soon: true });
+    if (this.live) this.#drop(this.#active);
     this.#position();
   }
 
@@ -215,7 +225,7 @@ export class Player {
 
   /** @param {number} ms */
   seek(ms) {
-    if (!this.entry) return;
+    if (!this.entry || this.live) return;
     const target = Math.max(0, Math.min(ms, Math.max(0, this.durationMs - 50)));
     const held = this.#held[this.#active];
     this.#tally?.lift();
@@ -228,6 +238,7 @@ export class Player {
       this.#audio.currentTime = (target - held.baseMs) / 1000;
     }
     this.#store.set({ sought: this.#store.state.sought + 1 });
+    this.#tell();
     this.#position();
   }
 
@@ -267,7 +278,7 @@ export class Player {
   /** @param {any} id */
   #address(id, startMs = 0) {
     const track = this.#library.track(id);
-    if (track?.preview) return { url: track.preview, coded: false };
+    if (track?.preview ?? track?.stream) return { url: track.preview ?? track.stream, coded: false };
     const test = this.#audio;
     const foreign = this.#foreign.has(id)
       || (track?.mime_type && test.canPlayType(track.mime_type) === '' && !['flac', 'wav', 'mp3'].includes(track.format));
@@ -277,8 +288,8 @@ export class Player {
     return { url: streamUrl(id, { format, bitrate: saver ? 128 : 192, start: startMs ? Math.round(startMs) : undefined }), coded: true };
   }
 
-  /** @param {{play: boolean, startMs?: number, again?: boolean}} options */
-  #begin({ play, startMs = 0, again = false }) {
+  /** @param {{play: boolean, startMs?: number, again?: boolean}} options startMs: where an episode was left, if it is not told */
+  #begin({ play, startMs = resumeAt(this.track), again = false }) {
     const { entry } = this;
     clearTimeout(this.#retryTimer);
     if (!entry) return;
@@ -298,6 +309,7 @@ export class Player {
     if (this.#startMs && this.#audio.readyState >= 1) this.#onMetadata();
     if (!again) this.#count(entry.id);
     this.#level();
+    this.#pace();
     this.#store.set({ status: play ? 'playing' : 'paused', waiting: false, sought: this.#store.state.sought + 1 });
     if (play) this.#sound();
     this.#announce();
@@ -335,7 +347,7 @@ export class Player {
   /** @param {string} id */
   #count(id) {
     this.#tally = null;
-    if (this.#aside) return; // trying is not playing
+    if (this.#aside || this.track?.kind) return; // trying is not playing, and talk and radio are no plays of tracks
     const began = new Date().toISOString();
     this.#tally = createTally({
       durationMs: this.#library.track(id)?.duration_ms ?? 0,
@@ -371,7 +383,7 @@ export class Player {
     const next = Q.peek(this.#queue, { auto: true });
     const other = 1 - this.#active;
     if (!this.entry || this.#held[this.#active].key !== this.entry.key) return;
-    if (!next || next === this.entry) { if (this.#held[other].key) this.#drop(other); return; }
+    if (!next || next === this.entry || this.live || this.#library.track(next.id)?.kind === 'radio') { if (this.#held[other].key) this.#drop(other); return; }
     if (this.#held[other].key === next.key) return;
     const left = this.durationMs - this.positionMs;
     if (!this.#wanted || left > PRELOAD_BEFORE_END_MS || this.#audio.readyState < 3) {
@@ -392,10 +404,26 @@ export class Player {
     }
   }
 
+  /** Talk may be faster than music. A file that is loaded begins at the usual speed, so it is told of this one, too. */
+  #pace() {
+    const rate = this.track?.kind === 'episode' ? this.#store.state.speed ?? 1 : 1;
+    this.#audio.defaultPlaybackRate = rate;
+    this.#audio.playbackRate = rate;
+  }
+
+  /** @param {{finished?: boolean, soon?: boolean}} [more] */
+  #tell(more) {
+    const { track } = this;
+    if (track?.kind === 'episode' && this.#held[this.#active].key === this.entry?.key && (more?.finished || this.#audio.readyState >= 1)) this.#heard?.(track, this.positionMs, more);
+  }
+
   /* ---- what the elements say ------------------------------------------------------------------- */
 
   #onTime() {
-    if (!this.#audio.paused) this.#tally?.at(this.positionMs);
+    if (!this.#audio.paused) {
+      this.#tally?.at(this.positionMs);
+      this.#tell();
+    }
     this.#preload();
   }
 
@@ -433,7 +461,9 @@ export class Player {
   }
 
   #onEnded() {
+    if (this.live) { this.#retry(0); return; } // the line broke: a radio has no end
     this.#tally?.at(this.durationMs);
+    this.#tell({ finished: true });
     const queue = Q.next(this.#queue, { auto: true });
     if (!queue) { this.#finish(); return; }
     this.#queue = queue;
@@ -473,7 +503,7 @@ export class Player {
       return;
     }
     if (reason === 'unreachable') { this.#retry(at); return; }
-    if (!reason && !held.coded) {
+    if (!reason && !held.coded && !this.track?.stream) {
       this.#foreign.add(entry.id); // the file is there, but not in this browser's language
       this.#begin({ play: true, startMs: at, again: true });
       return;
@@ -482,11 +512,11 @@ export class Player {
     const title = this.track?.title ?? 'This track';
     this.#notify({
       tone: 'problem', topic: 'unplayable',
-      message: `“${title}” cannot be played. ${reason || 'Its file seems to be damaged.'}`,
+      message: `“${title}” cannot be played. ${reason || (this.live ? 'It sends nothing that this browser understands.' : 'Its file seems to be damaged.')}`,
       action: { words: 'Try again', deed: 'retry-play' },
     });
     const queue = Q.next(this.#queue);
-    if (queue && queue.index !== this.#queue.index && this.#failures < FAILURES_IN_A_ROW) {
+    if (queue && queue.index !== this.#queue.index && this.#failures < FAILURES_IN_A_ROW && !this.live) {
       this.#queue = queue;
       this.#begin({ play: true });
     } else {
@@ -509,11 +539,14 @@ export class Player {
 
   /* ---- the system's own controls --------------------------------------------------------------- */
 
+  /** Says anew what plays: a radio's title is another one. */
+  announce() { this.#announce(); }
+
   #announce() {
     const { track } = this;
     if (!this.#session || !track) return;
     const cover = track.cover !== null ? [128, 256, 512].map((size) => ({
-      src: new URL(coverUrl(track.album_id ?? track.id, size, track.cover?.version), location.href).href,
+      src: new URL(track.picture ? `${track.picture}?size=${size}` : coverUrl(track.album_id ?? track.id, size, track.cover?.version), location.href).href,
       sizes: `${size}x${size}`,
     })) : [{ src: new URL('/static/icons/icon-512.png', location.href).href, sizes: '512x512', type: 'image/png' }];
     this.#session.metadata = new MediaMetadata({ title: track.title, artist: track.artist, album: track.album ?? '', artwork: cover });
@@ -524,9 +557,10 @@ export class Player {
     if (!this.#session || !this.entry) return;
     this.#session.playbackState = this.#wanted ? 'playing' : 'paused';
     const duration = this.durationMs / 1000;
-    if (!(duration > 0)) return;
     try {
-      this.#session.setPositionState({ duration, playbackRate: 1, position: Math.min(Math.max(0, this.positionMs / 1000), duration) });
+      if (this.live) this.#session.setPositionState();
+      if (!(duration > 0)) return;
+      this.#session.setPositionState({ duration, playbackRate: this.#audio.playbackRate || 1, position: Math.min(Math.max(0, this.positionMs / 1000), duration) });
     } catch { /* an older browser */ }
   }
 
@@ -538,8 +572,8 @@ export class Player {
       ['stop', () => this.pause()],
       ['previoustrack', () => this.previous()],
       ['nexttrack', () => this.next()],
-      ['seekbackward', (d) => this.nudge(-(d.seekOffset || 10))],
-      ['seekforward', (d) => this.nudge(d.seekOffset || 10)],
+      ['seekbackward', (d) => this.nudge(-(d.seekOffset || (this.track?.kind ? 15 : 10)))],
+      ['seekforward', (d) => this.nudge(d.seekOffset || (this.track?.kind ? 30 : 10))],
       ['seekto', (d) => { if (d.seekTime !== undefined) this.seek(d.seekTime * 1000); }],
     ];
     for (const [name, deed] of deeds) {

@@ -12,6 +12,9 @@ export const ROUTES = [
   ['artist', '/artist/:id'],
   ['genre', '/genre/:name'],
   ['playlist', '/playlist/:id'],
+  ['podcasts', '/podcasts'],
+  ['podcast', '/podcast/:id'],
+  ['radio', '/radio'],
   ['favourites', '/favourites'],
   ['search', '/search'],
   ['downloads', '/downloads'],
@@ -29,6 +32,9 @@ export const ROUTES = [
   ['belongings', '/you/things'],
   ['stations', '/you/stations'],
   ['station', '/you/stations/:id'],
+  ['apps', '/you/apps'],
+  ['scrobbling', '/you/scrobbling'],
+  ['shares', '/you/shares'],
   ['install', '/you/install'],
   ['storage', '/you/storage'],
   ['you', '/you/:part'],
@@ -67,8 +73,8 @@ export const to = (strings, ...values) =>
 
 /** Which of the five tabs a route belongs to. @param {string} name */
 export const tabOf = (name) => {
-  if (['album', 'artist', 'genre', 'playlist', 'favourites', 'library'].includes(name)) return 'library';
-  if (['people', 'storage', 'devices', 'install', 'factor', 'addresses', 'audit', 'belongings', 'stations', 'station'].includes(name)) return 'you';
+  if (['album', 'artist', 'genre', 'playlist', 'podcasts', 'podcast', 'radio', 'favourites', 'library'].includes(name)) return 'library';
+  if (['people', 'storage', 'devices', 'install', 'factor', 'addresses', 'audit', 'belongings', 'stations', 'station', 'apps', 'scrobbling', 'shares'].includes(name)) return 'you';
   if (['download', 'watches', 'sources', 'doubts'].includes(name)) return 'downloads';
   return ['home', 'search', 'downloads', 'you'].includes(name) ? name : '';
 };

@@ -4,8 +4,8 @@ import { Element } from '../core/element.js';
 import { html, flag } from '../core/html.js';
 import { artistLinks, cover, icon } from '../views/parts.js';
 import { room } from '../core/room.js';
-import { playButton, transport } from './controls.js';
-import { to } from '../core/router.js';
+import { jumpButton, playButton, transport } from './controls.js';
+import { pageOf } from '../core/items.js';
 
 export class Dock extends Element {
   connected() {
@@ -39,15 +39,15 @@ export class Dock extends Element {
         ${track ? html`
           <button class="dock-open" data-do="open-now" aria-label="Open now playing: ${track.title}, ${track.artist}">${cover(track, { size: 128, eager: true })}</button>
           <div class="dock-words">
-            <a class="dock-title" href="${track.preview ? '#/search' : track.album_id ? to`/album/${track.album_id}` : '#/library/tracks'}" title="${track.title}">${track.title}</a>
-            <span class="dock-artist">${track.preview ? html`<span class="mark">Preview</span> ` : ''}${artistLinks(track.artists, track.artist)}</span>
+            <a class="dock-title" href="${pageOf(track)}" title="${track.title}">${track.title}</a>
+            <span class="dock-artist">${track.preview ? html`<span class="mark">Preview</span> ` : track.kind === 'radio' ? html`<span class="mark">Live</span> ` : ''}${artistLinks(track.artists, track.artist)}</span>
           </div>
-          ${track.preview ? html`<button class="icon-button" data-do="end-preview" aria-label="End the preview" title="End the preview">${icon('x')}</button>` : html`<button class="icon-button row-heart ${track.favourite ? 'is-on' : ''}" data-do="favourite" data-id="${track.id}" aria-pressed="${track.favourite ? 'true' : 'false'}" aria-label="Favourite" title="Favourite (F)">${icon('heart', track.favourite ? 'filled' : '')}</button>`}`
+          ${track.preview ? html`<button class="icon-button" data-do="end-preview" aria-label="End the preview" title="End the preview">${icon('x')}</button>` : track.kind ? '' : html`<button class="icon-button row-heart ${track.favourite ? 'is-on' : ''}" data-do="favourite" data-id="${track.id}" aria-pressed="${track.favourite ? 'true' : 'false'}" aria-label="Favourite" title="Favourite (F)">${icon('heart', track.favourite ? 'filled' : '')}</button>`}`
         : entry ? html`<span class="dock-open"><span class="cover"></span></span><div class="dock-words"><span class="bone bone-wide"></span></div>`
         : html`<span class="dock-open"><span class="cover cover-list">${icon('audio-lines')}</span></span><div class="dock-words"><span class="dock-title">Nothing playing</span><span class="dock-artist">Choose something to hear</span></div>`}
       </div>
-      <div class="dock-middle">${transport(state)}<sb-seek></sb-seek></div>
-      <div class="dock-small">${playButton(state)}<button class="icon-button" data-do="next" aria-label="Next" ${flag('disabled', !entry)}>${icon('skip-forward', 'filled')}</button></div>
+      <div class="dock-middle">${transport(state, track)}${track?.kind === 'radio' ? '' : html`<sb-seek></sb-seek>`}</div>
+      <div class="dock-small">${playButton(state)}${track?.kind === 'episode' ? jumpButton('on') : html`<button class="icon-button" data-do="next" aria-label="Next" ${flag('disabled', !entry)}>${icon('skip-forward', 'filled')}</button>`}</div>
       <div class="dock-more">
         ${track?.has_lyrics ? html`<button class="icon-button toggle" data-do="toggle-lyrics" aria-label="Lyrics" title="Lyrics (L)">${icon('mic-vocal')}</button>` : ''}
         <button class="icon-button toggle" data-do="toggle-queue" aria-pressed="${state.panel ? 'true' : 'false'}" aria-label="Queue" title="Queue (Q)">${icon('list-music')}</button>

@@ -35,7 +35,7 @@ export class Lyrics extends Element {
     this.#line = -2;
     this.update();
     if (!id) return;
-    if (room.player.previewing) { this.#found = { synced: false, lines: [] }; this.update(); return; }
+    if (room.player.previewing || room.player.track?.kind) { this.#found = { synced: false, lines: [] }; this.update(); return; }
     try {
       const found = await room.api.get(`/library/tracks/${id}/lyrics`);
       if (this.#id === id) this.#found = found;

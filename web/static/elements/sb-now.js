@@ -5,6 +5,7 @@ import { html } from '../core/html.js';
 import { ground } from '../core/colour.js';
 import { artistLinks, cover, icon, tintOf } from '../views/parts.js';
 import { quality } from '../core/format.js';
+import { pageOf } from '../core/items.js';
 import { room } from '../core/room.js';
 import { to } from '../core/router.js';
 import { transport } from './controls.js';
@@ -52,7 +53,7 @@ export class NowPlaying extends Element {
     const open = state.overlay === 'now';
     if (!open) return html``;
     const { track } = room.player;
-    const side = state.nowSide;
+    const side = track?.kind && state.nowSide === 'lyrics' ? 'cover' : state.nowSide;
     if (!track) return html`<div class="now" role="dialog" aria-label="Now playing"><div class="now-head"><button class="icon-button" data-do="close-now" aria-label="Close">${icon('chevron-down')}</button></div></div>`;
     const colour = ground(tintOf(track), { dark: state.dark, text: state.dark ? '#cfc6bb' : '#4d453c', least: 5 });
     return html`
@@ -68,16 +69,16 @@ export class NowPlaying extends Element {
             <div class="now-words">
               <div class="now-names">
                 <h1 title="${track.title}">${track.title}</h1>
-                <p class="now-artist">${artistLinks(track.artists, track.artist)}</p>
-                ${track.album && track.preview ? html`<p class="now-album">${track.album}</p>` : track.album ? html`<p class="now-album"><a class="quiet-link" href="${to`/album/${track.album_id ?? ''}`}" title="${track.album}">${track.album}</a></p>` : ''}
+                <p class="now-artist">${track.kind === 'episode' ? html`<a class="quiet-link" href="${pageOf(track)}">${track.artist}</a>` : artistLinks(track.artists, track.artist)}</p>
+                ${track.kind ? '' : track.album && track.preview ? html`<p class="now-album">${track.album}</p>` : track.album ? html`<p class="now-album"><a class="quiet-link" href="${to`/album/${track.album_id ?? ''}`}" title="${track.album}">${track.album}</a></p>` : ''}
               </div>
-              ${track.preview ? html`<span class="mark">Preview</span>` : html`<button class="icon-button row-heart ${track.favourite ? 'is-on' : ''}" data-do="favourite" data-id="${track.id}" aria-pressed="${track.favourite ? 'true' : 'false'}" aria-label="Favourite" title="Favourite (F)">${icon('heart', track.favourite ? 'filled' : '')}</button>`}
+              ${track.preview ? html`<span class="mark">Preview</span>` : track.kind === 'radio' ? html`<span class="mark">Live</span>` : track.kind ? '' : html`<button class="icon-button row-heart ${track.favourite ? 'is-on' : ''}" data-do="favourite" data-id="${track.id}" aria-pressed="${track.favourite ? 'true' : 'false'}" aria-label="Favourite" title="Favourite (F)">${icon('heart', track.favourite ? 'filled' : '')}</button>`}
             </div>
-            <sb-seek class="now-seek"></sb-seek>
-            ${transport(state)}
+            ${track.kind === 'radio' ? '' : html`<sb-seek class="now-seek"></sb-seek>`}
+            ${transport(state, track)}
             <div class="now-foot">
-              <button class="pill ${side === 'lyrics' ? 'is-on' : ''}" data-do="side" data-side="lyrics" aria-pressed="${side === 'lyrics' ? 'true' : 'false'}">${icon('mic-vocal')} Lyrics</button>
-              <span class="now-quality quiet" title="${quality(track)}">${quality(track)}</span>
+              ${track.kind ? html`<span class="now-quality"></span>` : html`<button class="pill ${side === 'lyrics' ? 'is-on' : ''}" data-do="side" data-side="lyrics" aria-pressed="${side === 'lyrics' ? 'true' : 'false'}">${icon('mic-vocal')} Lyrics</button>
+              <span class="now-quality quiet" title="${quality(track)}">${quality(track)}</span>`}
               <button class="pill ${side === 'queue' ? 'is-on' : ''}" data-do="side" data-side="queue" aria-pressed="${side === 'queue' ? 'true' : 'false'}">${icon('list-music')} Queue</button>
             </div>
             <sb-volume class="now-volume"></sb-volume>

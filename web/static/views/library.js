@@ -1,7 +1,7 @@
 // @ts-check
 /** The whole library, five ways: however long the lists, they feel short. */
 import { html } from '../core/html.js';
-import { albumCard, artistCard, cardToCome, empty, icon, playlistCard, rowToCome, trackRow } from './parts.js';
+import { albumCard, artistCard, cardToCome, empty, icon, libraryChips, playlistCard, rowToCome, trackRow } from './parts.js';
 import { colourOf } from '../core/colour.js';
 import { plural } from '../core/format.js';
 import { keep, recall } from '../core/keep.js';
@@ -80,7 +80,7 @@ class LibraryView extends View {
     const { total, failure } = this.list;
     const nothing = total === 0;
     return html`<div class="page page-library">
-      <nav class="chips" aria-label="Library">${Object.entries(TABS).map(([name, { title }]) => html`<a class="chip" href="${to`/library/${name}`}" ${name === this.tab ? html`aria-current="page"` : ''}>${title}</a>`)}</nav>
+      ${libraryChips(this.tab)}
       <header class="page-head page-head-row">
         <div><h1>${tab.title}</h1><p class="quiet count">${total > 0 ? plural(total, tab.one) : html`&nbsp;`}</p></div>
         <div class="page-tools">

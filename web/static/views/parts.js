@@ -27,7 +27,7 @@ export const cover = (thing, { size = 300, round = false, eager = false, cls = '
   const has = outside || (thing && id && thing.cover !== null);
   return html`<span class="cover ${round ? 'cover-round' : ''} ${cls}" data-css="--tint:${tintOf(thing)}">
     <span class="cover-initial" aria-hidden="true">${initial(words)}</span>
-    ${has ? html`<img src="${outside ? outsideCoverUrl(outside, size) : coverUrl(id, size, thing.cover?.version)}" alt="" loading="${eager ? 'eager' : 'lazy'}" decoding="async" draggable="false">` : ''}
+    ${has ? html`<img src="${outside ? outsideCoverUrl(outside, size) : thing.picture ? `${thing.picture}?size=${size}` : coverUrl(id, size, thing.cover?.version)}" alt="" loading="${eager ? 'eager' : 'lazy'}" decoding="async" draggable="false">` : ''}
   </span>`;
 };
 
@@ -133,6 +133,12 @@ export const rowToCome = (index) => html`
 
 /** A sentence in which what can be run stands out. @param {string} text */
 export const withCommands = (text) => html`${commandsIn(text).map((piece, i) => (i % 2 ? html`<code>${piece}</code>` : piece))}`;
+
+/** The ways into the library. @type {[string, string, string][]} name, words, address */
+const PLACES = [['albums', 'Albums', '#/library/albums'], ['artists', 'Artists', '#/library/artists'], ['tracks', 'Tracks', '#/library/tracks'], ['genres', 'Genres', '#/library/genres'],
+  ['playlists', 'Playlists', '#/library/playlists'], ['podcasts', 'Podcasts', '#/podcasts'], ['radio', 'Radio', '#/radio']];
+/** @param {string} here */
+export const libraryChips = (here) => html`<nav class="chips" aria-label="Library">${PLACES.map(([name, words, href]) => html`<a class="chip" href="${href}" ${name === here ? html`aria-current="page"` : ''}>${words}</a>`)}</nav>`;
 
 /** What would be here, and how it comes. @param {{icon: string, title: string, text?: string, actions?: any}} parts */
 export const empty = ({ icon: name, title, text = '', actions = '' }) => html`

@@ -219,10 +219,13 @@ class You extends View {
       </section>
       <section class="group" aria-label="Account"><h2 class="section-title">Account</h2>
         ${link('#/you/devices', 'smartphone', 'Devices')}
+        ${ownAccount(user) ? link('#/you/apps', 'key-round', 'Apps') : ''}
         ${link('#/you/addresses', 'wifi', 'Where this station answers')}
         ${ownAccount(user) ? html`${link('#/you/password', 'lock', 'Change password')}
         ${link('#/you/second-factor', 'shield-check', 'Second factor')}
         ${this.elsewhere ? html`<button class="setting setting-link" data-do="connect">${icon('users-round')}<span class="setting-words">Log in with ${this.elsewhere.name}</span><span class="quiet">${this.elsewhere.connected ? 'Connected' : ''}</span>${icon('chevron-right', 'chevron')}</button>` : ''}` : ''}
+        ${ownAccount(user) ? link('#/you/scrobbling', 'audio-lines', 'Scrobbling') : ''}
+        ${link('#/you/shares', 'share-2', 'Shares')}
         ${link('#/you/things', 'archive', 'Your things')}
         ${ownAccount(user) ? link('#/you/stations', 'radio-tower', 'Other stations') : ''}
         <button class="setting setting-link" data-do="log-out">${icon('log-out')}<span class="setting-words">Log out</span></button>
