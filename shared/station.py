@@ -57,6 +57,7 @@ from shared.library.jukebox import Jukebox
 from shared.library.keepings import Keepings
 from shared.library.kept_covers import KeptCovers
 from shared.library.manifest import Manifest
+from shared.library.now_playing import NowPlaying
 from shared.library.outside_covers import OutsideCovers
 from shared.library.presence import Presence
 from shared.library.pulse import Pulse
@@ -82,6 +83,7 @@ from shared.records.artists import Artists
 from shared.records.artworks import Artworks
 from shared.records.audit import Audit
 from shared.records.belongings import Belongings as BelongingRecords
+from shared.records.bookmarks import Bookmarks
 from shared.records.breakers import BreakerRow
 from shared.records.breakers import Breakers as StoredBreakers
 from shared.records.cached import Cached
@@ -167,6 +169,7 @@ class Station:
         self.playlists = Playlists(database=self.database)
         self.listening = Listening(database=self.database)
         self.jukebox = Jukebox(events=self.events)
+        self.bookmarks = Bookmarks(database=self.database)
         self.belongings = Belongings(records=BelongingRecords(database=self.database))
         self.people = People(database=self.database)
         self.scans = Scans(database=self.database)
@@ -213,6 +216,7 @@ class Station:
             apply=self.shelf.take_up,
         )
         self.pulse = Pulse(database=self.database, events=self.events)
+        self.now_playing = NowPlaying(events=self.events, length_of=self._length_of, count=self._heard)
 
         self._build_downloads()
 
@@ -462,6 +466,14 @@ class Station:
 
     def _album(self, album_id: str) -> AlbumWhole:
         return self.albums.get(_HOUSE, album_id)
+
+    def _length_of(self, person: Person, kind: str, uid: str) -> int | None:
+        """Of what a person plays. Raises NotFound."""
+        return self.tracks.file_of(uid, person=person).duration_ms
+
+    def _heard(self, person: Person, kind: str, uid: str, began_at: float, heard_ms: int, client: str) -> None:
+        """An app played enough of something to count. Raises NotFound."""
+        self.listening.play(person, uid, began_at, heard_ms, client)
 
     def _has_folder(self, root: str, path: str) -> bool:
         """Whether a music folder has this folder in it, now; no, too, when it does not answer."""

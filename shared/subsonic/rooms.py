@@ -8,7 +8,19 @@ from shared.records.choosing import Choosing
 from shared.records.directories import Directories
 from shared.records.entries import Entries
 from shared.routes.sending import Sending
-from shared.subsonic import browsing, folders, lists, searching, system, users
+from shared.subsonic import (
+    annotation,
+    bookmarks,
+    browsing,
+    folders,
+    lists,
+    playlists,
+    queue,
+    scanning,
+    searching,
+    system,
+    users,
+)
 from shared.subsonic.calls import Calls
 from shared.subsonic.telling import Telling
 
@@ -25,6 +37,12 @@ def rooms(station: Any, *, sending: Sending) -> list[Calls]:
                       telling=telling),
         lists.calls(choosing=choosing, telling=telling),
         searching.calls(choosing=choosing, search=station.search, telling=telling),
+        annotation.calls(listening=station.listening, now_playing=station.now_playing, telling=telling),
+        playlists.calls(playlists=station.playlists, telling=telling),
+        queue.calls(listening=station.listening, telling=telling),
+        bookmarks.calls(bookmarks=station.bookmarks, telling=telling),
+        scanning.calls(scanning=station.scanning, count=lambda person: station.tracks.list(person, limit=1).total,
+                       folders=lambda: len(station.scans.roots())),
         users.calls(accounts=station.accounts, people=station.people, scans=station.scans,
                     shares=station.settings.shares),
     ]
