@@ -54,9 +54,4 @@ def calls(*, sounds_known: Callable[[], bool] = lambda: False) -> Calls:
         """There is no chat here."""
         raise Refused(Refused.GENERIC, "This station has no chat.")
 
-    @calls.answers("jukeboxControl", declined=True)
-    def jukebox(asked: Asked) -> dict[str, Any]:
-        """The station itself makes no sound: its players do."""
-        raise Refused(Refused.FORBIDDEN, "This station makes no sound itself; play on the device that you hold.")
-
     return calls

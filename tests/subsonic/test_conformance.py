@@ -21,8 +21,7 @@ from tests.subsonic.house import House
 from tests.subsonic.same import content_of, differences
 
 BINARY = {"download", "getAvatar", "getCaptions", "getCoverArt", "getTranscodeStream", "hls.m3u8", "stream"}
-DECLINED = {"getVideos", "getVideoInfo", "getCaptions", "hls.m3u8", "getChatMessages", "addChatMessage",
-            "jukeboxControl"}
+DECLINED = {"getVideos", "getVideoInfo", "getCaptions", "hls.m3u8", "getChatMessages", "addChatMessage"}
 # Read only, or harmless to repeat: what each is asked, from what there is in the house.
 Given = dict[str, Any]
 WELL: dict[str, Callable[[House], Given]] = {
@@ -101,6 +100,7 @@ WELL: dict[str, Callable[[House], Given]] = {
     "getPlayQueue": lambda house: {},
     "savePlayQueueByIndex": lambda house: {"id": [house.track("Walk")] * 2, "currentIndex": 1, "position": 700},
     "getPlayQueueByIndex": lambda house: {},
+    "jukeboxControl": lambda house: {"action": "set", "id": [house.track("Walk"), house.track("Run")]},
     "startScan": lambda house: {},
     "getScanStatus": lambda house: {},
     "getTranscodeDecision": lambda house: {"mediaId": house.track("Walk"), "mediaType": "song", "body": PLAYER},
