@@ -61,7 +61,10 @@ class NoEpisodes:
         raise NotFound("There is no such episode here.")
 
 
-def calls(*, listening: Listening, now_playing: NowPlaying, telling: Telling, episodes: Episodes = NoEpisodes(),
+NO_EPISODES = NoEpisodes()
+
+
+def calls(*, listening: Listening, now_playing: NowPlaying, telling: Telling, episodes: Episodes = NO_EPISODES,
           unfold: Callable[[Person, str], str] = lambda person, uid: uid) -> Calls:
     """unfold: the id of the album that a directory of the folder view stands for; any other id as it is."""
     calls = Calls("annotation")
