@@ -5,7 +5,9 @@ Without the document (it is no part of the project) what can be held without it 
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -88,13 +90,14 @@ WELL: dict[str, Callable[[House], Given]] = {
     "deleteInternetRadioStation": lambda house: {"id": a_radio(house)},
     "getUser": lambda house: {"username": "owner"},
     "getUsers": lambda house: {},
-    "createUser": lambda house: {"username": "somebody new", "password": "a long password", "email": "a@b.example"},
+    "createUser": lambda house: {"username": f"somebody {next(numbers)}", "password": "a long password",
+                                 "email": "a@b.example"},
     "updateUser": lambda house: {"username": "guest", "shareRole": False},
     "changePassword": lambda house: {"username": "guest", "password": "another long password"},
     "deleteUser": lambda house: {"username": a_person(house)},
     "createBookmark": lambda house: {"id": house.track("Walk"), "position": 1500, "comment": "here"},
     "getBookmarks": lambda house: {},
-    "deleteBookmark": lambda house: {"id": house.track("Walk")},
+    "deleteBookmark": lambda house: {"id": a_bookmark(house)},
     "savePlayQueue": lambda house: {"id": [house.track("Walk"), house.track("Run")], "current": house.track("Run"),
                                     "position": 700},
     "getPlayQueue": lambda house: {},
@@ -113,9 +116,12 @@ WITH_A_FEED = {"createPodcastChannel", "deletePodcastChannel", "deletePodcastEpi
 PLAYER = {"name": "test", "platform": "here", "maxAudioBitrate": 64_000, "maxTranscodingAudioBitrate": 64_000,
           "directPlayProfiles": [{"containers": ["mp3"], "audioCodecs": ["mp3"], "protocols": ["http"]}],
           "transcodingProfiles": [{"container": "mp3", "audioCodec": "mp3", "protocol": "http"}], "codecProfiles": []}
-# Fields of ours beside the document's.
-OURS: set[str] = set()
+# Fields beside the document's, with which programs meet that read more than it tells: an album or artist as a folder
+# keeps what it is as such; DSub shows a directory's cover; `gain` is in the protocol's own text.
+OURS = re.compile(r"/(album|child|artist)/\w+|/directory/(coverArt|artist)|/(jukeboxStatus|jukeboxPlaylist)/gain"
+                  r"|/scanStatus/(folderCount|lastScan)")
 
+numbers = itertools.count(1)
 counted: Counter[str] = Counter()
 
 document = pytest.mark.skipif(not specification.is_there(), reason=specification.ABSENT)
@@ -137,6 +143,12 @@ def a_share(house: House) -> str:
     return str(house.ask("createShare", id=house.track("Walk"))["shares"]["share"][0]["id"])
 
 
+def a_bookmark(house: House) -> str:
+    which = house.track("Walk")
+    house.ask("createBookmark", id=which, position=10)
+    return which
+
+
 def a_radio(house: House) -> str:
     house.ask("createInternetRadioStation", streamUrl="http://radio.example/x", name="One")
     return str(house.ask("getInternetRadioStations")["internetRadioStations"]["internetRadioStation"][0]["id"])
@@ -151,6 +163,12 @@ def transcode_params(house: House) -> str:
     told = house.ask("getTranscodeDecision", method="POST", mediaId=house.track("Señorita"), mediaType="song",
                      body=PLAYER)
     return str(told["transcodeDecision"]["transcodeParams"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nobody_scans(house: House) -> None:
+    report = house.station.scanning.progress
+    house.station.scanning.start = lambda *_, **__: report()
 
 
 def asked(house: House, name: str, **more: Any) -> Any:
@@ -242,7 +260,7 @@ def strangers(root: dict[str, Any], schema: dict[str, Any], value: Any, path: st
     wrong = []
     for name, one in value.items():
         if name not in known:
-            if f"{path}/{name}" not in OURS:
+            if not OURS.search(f"{path}/{name}"):
                 wrong.append(f"{path}/{name}")
         else:
             wrong += strangers(root, known[name], one, f"{path}/{name}")
@@ -251,11 +269,13 @@ def strangers(root: dict[str, Any], schema: dict[str, Any], value: Any, path: st
 
 # ---- XML says what JSON says -------------------------------------------------------------------------------------
 
-MOVING = {"getRandomSongs", "getSimilarSongs", "getSimilarSongs2", "createShare", "createUser", "createPlaylist",
-          "createInternetRadioStation"}     # another answer each time
+# Another answer each time.
+MOVING = {"createInternetRadioStation", "createPlaylist", "createShare", "createUser", "deleteBookmark",
+          "deleteInternetRadioStation", "deletePlaylist", "deleteShare", "deleteUser", "getRandomSongs",
+          "getSimilarSongs", "getSimilarSongs2"}
 
 
-@pytest.mark.parametrize("name", sorted(WELL.keys() - BINARY - MOVING - {"deleteUser"}))
+@pytest.mark.parametrize("name", sorted(WELL.keys() - BINARY - MOVING))
 def test_the_xml_says_what_the_json_says(house: House, name: str) -> None:
     given = WELL[name](house)
     compare(house, name, {**given, **({"method": "POST"} if "body" in given else {})})
@@ -264,6 +284,7 @@ def test_the_xml_says_what_the_json_says(house: House, name: str) -> None:
 def compare(house: House, name: str, given: Given) -> None:
     for _ in range(2):      # a number that moves with the clock may move in between
         as_json = house.raw(name, f="json", **given).get_json()["subsonic-response"]
+        assert as_json["status"] == "ok" or name not in WELL, as_json
         as_xml = house.raw(name, f="xml", **given)
         assert as_xml.headers["Content-Type"].startswith("text/xml")
         wrong = differences(content_of(as_xml.data), as_json)
