@@ -54,6 +54,6 @@ def gain_of(given: str) -> float:
 
 
 def status(state: JukeboxState) -> dict[str, Any]:
-    """`gain` is what clients know; the specification's OpenAPI document wants a `volume` that is a whole number up to 1."""
+    """`gain` is what clients know; the OpenAPI document wants a `volume` that is a whole number up to 1."""
     return {"currentIndex": max(state.index, 0), "playing": state.playing, "gain": state.gain,
             "volume": round(state.gain), "position": state.position_ms // 1000}
