@@ -45,7 +45,7 @@ from shared.model.download import (
 from shared.model.errors import NotFound, SoundsibleError
 from shared.model.person import Person
 from shared.model.units import Seconds
-from shared.ports import Dispatcher, Identifier, Intake, Provider, Workers
+from shared.ports import Dispatcher, Identifier, Intake, OwnShelf, Provider, Workers
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,8 @@ class Engine:
         providers: Sequence[Provider], resolve: Callable[[str], Offer], search: Callable[[str], Sequence[Offer]],
         track: Callable[[str], Wanted], intake: Intake, identifier: Identifier, workers: Workers,
         keepings: pipeline.Keepings, breakers: Breakers, throttle: Throttle, disk: Disk, staging: Staging,
-        settings: Any, log_file: LogFile | None = None, clock: Callable[[], float] = time.time,
+        settings: Any, own_shelves: Mapping[str, OwnShelf] | None = None, log_file: LogFile | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._records = records
         self._dispatcher = dispatcher
@@ -82,6 +83,7 @@ class Engine:
         self._providers = {one.name: one for one in providers}
         self._bench: dict[str, Any] = {
             "resolve": resolve, "search": search, "track": track, "providers": self._providers, "intake": intake,
+            "own_shelves": {} if own_shelves is None else own_shelves,
             "identifier": identifier, "workers": workers, "keepings": keepings, "ledger": ledger, "breakers": breakers,
             "slots": Slots({one.name: one.slots for one in providers}), "throttle": throttle, "disk": disk,
             "staging": staging, "spread": self._spread, "limit_bytes": settings.download_max_bytes,
@@ -233,7 +235,9 @@ class Engine:
                 fields["candidate"] = self._records.candidates_write(uid, [own])[0].id
         steps = [(status, None) for status in self._ahead(uid)]
         note = None
-        if parcel.duplicate_of is not None:
+        if "keep" in parcel.done:
+            note = "It is fetched, and among the podcasts."
+        elif parcel.duplicate_of is not None:
             note = "Already in your library: nothing was added."
         elif parcel.replaced:
             note = "It took the place of a worse file of the same track."

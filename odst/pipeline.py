@@ -9,6 +9,9 @@
     dress        tags and cover
     admit        one atomic move onto the shelf, one row, one announcement
 
+What is no track of the library (an episode of a podcast) is neither identified nor changed: after `inspect` it goes to
+the shelf of its own kind (`keep`).
+
 A stage knows only its own craft. `run` alone writes moves and what is worked out, honours cancel, measures how long
 stages take, maps errors, and goes on with the next candidate when one proves no good. A stage may be done again after
 a crash: it finds the same things and adds nothing twice.
@@ -21,7 +24,7 @@ import errno
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -62,7 +65,7 @@ from shared.model.errors import (
 )
 from shared.model.track import LOSSLESS, AudioFacts, Metadata, ReplayGain
 from shared.model.units import MIB, Bytes, Milliseconds, Seconds
-from shared.ports import Identifier, Intake, Provider, Workers
+from shared.ports import Identifier, Intake, OwnShelf, Provider, Workers
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +92,7 @@ class Workbench:
     track: Callable[[str], Wanted]                      # a track of the library, by its id
     providers: Mapping[str, Provider]                   # in the order of trust
     intake: Intake
+    own_shelves: Mapping[str, OwnShelf]                 # of what is no track: by who named it (Wanted.source)
     identifier: Identifier
     workers: Workers
     keepings: Keepings
@@ -282,8 +286,27 @@ def admit(parcel: Parcel, bench: Workbench) -> Parcel:
     return replace(parcel, track_id=admitted.track_id, duplicate_of=admitted.duplicate_of, replaced=admitted.replaced)
 
 
+def keep(parcel: Parcel, bench: Workbench) -> Parcel:
+    """Onto a shelf of its own, instead of into the library. From here on it is not cancelled any more."""
+    file, wanted = _file(parcel), _wanted(parcel)
+    bench.token.commit()
+    try:
+        bench.own_shelves[wanted.source].keep(
+            Path(file.path), wanted, _facts(parcel), download=parcel.uid, sha256=parcel.source_sha256 or file.sha256)
+    except BaseException:
+        bench.token.uncommit()
+        raise
+    return parcel
+
+
 Stage = Callable[[Parcel, Workbench], Parcel]
 STAGES: tuple[Stage, ...] = (understand, find, fetch, inspect, identify, process, dress, admit)
+OWN_STAGES: tuple[Stage, ...] = (understand, find, fetch, inspect, keep)
+
+
+def stages_of(request: Request, own_shelves: Collection[str]) -> tuple[Stage, ...]:
+    """What a request goes through. Only the house itself can ask for what has a shelf of its own."""
+    return OWN_STAGES if request.wanted is not None and request.wanted.source in own_shelves else STAGES
 
 
 # ---- the runner --------------------------------------------------------------------------------------------------
@@ -301,7 +324,7 @@ def run(parcel: Parcel, bench: Workbench) -> Parcel:
     while True:
         name = ""
         try:
-            for stage in STAGES:
+            for stage in stages_of(parcel.request, bench.own_shelves):
                 name = stage.__name__
                 if parcel.owned is not None:
                     return parcel

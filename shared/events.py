@@ -131,6 +131,24 @@ class ErrandMoved:
     errand: Errand
 
 
+@dataclass(frozen=True, slots=True)
+class PodcastsChanged:
+    """A podcast, or (named) one episode of it, is no longer as it was. `podcast_id` "": several."""
+
+    podcast_id: str
+    episode_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RadioMoved:
+    """A radio says that it plays something else now. `at`: RFC 3339."""
+
+    radio_id: str
+    title: str
+    artist: str
+    at: str
+
+
 Listener = Callable[[Any], None]
 
 

@@ -220,6 +220,16 @@ class Intake(Protocol):
         """
 
 
+class OwnShelf(Protocol):
+    """Where things go that are no tracks of the library (episodes of podcasts)."""
+
+    def keep(self, path: Path, wanted: Wanted, facts: AudioFacts, *, download: str, sha256: str) -> None:
+        """Put a fetched and inspected file where it belongs; `path` itself stays, and may be linked to.
+
+        Doing it again after a crash changes nothing. Raises Failure, OSError.
+        """
+
+
 class Dispatcher(Protocol):
     """Hands waiting downloads to whoever works on them: by priority, then age, never before their time."""
 

@@ -38,7 +38,7 @@ LARGEST_ANSWER = 256 * MIB
 _ROOT = str(Path(__file__).resolve().parents[2])
 _START = ("import sys; sys.path[:0] = sys.argv[5:]; from shared.audio.worker import main; "
           "main(int(sys.argv[1]), int(sys.argv[2]), tuple(sys.argv[3].split(',')), sys.argv[4])")
-PACKAGES = ("shared.audio", "shared.library")   # where deeds may live
+PACKAGES = ("shared.audio", "shared.library", "shared.podcasts")     # where deeds may live
 _KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT")
 
 

@@ -67,7 +67,7 @@ STAGES: Mapping[str, Status] = {
     "understand": Status.PENDING, "find": Status.PENDING,
     "fetch": Status.DOWNLOADING,
     "inspect": Status.PROCESSING, "identify": Status.PROCESSING, "process": Status.PROCESSING,
-    "dress": Status.PROCESSING, "admit": Status.PROCESSING,
+    "dress": Status.PROCESSING, "admit": Status.PROCESSING, "keep": Status.PROCESSING,
 }
 
 # ---- what is asked for -------------------------------------------------------------------------------------------

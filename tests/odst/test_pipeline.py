@@ -28,7 +28,8 @@ def fetched(house: House, **how: object) -> str:
 
 
 def test_the_stages_are_those_of_the_model_in_its_order() -> None:
-    assert [stage.__name__ for stage in pipeline.STAGES] == list(STAGES)
+    assert [stage.__name__ for stage in (*pipeline.STAGES, pipeline.OWN_STAGES[-1])] == list(STAGES)
+    assert pipeline.OWN_STAGES[:-1] == pipeline.STAGES[:4]
 
 
 # ---- understand ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Internet radio: streams that are passed on, and what they say is on the air."""
