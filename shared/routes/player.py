@@ -90,6 +90,16 @@ class Files:
         return kept
 
 
+def sent(kept: Kept, headers: Mapping[str, str]) -> Response:
+    """The file as an answer: not twice to who has it, packed for who takes that. `headers` go before its own."""
+    told = {"ETag": kept.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding", **headers}
+    if precondition(request.method, request.headers, Validators(told["ETag"])) == 304:
+        return Response(status=304, headers=told)
+    if kept.packed is not None and wants_gzip(request):
+        return Response(kept.packed, headers={**told, "Content-Encoding": "gzip"}, content_type=kept.kind)
+    return Response(kept.body, headers=told, content_type=kept.kind)
+
+
 def sounding_from(providers: Iterable[Provider]) -> str:
     """The page's policy, which lets sound come from the own addresses of these storages, too, and nothing else.
 
@@ -112,14 +122,7 @@ def blueprint(*, folder: Path, storages: Callable[[], Iterable[Provider]] = tupl
             return POLICY
 
     def send(name: str, place: Files = pages, headers: Mapping[str, str] = MappingProxyType({})) -> Response:
-        kept = place.get(name)
-        told = {"ETag": kept.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding",
-                "Content-Security-Policy": POLICY, **headers}
-        if precondition(request.method, request.headers, Validators(told["ETag"])) == 304:
-            return Response(status=304, headers=told)
-        if kept.packed is not None and wants_gzip(request):
-            return Response(kept.packed, headers={**told, "Content-Encoding": "gzip"}, content_type=kept.kind)
-        return Response(kept.body, headers=told, content_type=kept.kind)
+        return sent(place.get(name), {"Content-Security-Policy": POLICY, **headers})
 
     @player.get("/")
     def page() -> Response:

@@ -25,6 +25,7 @@ from shared.routes import (
     listening,
     login,
     openapi,
+    pages,
     pairing,
     player,
     playlists,
@@ -123,6 +124,7 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
     redirects = station.settings.cloud_redirect
     app.register_blueprint(player.blueprint(folder=WEB, storages=station.storages.all if redirects else tuple))
 
+    app.register_blueprint(pages.blueprint(folder=WEB))
     app.register_blueprint(trust.blueprint(folder=WEB / "trust", certificates=station.certificates))
 
     allowed = station.settings.allowed_hosts

@@ -18,10 +18,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from flask import Blueprint, Response, request
 
-from shared.routes.conditional import Validators, precondition
 from shared.routes.operation import Door
-from shared.routes.player import Files
-from shared.routes.respond import wants_gzip
+from shared.routes.player import Files, sent
 from shared.security.hosts import is_address, split_host
 from shared.security.proxies import PROXY
 
@@ -85,13 +83,7 @@ def blueprint(*, folder: Path, certificates: Certificates) -> Blueprint:
     files = Files(folder)
 
     def send(name: str, **headers: str) -> Response:
-        kept = files.get(name)
-        told = {"ETag": kept.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding", **headers}
-        if precondition(request.method, request.headers, Validators(kept.etag)) == 304:
-            return Response(status=304, headers=told)
-        if kept.packed is not None and wants_gzip(request):
-            return Response(kept.packed, headers={**told, "Content-Encoding": "gzip"}, content_type=kept.kind)
-        return Response(kept.body, headers=told, content_type=kept.kind)
+        return sent(files.get(name), headers)
 
     @pages.get("/trust")
     def page() -> Response:
