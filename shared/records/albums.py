@@ -25,6 +25,8 @@ from shared.records.tables import (
     artwork,
     discs,
     genres,
+    playlist_entries,
+    playlists,
     roots,
     tracks,
 )
@@ -95,6 +97,19 @@ _OF_ARTIST_ON_OTHERS = (  # of an artist without albums: one they play on
     .join(track_credits, track_credits.c.track_id == tracks.c.id)
     .join(artists, artists.c.id == track_credits.c.artist_id)
     .where(artists.c.uid == bindparam("uid"), track_credits.c.role.in_(ARTIST_ROLES), VISIBLE)
+    .limit(1)
+)
+_OF_PLAYLIST = (  # of the first of its tracks that has one; somebody else's only when it is shared
+    _ARTWORK.join(albums, albums.c.artwork_id == artwork.c.id)
+    .join(tracks, tracks.c.album_id == albums.c.id)
+    .join(playlist_entries, playlist_entries.c.track_id == tracks.c.id)
+    .join(playlists, playlists.c.id == playlist_entries.c.playlist_id)
+    .where(
+        playlists.c.uid == bindparam("uid"),
+        (playlists.c.visibility != "private") | (playlists.c.user_id == bindparam("user")),
+        tracks.c.trashed_at.is_(None),
+    )
+    .order_by(playlist_entries.c.position)
     .limit(1)
 )
 _IN_ALBUM = (
@@ -177,10 +192,14 @@ class Albums:
                 album_id_of(conn, uid)
 
     def artwork_of(self, uid: str, *, person: Person | None = None) -> Artwork | None:
-        """The picture of an album, a track or an artist (one of their albums'); None when there is none."""
+        """The picture of an album, a track, an artist (one of their albums') or a playlist; None when there is none.
+
+        person      None: the station itself asks, and sees all but private playlists.
+        """
+        given = {"uid": uid, "user": person.user_id if person is not None else 0}
         with self._database.read(person) as conn:
-            for query in (_OF_ALBUM, _OF_TRACK, _OF_ARTIST, _OF_ARTIST_ON_OTHERS):
-                row = conn.execute(query, {"uid": uid}).first()
+            for query in (_OF_ALBUM, _OF_TRACK, _OF_ARTIST, _OF_ARTIST_ON_OTHERS, _OF_PLAYLIST):
+                row = conn.execute(query, given).first()
                 if row is not None:
                     return Artwork(row[0], row[1], to_path(row[2]), to_path(row[3]), row[4], row[5], row[6])
         return None

@@ -25,7 +25,6 @@ from shared.routes import (
     listening,
     login,
     openapi,
-    pages,
     pairing,
     player,
     playlists,
@@ -46,6 +45,7 @@ from shared.security.hosts import host_named, own_names
 from shared.security.origin import same_site
 from shared.subsonic import door as subsonic
 from shared.subsonic import quirks
+from shared.subsonic.pictures import Pictures
 from shared.subsonic.rooms import rooms
 
 WEB = Path(__file__).resolve().parents[2] / "web"
@@ -119,12 +119,13 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
     for one in doors:
         app.register_blueprint(one)
     if station.settings.subsonic:
-        app.register_blueprint(subsonic.door(rooms=rooms(station, sending=sending), app_passwords=station.app_passwords,
-                                             quirks=quirks.fitting))
+        pictures = Pictures(covers=station.covers, folder=station.settings.config_dir)
+        app.register_blueprint(pictures.blueprint())
+        app.register_blueprint(subsonic.door(rooms=rooms(station, sending=sending, pictures=pictures),
+                                             app_passwords=station.app_passwords, quirks=quirks.fitting))
     redirects = station.settings.cloud_redirect
     app.register_blueprint(player.blueprint(folder=WEB, storages=station.storages.all if redirects else tuple))
 
-    app.register_blueprint(pages.blueprint(folder=WEB))
     app.register_blueprint(trust.blueprint(folder=WEB / "trust", certificates=station.certificates))
 
     allowed = station.settings.allowed_hosts

@@ -15,6 +15,8 @@ from shared.subsonic import (
     folders,
     jukebox,
     lists,
+    lyrics,
+    media,
     playlists,
     queue,
     scanning,
@@ -23,11 +25,12 @@ from shared.subsonic import (
     users,
 )
 from shared.subsonic.calls import Calls
+from shared.subsonic.pictures import Pictures
 from shared.subsonic.telling import Telling
 
 
-def rooms(station: Any, *, sending: Sending) -> list[Calls]:
-    """`station` has its parts by their rooms' names, `sending` sends what sounds."""
+def rooms(station: Any, *, sending: Sending, pictures: Pictures) -> list[Calls]:
+    """`station` has its parts by their rooms' names; `sending` sends what sounds, `pictures` makes links to covers."""
     entries = Entries(database=station.database)
     choosing = Choosing(database=station.database)
     telling = Telling(entries=entries)
@@ -38,6 +41,9 @@ def rooms(station: Any, *, sending: Sending) -> list[Calls]:
                       telling=telling),
         lists.calls(choosing=choosing, telling=telling),
         searching.calls(choosing=choosing, search=station.search, telling=telling),
+        media.calls(tracks=station.tracks, albums=station.albums, playlists=station.playlists, covers=station.covers,
+                    sending=sending),
+        lyrics.calls(tracks=station.tracks),
         annotation.calls(listening=station.listening, now_playing=station.now_playing, telling=telling),
         playlists.calls(playlists=station.playlists, telling=telling),
         queue.calls(listening=station.listening, telling=telling),

@@ -1,0 +1,91 @@
+"""Pictures behind links that need no login: what programs get as `artistImageUrl` they load without one.
+
+A link is signed for one picture in one size and shows nothing else. It is given to who sees what the picture is of,
+and holds as long as the station's key for it (`pictures.key`, beside config.json): programs keep such links for long.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import secrets
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, request
+
+from shared import durable
+from shared.library.covers import SIZES, nearest
+from shared.model.errors import NotFound
+from shared.routes.respond import file_of
+
+if TYPE_CHECKING:
+    from shared.library.covers import Covers
+
+KEY_FILE = "pictures.key"
+PATH = "/rest/picture"
+CACHE = "private, max-age=86400"
+_KEY_BYTES = 32
+_SIGNATURE_BYTES = 16
+_PURPOSE = b"soundsible picture 1"
+
+
+class Pictures:
+    """Makes the links, within a request, and answers them. `folder`: where the key lies; it is made on first need."""
+
+    def __init__(self, *, covers: Covers, folder: Path) -> None:
+        self._covers = covers
+        self._path = folder / KEY_FILE
+        self._lock = threading.Lock()
+        self._key = b""
+
+    def url(self, uid: str, size: int = 600) -> str:
+        """Where the picture of an album, an artist, a track or a playlist is shown, at the address that was asked."""
+        size = nearest(size)
+        return f"{request.host_url.rstrip('/')}{PATH}/{uid}/{size}/{self._signature(uid, size)}"
+
+    def blueprint(self) -> Blueprint:
+        blueprint = Blueprint("pictures", "shared.subsonic.pictures")
+        blueprint.add_url_rule(f"{PATH}/<uid>/<int:size>/<signature>", "picture", self.answer, methods=["GET"])
+        return blueprint
+
+    def answer(self, uid: str, size: int, signature: str) -> Response:
+        """The picture. Raises NotFound, also for a link that was not made here."""
+        if size not in SIZES or not hmac.compare_digest(self._signature(uid, size).encode(), signature.encode()):
+            raise NotFound("There is no such picture.")
+        for last_try in (False, True):
+            cover = self._covers.get(uid, size)
+            try:
+                answer = file_of(cover.path, cover.mime_type, request, etag=cover.etag.strip('"'), cache=CACHE)
+                break
+            except NotFound:    # swept from the cache between the two lines
+                if last_try:
+                    raise
+        answer.headers["Access-Control-Allow-Origin"] = "*"     # players that are pages of other sites show it too
+        answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        return answer
+
+    def _signature(self, uid: str, size: int) -> str:
+        told = hmac.new(self._current(), b"\0".join((_PURPOSE, uid.encode(), str(size).encode())), hashlib.sha256)
+        return base64.urlsafe_b64encode(told.digest()[:_SIGNATURE_BYTES]).rstrip(b"=").decode()
+
+    def _current(self) -> bytes:
+        with self._lock:
+            if not self._key:
+                self._key = self._read() or self._made()
+            return self._key
+
+    def _read(self) -> bytes:
+        with contextlib.suppress(FileNotFoundError):
+            key = self._path.read_bytes()
+            if len(key) == _KEY_BYTES:
+                return key
+        return b""
+
+    def _made(self) -> bytes:
+        key = secrets.token_bytes(_KEY_BYTES)
+        durable.write(self._path, key)
+        return key
