@@ -51,7 +51,10 @@ class AppPasswords(Protocol):
 
 def door(*, rooms: Sequence[Calls], app_passwords: AppPasswords,
          quirks: Callable[[Asked, str, Any], Any] = lambda asked, name, payload: payload) -> Blueprint:
-    """quirks: what a payload becomes for a client that needs it otherwise (subsonic.quirks)."""
+    """`app.extensions["calls"]` are all of them by name.
+
+    quirks      what a payload becomes for a client that needs it otherwise (subsonic.quirks)
+    """
     calls = by_name(rooms)
     blueprint = Blueprint("subsonic", "shared.subsonic")
 
@@ -65,6 +68,7 @@ def door(*, rooms: Sequence[Calls], app_passwords: AppPasswords,
             }))
         return _open_to_pages(_answered(calls, app_passwords, quirks, name.removesuffix(".view")))
 
+    blueprint.record_once(lambda state: state.app.extensions.update(calls=calls))
     return blueprint
 
 
