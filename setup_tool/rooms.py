@@ -45,6 +45,8 @@ def rooms(settings: Settings, *, make: bool = False) -> Iterator[Station]:
         station.workers.stop()
         station.craft_workers.stop()
         station.clerks.stop()
+        station.listeners.stop()
+        station.comparers.stop()
         station.database.close()
 
 

@@ -56,13 +56,18 @@ from shared.library.demo import ensure_demo
 from shared.library.jukebox import Jukebox
 from shared.library.keepings import Keepings
 from shared.library.kept_covers import KeptCovers
+from shared.library.lastfm import LastfmService
+from shared.library.likeness import Likeness
+from shared.library.listenbrainz import ListenBrainzService
 from shared.library.manifest import Manifest
 from shared.library.now_playing import NowPlaying
 from shared.library.outside_covers import OutsideCovers
 from shared.library.presence import Presence
 from shared.library.pulse import Pulse
 from shared.library.scanning import Scanning
+from shared.library.scrobbling import Scrobbling
 from shared.library.shelf import Shelf
+from shared.library.sounding import Sounding
 from shared.library.transcodes import Transcodes
 from shared.library.watcher import Watcher
 from shared.metadata import acoustid, coverart, lrclib
@@ -74,6 +79,7 @@ from shared.model.errand import Selection
 from shared.model.errors import SoundsibleError, StartFailed
 from shared.model.filepath import to_path
 from shared.model.person import Person
+from shared.model.source import TrackFile
 from shared.model.track import AlbumWhole
 from shared.ports import Catalogue, Provider
 from shared.records.admission import Shelving
@@ -95,6 +101,7 @@ from shared.records.errands import Errands as ErrandRecords
 from shared.records.genres import Genres
 from shared.records.invitations import Invitations as InvitationRecords
 from shared.records.leftovers import Leftovers
+from shared.records.likeness import Likeness as LikenessRecords
 from shared.records.listening import Listening
 from shared.records.lookups import StoredLookups
 from shared.records.namesakes import Namesakes
@@ -105,7 +112,9 @@ from shared.records.people import People
 from shared.records.pins import Pins as PinRecords
 from shared.records.playlists import Playlists
 from shared.records.scans import Scans
+from shared.records.scrobbles import Scrobbles
 from shared.records.search import Search
+from shared.records.sounds import Sounds
 from shared.records.stations import Stations as StationRecords
 from shared.records.tracks import Tracks
 from shared.records.uncopied import Uncopied
@@ -138,7 +147,7 @@ from shared.storage.providers import Providers
 from shared.storage.resolver import Resolver
 from shared.storage.second_look import SecondLook
 from shared.storage.taps import Taps
-from shared.upkeep.nightly import Nightly
+from shared.upkeep.nightly import Nightly, last_moment
 from shared.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -146,6 +155,7 @@ log = logging.getLogger(__name__)
 LOOKUPS_KEPT = 50_000       # answers of outside services
 BREAKER_FORGOTTEN_S = 30 * 86_400.0     # a link's host that nothing was heard of for so long
 DOWNLOAD_WORKERS, DOWNLOAD_NICENESS = 2, 15     # crafts on downloads: after everything that a listener waits for
+LISTENING_NICENESS = 19     # to the library, to know how it sounds: after everything else
 _HOUSE = Person(user_id=0, id="", username="", role="owner")    # who asks when the station itself does
 
 
@@ -216,9 +226,18 @@ class Station:
             apply=self.shelf.take_up,
         )
         self.pulse = Pulse(database=self.database, events=self.events)
+        self.scrobbling = Scrobbling(
+            records=Scrobbles(database=self.database), vault=Vault(settings.config_dir), events=self.events,
+            listenbrainz=ListenBrainzService(
+                url=settings.listenbrainz_url, outbound=lambda: self._outbound_to(settings.listenbrainz_url)),
+            lastfm=LastfmService(
+                key=settings.lastfm_api_key, secret=settings.lastfm_api_secret, url=settings.lastfm_url,
+                outbound=lambda: self._outbound_to(settings.lastfm_url)),
+        )
         self.now_playing = NowPlaying(events=self.events, length_of=self._length_of, count=self._heard)
 
         self._build_downloads()
+        self._build_likeness()
 
         # people
         self.audit_records = Audit(database=self.database)
@@ -327,6 +346,31 @@ class Station:
             submit=lambda kind: self.errands.submit(kind, Selection()), tidy=lambda: self.audit.trim(),
         )
 
+    def _build_likeness(self) -> None:
+        """Who listens to the library, and who says what goes with what."""
+        settings = self.settings
+        sounds = Sounds(database=self.database)
+        self.listeners = WorkerPool(    # one works in the background; the command line takes them all
+            size=settings.scan_workers, memory_bytes=settings.worker_memory_bytes, nice=LISTENING_NICENESS,
+            name="listeners", bounds=self._bounds,
+        )
+        # Alone in reading descriptions: no media comes near it.
+        self.comparers = WorkerPool(size=1, memory_bytes=settings.worker_memory_bytes, name="comparer", idle_s=300.0)
+        self.sounding = Sounding(
+            sounds=sounds, workers=self.listeners, place=self._place_of, when=settings.sonic_analysis,
+            night=lambda now: last_moment(now, settings.upkeep_at),
+            busy=lambda: self.somebody_listens() or self.scanning.progress().state == "running",
+        )
+        self.likeness = Likeness(
+            records=LikenessRecords(database=self.database), sounds=sounds, workers=self.comparers,
+            database=settings.database_path, folder=settings.cache_dir / "sounds", hear_now=self.sounding.hear_now,
+        )
+
+    def _place_of(self, file: TrackFile) -> str | None:
+        """Where the bytes of a track lie on this machine; None: nowhere. Raises StorageOffline."""
+        found = self.local.locate(file) or self.cache.locate(file)
+        return None if found is None else found.path
+
     def _build_downloads(self) -> None:
         """ODST: what fetches, what names, what watches over them, and what people command it by."""
         settings, events = self.settings, self.events
@@ -371,6 +415,7 @@ class Station:
         dispatcher, running = MemoryDispatcher(), Running()
         ledger = Ledger(records=self.download_records, events=events)
         download_throttle = DownloadThrottle(events=events, share=settings.download_share_percent / 100)
+        self.somebody_listens = download_throttle.listening
         disk = Disk(folder=self.admission.staging, least=settings.download_min_free_bytes)
         staging = Staging(root=self.admission.staging)
         self.engine = Engine(
@@ -475,6 +520,10 @@ class Station:
         """An app played enough of something to count. Raises NotFound."""
         self.listening.play(person, uid, began_at, heard_ms, client)
 
+    def _outbound_to(self, url: str) -> outbound.Outbound:
+        """What a service's links may reach: all public addresses, and where the settings say that it is."""
+        return outbound.Outbound([*self.settings.allow_private_hosts, url], contact=self.settings.contact)
+
     def _has_folder(self, root: str, path: str) -> bool:
         """Whether a music folder has this folder in it, now; no, too, when it does not answer."""
         place = to_path(root)
@@ -542,8 +591,15 @@ class Station:
         self._started.append(("errands", self.errands.stop))
         self.standing_orders.start()
         self._started.append(("standing orders", self.standing_orders.stop))
+        self.scrobbling.start()
+        self._started.append(("scrobbling", self.scrobbling.stop))
         self.nightly.start()
         self._started.append(("nightly", self.nightly.stop))
+        self.sounding.start()
+        self._started.append(("sounding", self.sounding.stop))
+        self._started.append(("comparer", self.comparers.stop))
+        self._started.append(("listeners", self.listeners.stop))
+        self._started.append(("listening", self.sounding.end))
         self._started.append(("finding", self.finding.stop))
         self._started.append(("announcer", self.announcer.stop))
         self.started_at = time.time()

@@ -92,18 +92,18 @@ class Likeness:
     def __init__(self, *, database: Database) -> None:
         self._database = database
 
-    def seed(self, person: Person, uid: str) -> Seed:
+    def seed(self, person: Person, uid: str, *, kinds: Sequence[Kind] = ("track", "album", "artist")) -> Seed:
         """The track, album or artist called `uid`. Raises NotFound when this person sees none."""
         with self._database.read(person) as conn:
-            return _seed(driver_cursor(conn), uid)
+            return _seed(driver_cursor(conn), uid, kinds)
 
     def similar(
         self, person: Person, seed: Seed, limit: int, *, sounds: Mapping[int, float] | None = None
     ) -> list[str]:
         """Public ids of tracks that go with `seed`, the best first, its artist's not all in a row.
 
-        sounds: how much tracks (by inner id) sound like it, 0 to 1; then that is half of what counts. Of an artist the
-        own tracks are among them, a track or an album itself is not.
+        sounds: how much tracks (by inner id) sound like it, 0 to 1; then that is half of what counts. Of an artist
+        or album the own tracks are among them, a track itself is not.
         """
         with self._database.read(person) as conn:
             cursor = driver_cursor(conn)
@@ -112,9 +112,8 @@ class Likeness:
                 # Alike by tags alone is not thrown out: some of it may not have been listened to yet.
                 every = scores.keys() | sounds.keys()
                 scores = {one: 0.5 * scores.get(one, 0.0) + 0.5 * sounds.get(one, 0.0) for one in every}
-            if seed.kind != "artist":
-                for one in seed.own:
-                    scores.pop(one, None)
+            if seed.kind == "track":
+                scores.pop(seed.id, None)
             best = heapq.nsmallest(max(_POOL, 6 * limit), scores.items(), key=lambda one: _order(one, seed))
             return _in_turns(cursor, best, limit)
 
@@ -201,9 +200,9 @@ class Likeness:
 # ---- what is asked for -------------------------------------------------------------------------------------------
 
 
-def _seed(cursor: sqlite3.Cursor, uid: str) -> Seed:
+def _seed(cursor: sqlite3.Cursor, uid: str, kinds: Sequence[Kind] = ("track", "album", "artist")) -> Seed:
     for kind, query in _KINDS:
-        row = cursor.execute(query, (uid,)).fetchone()
+        row = cursor.execute(query, (uid,)).fetchone() if kind in kinds else None
         if row is None:
             continue
         if kind == "track":
@@ -218,7 +217,7 @@ def _seed(cursor: sqlite3.Cursor, uid: str) -> Seed:
         # Spread over all of them: the first of many are those of one time.
         step = max(1, -(-len(every) // _MOST_OWN)) if kind == "artist" else 1
         return Seed(kind, row[0], uid, tuple(every[::step]))
-    raise NotFound("There is no such track, album or artist in the library.")
+    raise NotFound(f"There is no such {' or '.join(kinds)} in the library.")
 
 
 def _evidence(cursor: sqlite3.Cursor, seed: Seed) -> _Evidence:

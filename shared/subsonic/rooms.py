@@ -14,6 +14,7 @@ from shared.subsonic import (
     browsing,
     folders,
     jukebox,
+    likeness,
     lists,
     lyrics,
     media,
@@ -33,12 +34,13 @@ def rooms(station: Any, *, sending: Sending, pictures: Pictures) -> list[Calls]:
     """`station` has its parts by their rooms' names; `sending` sends what sounds, `pictures` makes links to covers."""
     entries = Entries(database=station.database)
     choosing = Choosing(database=station.database)
+    directories = Directories(database=station.database)
     telling = Telling(entries=entries)
     return [
-        system.calls(),
+        system.calls(sounds_known=station.likeness.known),
         browsing.calls(choosing=choosing, entries=entries, telling=telling),
-        folders.calls(choosing=choosing, entries=entries, directories=Directories(database=station.database),
-                      telling=telling),
+        folders.calls(choosing=choosing, entries=entries, directories=directories, telling=telling),
+        likeness.calls(likeness=station.likeness, telling=telling, directories=directories, picture=pictures.url),
         lists.calls(choosing=choosing, telling=telling),
         searching.calls(choosing=choosing, search=station.search, telling=telling),
         media.calls(tracks=station.tracks, albums=station.albums, playlists=station.playlists, covers=station.covers,
