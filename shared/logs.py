@@ -58,5 +58,6 @@ def configure(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for chatty in ("werkzeug", "engineio", "socketio", "watchfiles", "alembic", "urllib3", "botocore"):
+    for chatty in ("werkzeug", "engineio", "socketio", "watchfiles", "alembic", "urllib3", "botocore",
+                   "pylast", "httpx2", "httpcore2"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
