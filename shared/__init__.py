@@ -1,3 +1,3 @@
 """Soundsible: a self-hosted music station. See docs/architecture.md for the plan of the house."""
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
