@@ -102,11 +102,11 @@ Named = tuple[str, str]         # (public id, name as credited)
 class TrackRows:
     """Tracks in the order that was asked for, and what there are several of. By inner ids."""
 
-    rows: list[tuple[Any, ...]]                         # each a TrackRow's fields
-    credits: dict[int, list[tuple[str, str, str]]]      # track → (role, public id, name), by role and place
-    genres: dict[int, list[str]]                        # track → names
-    album_artists: dict[int, list[Named]]               # album → its artists
-    averages: dict[int, float]                          # track → mean of everybody's ratings, where there are any
+    rows: list[tuple[Any, ...]]         # each a TrackRow's fields
+    credits: dict[int, list[tuple[int, str, str, str]]]     # track → (track, role, public id, name), by role and place
+    genres: dict[int, list[str]]        # track → names
+    album_artists: dict[int, list[Named]]
+    averages: dict[int, float]          # track → mean of everybody's ratings, where there are any
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,20 +192,18 @@ class Entries:
         with self._database.read(person) as conn:
             cursor = driver_cursor(conn)
             by_key: dict[int, tuple[Any, ...]] = {}
-            credits: defaultdict[int, list[tuple[str, str, str]]] = defaultdict(list)
+            credits: defaultdict[int, list[tuple[int, str, str, str]]] = defaultdict(list)
             genres: defaultdict[int, list[str]] = defaultdict(list)
             averages: dict[int, float] = {}
-            albums: set[int | None] = set()
             for marks, part in chunks(dict.fromkeys(keys)):
-                for row in cursor.execute(_numbered(_TRACKS, part), (person.user_id, *part)):
-                    by_key[row[0]] = row
-                    albums.add(row[18])
-                for key, role, uid, name in cursor.execute(_TRACK_CREDITS.format(marks), part):
-                    credits[key].append((role, uid, name))
-                for key, name in cursor.execute(_TRACK_GENRES.format(marks), part):
+                rows = cursor.execute(_numbered(_TRACKS, part), (person.user_id, *part)).fetchall()
+                by_key.update({row[0]: row for row in rows})
+                for row in cursor.execute(_TRACK_CREDITS.format(marks), part).fetchall():
+                    credits[row[0]].append(row)
+                for key, name in cursor.execute(_TRACK_GENRES.format(marks), part).fetchall():
                     genres[key].append(name)
                 averages.update(cursor.execute(_AVERAGES.format("track", marks), part))
-            albums.discard(None)
+            albums = {row[18] for row in by_key.values()} - {None}
             return TrackRows([by_key[key] for key in keys if key in by_key], credits, genres,
                              _named(cursor, _ALBUM_ARTISTS, albums), averages)
 

@@ -134,7 +134,7 @@ def _songs(found: TrackRows, *, with_paths: bool) -> list[Content]:
         artists: list[Content] = []
         others: list[Content] = []
         composers: list[str] = []
-        for role, its_uid, name in credits.get(key, ()):
+        for _, role, its_uid, name in credits.get(key, ()):
             one = {"id": its_uid, "name": name or _NAMELESS}
             if role == "artist":
                 artists.append(one)
