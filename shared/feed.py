@@ -32,6 +32,8 @@ from shared.events import (
     Notice,
     PersonChanged,
     PlaybackMoved,
+    PodcastsChanged,
+    RadioMoved,
     ScanMoved,
     SessionsEnded,
 )
@@ -162,6 +164,7 @@ class Feed:
         self._endings = [
             events.subscribe(kind, hear) for kind, hear in (
                 (LibraryChanged, self._hear_library), (ScanMoved, self._hear_scan), (Notice, self._hear_notice),
+                (PodcastsChanged, self._hear_podcasts), (RadioMoved, self._hear_radio),
                 (DevicesChanged, self._hear_devices), (PlaybackMoved, self._hear_playback),
                 (JukeboxMoved, self._hear_jukebox),
                 (DownloadMoved, self._hear_moved), (DownloadLogged, self._hear_logged),
@@ -334,6 +337,14 @@ class Feed:
 
     def _hear_jukebox(self, event: JukeboxMoved) -> None:
         self.soon(lambda: self._tell("jukebox:changed", {"turn": event.turn}, _only(event.user_id)))
+
+    def _hear_podcasts(self, event: PodcastsChanged) -> None:
+        told = {"podcast_id": event.podcast_id, "episode_id": event.episode_id}
+        self.soon(lambda: self._tell("podcasts:changed", told, _everybody))
+
+    def _hear_radio(self, event: RadioMoved) -> None:
+        told = {"id": event.radio_id, "title": event.title, "artist": event.artist, "at": event.at}
+        self.soon(lambda: self._tell("radio:now", told, _everybody))
 
     def _hear_moved(self, event: DownloadMoved) -> None:
         if not self._awake:

@@ -79,9 +79,15 @@ from shared.model.errand import Selection
 from shared.model.errors import SoundsibleError, StartFailed
 from shared.model.filepath import to_path
 from shared.model.person import Person
+from shared.model.podcast import SOURCE
 from shared.model.source import TrackFile
 from shared.model.track import AlbumWhole
+from shared.podcasts.feeds import Feeds
+from shared.podcasts.fetching import Episodes
+from shared.podcasts.podcasts import Podcasts
+from shared.podcasts.relaying import Relays
 from shared.ports import Catalogue, Provider
+from shared.radio.relay import Radios
 from shared.records.admission import Shelving
 from shared.records.albums import Albums
 from shared.records.app_passwords import AppPasswords as AppPasswordRecords
@@ -104,6 +110,7 @@ from shared.records.leftovers import Leftovers
 from shared.records.likeness import Likeness as LikenessRecords
 from shared.records.listening import Listening
 from shared.records.lookups import StoredLookups
+from shared.records.moments import shown
 from shared.records.namesakes import Namesakes
 from shared.records.notes import Notes
 from shared.records.origins import Origins
@@ -111,6 +118,8 @@ from shared.records.pairings import Pairings
 from shared.records.people import People
 from shared.records.pins import Pins as PinRecords
 from shared.records.playlists import Playlists
+from shared.records.podcasts import Podcasts as PodcastRecords
+from shared.records.radios import Radios as RadioRecords
 from shared.records.scans import Scans
 from shared.records.scrobbles import Scrobbles
 from shared.records.search import Search
@@ -418,12 +427,28 @@ class Station:
         self.somebody_listens = download_throttle.listening
         disk = Disk(folder=self.admission.staging, least=settings.download_min_free_bytes)
         staging = Staging(root=self.admission.staging)
+        self.podcast_records = PodcastRecords(database=self.database)
+        episodes = Episodes(
+            records=self.podcast_records, jobs=self.download_records,
+            submit=lambda user_id, requests, group: self.downloads.submit_for(user_id, requests, group),
+            cancel=lambda person, uid: self.downloads.cancel(person, uid), events=events,
+            folder=settings.data_dir / "podcasts", limit_bytes=settings.podcast_bytes,
+        )
         self.engine = Engine(
             records=self.download_records, dispatcher=dispatcher, ledger=ledger, running=running, events=events,
             providers=self.providers, resolve=self.acquire.resolve, search=self._offers, track=self._wanted,
             intake=self.admission, identifier=self.identifier, workers=self.craft_workers, keepings=self.keepings,
             breakers=self.breakers, throttle=download_throttle, disk=disk, staging=staging, settings=settings,
-            log_file=LogFile(settings.data_dir / "logs"),
+            own_shelves={SOURCE: episodes}, log_file=LogFile(settings.data_dir / "logs"),
+        )
+        strangers = outbound.Outbound(settings.allow_private_hosts, contact=settings.contact)
+        self.podcasts = Podcasts(
+            records=self.podcast_records, feeds=Feeds(outbound=strangers, workers=self.craft_workers),
+            episodes=episodes, relays=Relays(outbound=strangers), events=events, hours=settings.podcast_hours,
+        )
+        self.radios = Radios(
+            records=RadioRecords(database=self.database), outbound=strangers, events=events,
+            now=lambda: shown(time.time()),
         )
         self.downloads = Service(
             records=self.download_records, dispatcher=dispatcher, engine=self.engine, ledger=ledger, running=running,
@@ -581,6 +606,9 @@ class Station:
         self._started.append(("webhook", self.webhook.stop))
         self.watching.start()
         self._started.append(("watching", self.watching.stop))
+        self.podcasts.start()
+        self._started.append(("podcasts", self.podcasts.stop))
+        self._started.append(("radios", self.radios.stop))
         self.cache.start()
         self._started.append(("cache", self.cache.stop))
         self._started.append(("taps", self.taps.stop))

@@ -19,7 +19,7 @@ FLOORS = {
     "shared.ports": 1, "shared.events": 1, "shared.settings": 1, "shared.logs": 1, "shared.outbound": 1,
     "shared.vault": 1, "shared.confine": 1, "shared.durable": 1,
     "shared.database": 2, "shared.records": 2, "shared.storage": 2, "shared.audio": 2, "shared.metadata": 2,
-    "shared.library": 3, "shared.security": 3, "shared.discovery": 3,
+    "shared.library": 3, "shared.security": 3, "shared.discovery": 3, "shared.podcasts": 3, "shared.radio": 3,
     "shared.cloud": 3, "shared.upkeep": 3, "odst": 3,
     "shared.routes": 4, "shared.subsonic": 4, "shared.sockets": 4, "shared.feed": 4,
     "shared.station": 5, "shared.terminal": 5, "shared.api": 5, "shared.server": 5, "shared.serving": 5,

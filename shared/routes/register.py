@@ -25,9 +25,12 @@ from shared.routes import (
     listening,
     login,
     openapi,
+    pages,
     pairing,
     player,
     playlists,
+    podcasts,
+    radios,
     scan,
     scrobblers,
     session,
@@ -93,6 +96,8 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
             search=station.acquire, previews=station.previews, covers=station.outside_covers, tracks=station.tracks,
             albums=station.albums, events=station.events, streams=station.open_streams,
         ),
+        podcasts.door(podcasts=station.podcasts, pictures=station.outside_covers, streams=station.open_streams),
+        radios.door(radios=station.radios, streams=station.open_streams),
         watches.door(watches=station.watches, watching=station.watching, settings=station.settings),
         cloud.door(
             errands=station.errands, pins=station.pins, copies=station.copies, cache=station.cache,
@@ -128,6 +133,7 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
     redirects = station.settings.cloud_redirect
     app.register_blueprint(player.blueprint(folder=WEB, storages=station.storages.all if redirects else tuple))
 
+    app.register_blueprint(pages.blueprint(folder=WEB))
     app.register_blueprint(trust.blueprint(folder=WEB / "trust", certificates=station.certificates))
 
     allowed = station.settings.allowed_hosts

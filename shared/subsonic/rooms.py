@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from shared.records.choosing import Choosing
@@ -19,7 +20,9 @@ from shared.subsonic import (
     lyrics,
     media,
     playlists,
+    podcasts,
     queue,
+    radio,
     scanning,
     searching,
     system,
@@ -35,7 +38,7 @@ def rooms(station: Any, *, sending: Sending, pictures: Pictures) -> list[Calls]:
     entries = Entries(database=station.database)
     choosing = Choosing(database=station.database)
     directories = Directories(database=station.database)
-    telling = Telling(entries=entries)
+    telling = Telling(entries=entries, episodes=partial(podcasts.episodes_by_id, station.podcasts))
     return [
         system.calls(sounds_known=station.likeness.known),
         browsing.calls(choosing=choosing, entries=entries, telling=telling),
@@ -44,12 +47,16 @@ def rooms(station: Any, *, sending: Sending, pictures: Pictures) -> list[Calls]:
         lists.calls(choosing=choosing, telling=telling),
         searching.calls(choosing=choosing, search=station.search, telling=telling),
         media.calls(tracks=station.tracks, albums=station.albums, playlists=station.playlists, covers=station.covers,
-                    sending=sending),
+                    sending=sending, episodes=station.podcasts,
+                    podcast_cover=partial(podcasts.cover, station.podcasts, station.outside_covers)),
         lyrics.calls(tracks=station.tracks),
-        annotation.calls(listening=station.listening, now_playing=station.now_playing, telling=telling),
+        annotation.calls(listening=station.listening, now_playing=station.now_playing, telling=telling,
+                         episodes=station.podcast_records),
+        podcasts.calls(podcasts=station.podcasts),
+        radio.calls(radios=station.radios),
         playlists.calls(playlists=station.playlists, telling=telling),
         queue.calls(listening=station.listening, telling=telling),
-        bookmarks.calls(bookmarks=station.bookmarks, telling=telling),
+        bookmarks.calls(bookmarks=station.bookmarks, telling=telling, episodes=station.podcast_records),
         jukebox.calls(jukebox=station.jukebox, telling=telling),
         scanning.calls(scanning=station.scanning, count=lambda person: station.tracks.list(person, limit=1).total,
                        folders=lambda: len(station.scans.roots())),

@@ -48,6 +48,7 @@ TOLD = {
     "snapshot": "each what they may see", "library:changed": "everybody",
     "notice": "everybody, or whom it is for; what names files, who sees files",
     "scan:progress": "everybody; paths only who sees files", "devices:changed": "the person whose they are",
+    "podcasts:changed": "everybody", "radio:now": "everybody",
     "jukebox:changed": "the person whose it is",
     "playback:state": "the person whose it is", "playback:command": "the person whose it is",
     "download:changed": "who asked for it, and owners", "download:log": "who asked for it, and owners",
