@@ -123,6 +123,7 @@ from shared.records.radios import Radios as RadioRecords
 from shared.records.scans import Scans
 from shared.records.scrobbles import Scrobbles
 from shared.records.search import Search
+from shared.records.shares import Shares as ShareRecords
 from shared.records.sounds import Sounds
 from shared.records.stations import Stations as StationRecords
 from shared.records.tracks import Tracks
@@ -141,6 +142,7 @@ from shared.security.openid import OpenId
 from shared.security.pairing import Pairing
 from shared.security.second_factor import SecondFactors
 from shared.security.setup import Setup
+from shared.security.shares import Shares
 from shared.security.stations import Stations
 from shared.security.throttle import Throttle
 from shared.security.vouching import Vouching
@@ -284,6 +286,11 @@ class Station:
             records=StationRecords(database=self.database), vault=Vault(settings.config_dir), identity=self.identity,
             pairing=self.pairing, people=self.people, belongings=self.belongings,
             name=lambda: station_name(settings.name), audit=self.audit,
+        )
+        self.shares = Shares(
+            records=ShareRecords(database=self.database), people=self.people, vault=Vault(settings.config_dir),
+            events=self.events, streams=self.open_streams, current=self.changes.current, enabled=settings.shares,
+            endpoints=self.finding.urls, audit=self.audit,
         )
         self.devices = Devices(
             records=DeviceRecords(database=self.database), people=self.people, accounts=self.accounts,

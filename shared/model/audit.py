@@ -32,6 +32,8 @@ DEEDS = {
     "app_password_made": "made an app password",  # nosec B105  # words
     "app_password_revoked": "revoked an app password",  # nosec B105  # words
     "session_ended": "ended a session",
+    "share_made": "shared music by a link",
+    "share_ended": "ended a share",
     "station_paired": "paired another station",
     "station_removed": "removed another station",
     "exported": "exported playlists and listening",

@@ -60,6 +60,11 @@ class Person:
         return self.may("delete") and self.scope == "own"
 
     @property
+    def shares(self) -> bool:
+        """May give away links with which others hear something, without an account."""
+        return self.role in ("owner", "adult") and self.scope in ("own", "add")
+
+    @property
     def adds(self) -> bool:
         """May fetch new music."""
         return self.may("add") and self.scope in ("own", "add")

@@ -13,6 +13,7 @@ COLUMNS = (
     ("stations", "id", "token"),
     ("app_secrets", "token_id", "secret"),
     ("scrobblers", "id", "secret"),
+    ("shares", "id", "code"),
 )
 
 

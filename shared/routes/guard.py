@@ -28,6 +28,7 @@ _REFUSED = {
     "own_account": "This device may listen or add music, not change the account. Log in with the password for that.",
     "sees_files": "Files and folders are shown to the owner and adults of this station.",
     "adds": "You may not add music here; an owner of this station can allow it.",
+    "shares": "Owners and adults of this station share by links, with devices that may add.",
     "edits": "You may not change the library here; an owner of this station can allow it.",
     "deletes": "You may not move tracks to the trash here; an owner of this station can allow it.",
     "owns": "Only an owner of this station may do that.",

@@ -35,6 +35,7 @@ RULES: Mapping[str, Callable[[Person], bool]] = {
     "own_account": lambda person: person.scope == "own",    # no device that may only listen or add
     "sees_files": lambda person: person.sees_files,
     "adds": lambda person: person.adds,
+    "shares": lambda person: person.shares,
     "edits": lambda person: person.edits,
     "deletes": lambda person: person.deletes,
     "owns": lambda person: person.owns,

@@ -34,6 +34,7 @@ from shared.routes import (
     scan,
     scrobblers,
     session,
+    shares,
     stations,
     stream,
     system,
@@ -87,6 +88,8 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
         scan.door(scanning=station.scanning),
         stream.door(tracks=station.tracks, sending=sending),
         covers.door(covers=station.covers),
+        shares.door(shares=station.shares, tracks=station.tracks, covers=station.covers, sending=sending,
+                    sound_of=lambda uid: station.podcasts.sound_of(uid)),
         downloads.door(
             downloads=station.downloads, records=station.download_records, origins=station.origins,
             tracks=station.tracks, albums=station.albums, feed=feed, settings=station.settings,

@@ -25,6 +25,7 @@ from shared.subsonic import (
     radio,
     scanning,
     searching,
+    shares,
     system,
     users,
 )
@@ -56,6 +57,7 @@ def rooms(station: Any, *, sending: Sending, pictures: Pictures) -> list[Calls]:
         radio.calls(radios=station.radios),
         playlists.calls(playlists=station.playlists, telling=telling),
         queue.calls(listening=station.listening, telling=telling),
+        shares.calls(shares=station.shares, telling=telling),
         bookmarks.calls(bookmarks=station.bookmarks, telling=telling, episodes=station.podcast_records),
         jukebox.calls(jukebox=station.jukebox, telling=telling),
         scanning.calls(scanning=station.scanning, count=lambda person: station.tracks.list(person, limit=1).total,

@@ -61,6 +61,7 @@ WORDS = {
     "own_account": "everybody, with a login of their own (no device that may only listen or add)",
     "sees_files": "owners and adults who see all folders, with a login of their own",
     "adds": "who may add music (owners and adults, unless it was said otherwise), not with a device that only listens",
+    "shares": "owners and adults, not with a device that only listens",
     "edits": "who may edit (owners and adults, unless it was said otherwise), with a login of their own",
     "deletes": "who may delete (owners and adults, unless it was said otherwise), with a login of their own",
     "owns": "owners, with a login of their own",
@@ -72,7 +73,8 @@ def may(rule: str, role: str, scope: str) -> bool:
     grown_up = role in ("owner", "adult")
     return {
         "open": True, "logged_in": True, "own_account": scope == "own", "sees_files": grown_up and scope == "own",
-        "adds": grown_up and scope in ("own", "add"), "edits": grown_up and scope == "own",
+        "adds": grown_up and scope in ("own", "add"), "shares": grown_up and scope in ("own", "add"),
+        "edits": grown_up and scope == "own",
         "deletes": grown_up and scope == "own", "owns": role == "owner" and scope == "own",
     }[rule]
 

@@ -18,6 +18,7 @@ export const DEEDS = [
     ['device_revoked', 'revoked a device'], ['station_paired', 'paired another station'], ['station_removed', 'removed another station']]],
   ['Library', [
     ['tracks_deleted', 'moved tracks to the trash'], ['exported', 'exported playlists and listening'], ['imported', 'imported playlists and listening'],
+    ['share_made', 'shared music by a link'], ['share_ended', 'ended a share'],
     ['folders_changed', 'changed the music folders'], ['storage_changed', 'changed the storages']]],
   ['Station', [
     ['setting_changed', 'changed a setting'], ['certificate_renewed', 'renewed the certificate'], ['secrets_rekeyed', 'sealed the secrets anew']]],
