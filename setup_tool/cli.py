@@ -31,6 +31,7 @@ COMMANDS = {
     "backup": ("setup_tool.backup", "Write the library, settings and covers into one verified archive."),
     "restore": ("setup_tool.restore", "Bring a library back from a backup, or from a bucket alone."),
     "settings": ("setup_tool.settings", "Every setting with its value, default and meaning."),
+    "sounds": ("setup_tool.sounds", "Listen to the library, so that what sounds alike can be found."),
     "users": ("setup_tool.users", "Who may use the station."),
     "pair": ("setup_tool.pair", "Pair a new device, list and revoke devices, pair another station."),
     "app-password": ("setup_tool.app_password", "What other makers' music apps log in with: make, list, revoke."),
