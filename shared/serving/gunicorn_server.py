@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import gc
 import io
 import logging
 import multiprocessing
@@ -363,6 +364,8 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
         self.station: Any = None
         try:
             app = self.app.create()
+            gc.collect()
+            gc.freeze()     # what stands by now stays: else every long answer has it all looked through again
             self.wsgi = _as_expected(Forwarded(app, proxies=self.app.proxies, only_theirs=self.app.proxy_headers))
             self.station = getattr(app, "extensions", {}).get("station")
             if self.station is not None:
