@@ -425,7 +425,8 @@ def test_tools() -> tuple[str | None, str | None]:
     import shutil
 
     def look() -> tuple[str | None, str | None]:
-        browsers = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+        browsers = (shutil.which(name) for name in (
+            "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"))
         return next((path for path in browsers if path), None), shutil.which("node")
 
     browser, node = look()

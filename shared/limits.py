@@ -55,7 +55,7 @@ class Rates:
     def __init__(self, *, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_second = per_second
         self._clock = clock
-        self._filled: dict[str, tuple[float, float]] = {}      # household → (requests left, when)
+        self._filled: dict[str, tuple[float, float]] = {}      # household → (left, when); who asked last is last
         self._lock = threading.Lock()
 
     def take(self, address: str) -> bool:
@@ -65,22 +65,21 @@ class Rates:
         home = home or _HERE
         now = self._clock()
         with self._lock:
-            left, at = self._filled.get(home, (most, now))
+            left, at = self._filled.pop(home, (most, now))
             left = min(most, left + (now - at) * most)
-            if left < 1.0:
-                self._filled[home] = (left, now)
-                return False
-            if len(self._filled) >= HOUSEHOLDS and home not in self._filled:
-                self._forget(now)
-            self._filled[home] = (left - 1.0, now)
-            return True
+            enough = left >= 1.0
+            self._forget(now)
+            self._filled[home] = (left - enough, now)
+            return enough
 
     def _forget(self, now: float) -> None:
-        """Who was silent for a second has a full bucket; when all are busy, who was silent for longest goes."""
-        kept = {home: one for home, one in self._filled.items() if now - one[1] < 1.0}
-        if len(kept) >= HOUSEHOLDS:
-            del kept[min(kept, key=lambda home: kept[home][1])]
-        self._filled = kept
+        """Make room for one. Who was silent for a second has a full bucket; when all are busy, who was silent for
+        longest goes, and stands first: cheap, however many ask."""
+        while self._filled:
+            first = next(iter(self._filled))
+            if len(self._filled) < HOUSEHOLDS and now - self._filled[first][1] < 1.0:
+                return
+            del self._filled[first]
 
 
 class Pace:

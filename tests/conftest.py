@@ -17,6 +17,7 @@ import pytest
 
 from shared.database import Database
 from shared.records.moments import make_uid
+from shared.security.passwords import Passwords
 from tests.patience import LONG
 from tests.running import RunningStation, make_music, start_station
 
@@ -64,6 +65,17 @@ def _databases_from_one() -> Iterator[None]:
     yield
     patch.undo()
     whole.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_hashes() -> Iterator[None]:
+    """argon2id with little memory in this process: 1 ms instead of 50. Stations hash as stations do, and so does what
+    tells its Passwords another cost."""
+    usual = Passwords.__init__.__kwdefaults__ or {}
+    patch = pytest.MonkeyPatch()
+    patch.setitem(usual, "memory_kib", 64)
+    yield
+    patch.undo()
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ def free_port() -> int:
 
 
 def start_station(home: Path, music: list[Path], *, environ: dict[str, str] | None = None) -> RunningStation:
-    """Start a station on a free port and wait until it answers."""
+    """Start a station on a free port and wait until it answers. One process reads its music, unless told otherwise."""
     port = free_port()
     arguments = [sys.executable, "-m", "shared.api", "--host", "127.0.0.1", "--port", str(port)]
     for folder in music:
@@ -107,7 +107,8 @@ def start_station(home: Path, music: list[Path], *, environ: dict[str, str] | No
     log = open(home / "station.log", "ab")  # noqa: SIM115  (the child keeps it)
     process = subprocess.Popen(
         arguments, cwd=ROOT, stdout=log, stderr=log,
-        env=clean_environment(home, SOUNDSIBLE_OWNER=f"{OWNER}:{PASSWORD}", **(environ or {})),
+        env=clean_environment(home, **{"SOUNDSIBLE_OWNER": f"{OWNER}:{PASSWORD}", "SOUNDSIBLE_SCAN_WORKERS": "1",
+                                       **(environ or {})}),
     )
     log.close()
     station = RunningStation(f"http://127.0.0.1:{port}", home, music[0] if music else home / "none", process)

@@ -42,6 +42,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SOUNDSIBLE_HOST", "127.0.0.1")
     monkeypatch.setenv("SOUNDSIBLE_PORT", str(free_port()))
     monkeypatch.setenv("SOUNDSIBLE_PASSWORD", PASSWORD)
+    monkeypatch.setenv("SOUNDSIBLE_SCAN_WORKERS", "1")      # enough for a few files
     monkeypatch.setenv("COLUMNS", "80")
     return tmp_path / "home"
 

@@ -77,11 +77,23 @@ def test_a_million_clients_take_no_more_room_than_some_thousands(clock: Clock) -
     rates = limits.Rates(per_second=10, clock=clock)
     for number in range(3 * limits.HOUSEHOLDS):
         assert rates.take(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
-    assert len(rates._filled) <= limits.HOUSEHOLDS
+    assert len(rates._filled) == limits.HOUSEHOLDS
     clock.now += 2
     rates.take("192.0.2.9")
-    rates._forget(clock.now)
     assert len(rates._filled) == 1
+
+
+def test_when_all_are_busy_it_is_the_longest_silent_that_is_forgotten(
+        clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HOUSEHOLDS", 3)
+    rates = limits.Rates(per_second=1, clock=clock)
+    for number in (1, 2, 3):
+        assert rates.take(f"192.0.2.{number}")
+        clock.now += 0.1
+    assert not rates.take("192.0.2.1")      # refused, and seen
+    assert rates.take("192.0.2.4")          # in the place of the second
+    assert [rates.take(f"192.0.2.{number}") for number in (3, 1, 4)] == [False] * 3
+    assert rates.take("192.0.2.2")
 
 
 def test_the_promised_five_hundred_a_second_pass(clock: Clock) -> None:
