@@ -22,7 +22,8 @@ _REF = "#/components/schemas/{name}"
 _PATH = re.compile(r"<(?:\w+:)?(\w+)>")
 _ROOMS = {
     "session": "Logging in, and the own account", "library": "The library", "edit": "Changing the library",
-    "listening": "Listening", "likeness": "What goes with what", "playlists": "Playlists", "scan": "Scanning", "stream": "Sound", "covers": "Pictures",
+    "listening": "Listening", "likeness": "What goes with what", "playlists": "Playlists", "scan": "Scanning",
+    "stream": "Sound", "covers": "Pictures",
     "users": "Accounts", "invitations": "Invitations", "login": "Logging in elsewhere", "audit": "The audit log",
     "downloads": "Downloads", "acquire": "What is offered outside", "watches": "What is watched",
     "cloud": "The three places", "pairing": "Pairing devices", "devices": "Devices and sessions",
