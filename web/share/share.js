@@ -20,13 +20,14 @@
     return `${Math.floor(s / 60)} minutes ${s % 60} seconds`;
   };
   const lengthMs = () => (Number.isFinite(audio.duration) && audio.duration > 0 ? audio.duration * 1000 : items[at]?.duration_ms ?? NaN);
-  const picture = (n, size) => `${base}/cover/${n}?size=${size}`;
+  const picture = (n, size) => `${items[n].cover}?size=${size}`;
 
   const showCover = (n) => {
     const image = find('cover');
     find('letter').textContent = (items[n]?.album || items[n]?.title || '♪').trim().slice(0, 1).toUpperCase();
-    if (image.dataset.of === String(items[n]?.cover_of ?? n)) return;
-    image.dataset.of = String(items[n]?.cover_of ?? n);
+    const of = items[n].album || items[n].cover; // an album has one picture
+    if (image.dataset.of === of) return;
+    image.dataset.of = of;
     image.hidden = true;
     image.onload = () => { image.hidden = false; };
     image.src = picture(n, 600);
@@ -69,7 +70,7 @@
     find('told').textContent = '';
     if (n !== at) {
       at = n;
-      audio.src = `${base}/stream/${n}`;
+      audio.src = items[n].stream;
       showCover(n);
       if ('mediaSession' in navigator) {
         const item = items[n];
@@ -135,7 +136,6 @@
     const minutes = Math.max(1, Math.round(items.reduce((sum, one) => sum + (one.duration_ms || 0), 0) / 60000));
     find('facts').textContent = [`${items.length} ${items.length === 1 ? 'track' : 'tracks'}`, `${minutes} min`, about.shared_by ? `shared by ${about.shared_by}` : '',
       about.expires_at ? `until ${new Date(about.expires_at).toLocaleDateString('en-GB', { day: 'numeric', month: 'long' })}` : ''].filter(Boolean).join(' · ');
-    if (/^#[0-9a-f]{6}$/i.test(about.color ?? '')) find('picture').style.setProperty('--tint', about.color);
     find('list').replaceChildren(...items.map((item, n) => {
       const made = (name, text) => Object.assign(document.createElement('span'), { className: name, textContent: text });
       const button = Object.assign(document.createElement('button'), { type: 'button' });

@@ -8,7 +8,7 @@ import { createDeeds } from './core/deeds.js';
 import { createDownloads } from './core/downloads.js';
 import { createErrands } from './core/errands.js';
 import { createInstalling } from './core/installing.js';
-import { createAir, createHeard, kindOf, uidOf } from './core/items.js';
+import { airWords, createAir, createHeard, kindOf, resumeAt, uidOf } from './core/items.js';
 import { html } from './core/html.js';
 import { forget, keep, recall } from './core/keep.js';
 import { deedOf } from './core/keys.js';
@@ -151,7 +151,7 @@ const downloads = createDownloads({
   },
 });
 const errands = createErrands({ onOver: (errand) => moving.told(errand) });
-const live = createLive({ io, store, sync, downloads, errands, onDevices: () => act('devices-changed'), onShownOut: () => shownOut(), onNotice: (notice) => ui.toast({ message: notice.message ?? '', tone: notice.level === 'error' || notice.level === 'warning' ? 'problem' : undefined }) });
+const live = createLive({ io, store, sync, downloads, errands, onDevices: () => act('devices-changed'), onPodcasts: () => act('podcasts-changed'), onRadio: (now) => air.heard(now), onShownOut: () => shownOut(), onNotice: (notice) => ui.toast({ message: notice.message ?? '', tone: notice.level === 'error' || notice.level === 'warning' ? 'problem' : undefined }) });
 
 /** The station has ended the line. Who is logged in no more learns it by the answer; everybody else comes back. */
 const shownOut = () => {
@@ -198,8 +198,9 @@ const heard = createHeard({
 });
 const air = createAir({
   ask: (uid) => api.get(`/radios/${uid}/now`),
-  told: (id, words) => {
-    if (library.track(id)?.artist === words) return;
+  told: (id, now) => {
+    const words = airWords(now);
+    if (!library.track(id) || library.track(id).artist === words) return;
     library.amend(id, { artist: words });
     player.announce();
     store.set({ queue: { ...store.state.queue } }); // the tab names it, too
@@ -369,7 +370,6 @@ const welcome = async () => {
   const kept = recall('queue', null);
   let queue = kept?.user === store.state.user?.id ? unpack(kept) : EMPTY;
   let position = kept?.position_ms ?? 0;
-  if (queue.entries.length && Array.isArray(kept.others)) library.remember('tracks', kept.others);
   if (!queue.entries.length) {
     // Nothing from this browser: perhaps another device left off somewhere.
     const other = await api.get('/me/queue').catch(() => null);
@@ -379,7 +379,9 @@ const welcome = async () => {
   if (!queue.entries.length || store.state.queue.entries.length) return;
   const around = queue.entries.slice(Math.max(0, queue.index - 20), queue.index + 40).map((entry) => entry.id);
   await library.tracks(around).catch(() => []);
-  if (!store.state.queue.entries.length) player.restore(queue, position);
+  const first = library.track(queue.entries[queue.index].id);
+  // An episode goes on where it was heard last, wherever that was.
+  if (!store.state.queue.entries.length) player.restore(queue, first?.kind ? resumeAt(first) : position);
 };
 
 const begin = async () => {
@@ -401,8 +403,7 @@ const begin = async () => {
 const keepQueue = () => {
   const { queue, user } = store.state;
   if (player.previewing) return; // what is only tried is no queue of the listener's
-  const others = queue.entries.filter((/** @type {any} */ e) => kindOf(e.id) !== 'track').map((/** @type {any} */ e) => library.track(e.id)).filter(Boolean);
-  if (user && queue.entries.length) keep('queue', { ...pack(queue), user: user.id, position_ms: Math.round(player.positionMs), others });
+  if (user && queue.entries.length) keep('queue', { ...pack(queue), user: user.id, position_ms: Math.round(player.positionMs) });
 };
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let telling;
@@ -423,7 +424,10 @@ store.watch(['status'], () => { keepQueue(); if (store.state.status === 'paused'
 setInterval(() => { if (store.state.status === 'playing') keepQueue(); }, 5000);
 addEventListener('pagehide', () => { keepQueue(); heard.flush(); });
 store.watch(['volume', 'muted', 'levelling', 'saver', 'speed'], ({ volume, muted, levelling, saver, speed }) => keep('sound', { volume, muted, levelling, saver, speed }));
-store.watch(['status', 'queue'], ({ status }) => air.listen(status === 'playing' && player.live ? player.entry?.id ?? '' : ''));
+store.watch(['status', 'queue'], ({ status }) => {
+  air.listen(status === 'playing' && player.live ? player.entry?.id ?? '' : '');
+  if (player.track?.kind !== 'episode') heard.flush(); // something else plays now
+});
 // The tab names what is heard, else the page.
 store.watch(['status', 'queue', 'page'], () => {
   const track = store.state.status === 'playing' && player.entry ? library.track(player.entry.id) : null;

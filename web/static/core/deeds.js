@@ -6,7 +6,7 @@ import { createFetching } from './fetching.js';
 import { plural } from './format.js';
 import { pageOf } from './items.js';
 import { createMoving } from './moving.js';
-import { adds, changesList, deletes, edits, ownsList, seesFiles, sharing } from './rights.js';
+import { adds, changesList, deletes, edits, ownsList, seesFiles, shares, sharing } from './rights.js';
 import { to } from './router.js';
 
 /** @param {any} error */
@@ -84,7 +84,7 @@ export const createDeeds = ({ api, store, library, downloads, errands, player, r
   };
 
   /** In a menu. @param {string} kind @param {string} id @param {string} [title] */
-  const share = (kind, id, title = '') => store.state.user && { icon: 'share-2', words: 'Share by a link', deed: 'share', data: { kind, id, title } };
+  const share = (kind, id, title = '') => shares(store.state.user) && { icon: 'share-2', words: 'Share by a link', deed: 'share', data: { kind, id, title } };
 
   /** @type {Record<string, (data: any, event?: Event, target?: HTMLElement) => any>} */
   const deeds = {

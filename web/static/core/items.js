@@ -78,13 +78,14 @@ export const createHeard = ({ tell, everyMs = 10000, now = Date.now }) => {
 };
 
 /**
- * Asks what a radio plays for as long as it is heard.
+ * Knows what a radio plays for as long as it is heard: the station tells it by itself, and is asked now and then in case
+ * that went amiss.
  * @param {object} parts
  * @param {(uid: string) => Promise<any>} parts.ask
- * @param {(id: string, words: string) => void} parts.told
+ * @param {(id: string, now: any) => void} parts.told
  * @param {number} [parts.everyMs]
  */
-export const createAir = ({ ask, told, everyMs = 8000 }) => {
+export const createAir = ({ ask, told, everyMs = 15000 }) => {
   let id = '';
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
@@ -92,10 +93,12 @@ export const createAir = ({ ask, told, everyMs = 8000 }) => {
     const mine = id;
     const now = await ask(uidOf(mine)).catch(() => null);
     if (mine !== id) return;
-    if (now) told(mine, airWords(now));
+    if (now) told(mine, now);
     timer = setTimeout(look, everyMs);
   };
   return {
+    /** What a radio says of itself. @param {any} now with its `id` */
+    heard(now) { if (`radio:${now.id}` === id) told(id, now); },
     /** @param {string} next id of the radio that is heard, '' for none */
     listen(next) {
       if (next === id) return;

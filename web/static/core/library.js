@@ -1,7 +1,7 @@
 // @ts-check
 /** The listener's library as far as it is known here: things by id, lists by query, and what changed. */
 import { createCollection } from './collection.js';
-import { kindOf } from './items.js';
+import { episodeItem, kindOf, radioItem, uidOf } from './items.js';
 import { reorders, touches } from './sync.js';
 
 const BATCH = 200;
@@ -68,8 +68,12 @@ export const createLibrary = ({ api, store }) => {
       }
     },
 
-    /** @param {string[]} ids @returns {Promise<any[]>} those the station knows, in that order */
+    /** @param {string[]} ids also of episodes and radios (core/items.js) @returns {Promise<any[]>} those the station knows, in that order */
     async tracks(ids) {
+      await Promise.all(ids.filter((id) => !things.tracks.has(id) && kindOf(id) !== 'track').map(async (id) => {
+        const found = await api.get(`/${kindOf(id)}s/${encodeURIComponent(uidOf(id))}`).catch((/** @type {any} */ error) => { if (error.status === 404) return null; throw error; });
+        if (found) remember('tracks', [kindOf(id) === 'episode' ? episodeItem(found) : radioItem(found)]);
+      }));
       await fetchMany('tracks', ids.filter((id) => !things.tracks.has(id) && kindOf(id) === 'track'));
       return ids.map((id) => things.tracks.get(id)).filter(Boolean);
     },

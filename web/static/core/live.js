@@ -28,9 +28,11 @@ export const createSequence = (onGap) => {
  * @param {import('./errands.js').Errands} parts.errands
  * @param {(notice: any) => void} parts.onNotice
  * @param {() => void} [parts.onDevices] somebody's devices are others now
+ * @param {() => void} [parts.onPodcasts] there are new episodes, or one was fetched
+ * @param {(now: any) => void} [parts.onRadio] a radio plays something else
  * @param {() => void} [parts.onShownOut] the station has ended the line: the login is over, or it wants to be asked again
  */
-export const createLive = ({ io, store, sync, downloads, errands, onNotice, onDevices, onShownOut }) => {
+export const createLive = ({ io, store, sync, downloads, errands, onNotice, onDevices, onPodcasts, onRadio, onShownOut }) => {
   /** @type {any} */
   let socket = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -77,6 +79,8 @@ export const createLive = ({ io, store, sync, downloads, errands, onNotice, onDe
       socket.on('download:removed', ({ id }) => downloads.removed(id));
       socket.on('errand:changed', ({ errand }) => errands.changed(errand));
       socket.on('devices:changed', () => onDevices?.());
+      socket.on('podcasts:changed', () => onPodcasts?.());
+      socket.on('radio:now', (/** @type {any} */ now) => onRadio?.(now));
       socket.on('notice', onNotice);
     },
     /** Comes back after the station has ended the line. */

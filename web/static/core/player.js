@@ -316,6 +316,7 @@ export class Player {
     if (!this.track) {
       this.#library.tracks([entry.id]).then(() => {
         if (this.entry === entry) {
+          if (this.track?.stream) this.#begin({ play: this.#wanted, again: true }); // it is no track, and comes from elsewhere
           this.#count(entry.id);
           this.#announce();
           this.#store.set({ queue: { ...this.#queue } });

@@ -15,7 +15,7 @@ export const heardShare = (episode) => (episode.finished ? 1 : episode.duration_
 
 /** When it came out, and how long it is or how much is left. @param {any} episode @param {number} [now] Unix ms */
 export const episodeLine = (episode, now = Date.now()) => {
-  const left = episode.duration_ms - episode.position_ms;
+  const left = (episode.duration_ms ?? 0) - episode.position_ms;
   const length = !episode.duration_ms ? '' : episode.finished ? 'Played' : episode.position_ms > 0 ? `${span(Math.max(0, left))} left` : span(episode.duration_ms);
   return [ago(episode.published_at, now), length || (episode.finished ? 'Played' : ''), episode.explicit ? 'Explicit' : ''].filter(Boolean).join(' · ');
 };
@@ -23,8 +23,5 @@ export const episodeLine = (episode, now = Date.now()) => {
 /** @param {any} podcast */
 export const podcastLine = (podcast) => (podcast.status === 'error' ? podcast.error || 'Cannot be read now' : podcast.new_count ? plural(podcast.new_count, 'new episode') : podcast.author || plural(podcast.episode_count ?? 0, 'episode'));
 
-/** What came of a list of feeds that was taken over. @param {any} report {added, known, failed} as numbers or lists */
-export const opmlWords = (report) => {
-  const many = (/** @type {any} */ of) => (Array.isArray(of) ? of.length : Number(of) || 0);
-  return [`${plural(many(report?.added), 'podcast')} added`, many(report?.known) ? `${many(report.known)} followed already` : '', many(report?.failed) ? `${many(report.failed)} could not be read` : ''].filter(Boolean).join(', ');
-};
+/** What came of a list of feeds that was taken over. @param {{added: number, known: number, failed: number}} report */
+export const opmlWords = ({ added, known, failed }) => [`${plural(added, 'podcast')} added`, known ? `${known} followed already` : '', failed ? `${failed} could not be read` : ''].filter(Boolean).join(', ');

@@ -23,6 +23,9 @@ export const adds = (user) => user?.rights?.add === true;
 /** May change the own account: no device that may only listen or add. @param {User} user */
 export const ownAccount = (user) => Boolean(user) && whole(user);
 
+/** May give others a link to hear something without an account. @param {User} user */
+export const shares = (user) => grown(user) && user?.scope !== 'listen';
+
 /** Whether two tellings of a person are the same, for what is offered and shown. @param {User} one @param {User} other */
 export const samePerson = (one, other) => ['username', 'role', 'scope', 'limited'].every((name) => /** @type {any} */ (one)?.[name] === /** @type {any} */ (other)?.[name])
   && [adds, edits, deletes].every((may) => may(one) === may(other));

@@ -9,7 +9,7 @@ export const LASTS = [['1', 'A day', 1], ['7', 'A week', 7], ['30', 'A month', 3
 export const endOf = (days, now = Date.now()) => (days ? new Date(now + days * 86_400_000).toISOString() : null);
 
 /** @param {any} share @param {number} [now] Unix ms */
-export const isOver = (share, now = Date.now()) => Boolean(share.expires_at) && Date.parse(share.expires_at) <= now;
+export const isOver = (share, now = Date.now()) => share.over || Boolean(share.expires_at) && Date.parse(share.expires_at) <= now;
 
 /** How long it is good yet, and how often it was looked at. @param {any} share as `GET /api/shares` tells @param {number} [now] Unix ms */
 export const shareLine = (share, now = Date.now()) => {
@@ -21,4 +21,4 @@ export const shareLine = (share, now = Date.now()) => {
 };
 
 /** What it is of, when nobody said. @param {any} share */
-export const shareName = (share) => share.description || share.title || (share.entries ?? []).map((/** @type {any} */ one) => one.title ?? one.name).filter(Boolean).slice(0, 3).join(', ') || 'A share';
+export const shareName = (share) => share.description || share.title || 'What is not here any more';

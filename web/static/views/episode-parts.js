@@ -5,6 +5,7 @@ import { words } from '../core/deeds.js';
 import { clock } from '../core/format.js';
 import { episodeItem } from '../core/items.js';
 import { episodeLine, heardShare, isComing, isHere } from '../core/podcasts.js';
+import { shares } from '../core/rights.js';
 import { room } from '../core/room.js';
 import { cover, icon } from './parts.js';
 
@@ -79,12 +80,12 @@ export const livesWithEpisodes = (view, { find, change, adds }) => {
           { icon: 'list-end', words: 'Add to queue', deed: 'add-to-queue', data: of },
           null,
           episode.description && { icon: 'info', words: 'About this episode', deed: 'episode-about', data: { id } },
-          episode.finished || episode.position_ms > 0 ? { icon: 'undo-2', words: 'Mark as not played', deed: 'episode-unheard', data: { id } } : null,
+          (episode.finished || episode.position_ms > 0) && { icon: 'undo-2', words: 'Mark as not played', deed: 'episode-unheard', data: { id } },
           !episode.finished && { icon: 'check', words: 'Mark as played', deed: 'episode-finish', data: { id } },
           view.localName !== 'view-podcast' && { icon: 'podcast', words: 'Go to podcast', href: `#/podcast/${episode.podcast_id}` },
-          { icon: 'share-2', words: 'Share', deed: 'share', data: { kind: 'episode', id, title: episode.title } },
+          isHere(episode) && shares(room.store.state.user) && { icon: 'share-2', words: 'Share by a link', deed: 'share', data: { kind: 'episode', id, title: episode.title } },
           ...(isHere(episode) && adds() ? [null, { icon: 'trash-2', words: 'Remove the copy at the station', deed: 'episode-drop', data: { id }, danger: true }] : []),
-        ].filter((one, i, all) => one !== null || all[i - 1] !== null),
+        ].filter((one, i, all) => one !== null || (i > 0 && all[i - 1] !== null)),
       });
     },
   };

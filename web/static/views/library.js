@@ -1,7 +1,7 @@
 // @ts-check
 /** The whole library, five ways: however long the lists, they feel short. */
 import { html } from '../core/html.js';
-import { albumCard, artistCard, cardToCome, empty, icon, libraryChips, playlistCard, rowToCome, trackRow } from './parts.js';
+import { albumCard, artistCard, cardToCome, empty, icon, libraryChips, playlistCard, rowToCome, showChip, trackRow } from './parts.js';
 import { colourOf } from '../core/colour.js';
 import { plural } from '../core/format.js';
 import { keep, recall } from '../core/keep.js';
@@ -103,9 +103,7 @@ class LibraryView extends View {
   }
 
   painted() {
-    const chips = this.querySelector('.chips');
-    const chip = /** @type {HTMLElement | null} */ (chips?.querySelector('[aria-current]') ?? null);
-    if (chips && chip && chip.offsetLeft + chip.offsetWidth > chips.scrollLeft + chips.clientWidth) chips.scrollLeft = chip.offsetLeft - 16;
+    showChip(this);
     const el = /** @type {any} */ (this.querySelector('sb-list'));
     if (el) {
       const grid = this.tab === 'albums' || this.tab === 'artists' || this.tab === 'playlists';

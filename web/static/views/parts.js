@@ -24,6 +24,7 @@ export const cover = (thing, { size = 300, round = false, eager = false, cls = '
   const words = thing?.album ?? thing?.title ?? thing?.name ?? '';
   const id = thing?.album_id ?? thing?.id;
   const outside = thing?.cover_url;
+  if (thing?.kind === 'radio') return html`<span class="cover cover-list ${cls}" data-css="--tint:${tintOf(thing)}">${icon('radio')}</span>`;
   const has = outside || (thing && id && thing.cover !== null);
   return html`<span class="cover ${round ? 'cover-round' : ''} ${cls}" data-css="--tint:${tintOf(thing)}">
     <span class="cover-initial" aria-hidden="true">${initial(words)}</span>
@@ -139,6 +140,13 @@ const PLACES = [['albums', 'Albums', '#/library/albums'], ['artists', 'Artists',
   ['playlists', 'Playlists', '#/library/playlists'], ['podcasts', 'Podcasts', '#/podcasts'], ['radio', 'Radio', '#/radio']];
 /** @param {string} here */
 export const libraryChips = (here) => html`<nav class="chips" aria-label="Library">${PLACES.map(([name, words, href]) => html`<a class="chip" href="${href}" ${name === here ? html`aria-current="page"` : ''}>${words}</a>`)}</nav>`;
+
+/** On a narrow screen the way that was taken is in sight. @param {globalThis.Element} view */
+export const showChip = (view) => {
+  const chips = view.querySelector('.chips');
+  const chip = /** @type {HTMLElement | null} */ (chips?.querySelector('[aria-current]') ?? null);
+  if (chips && chip && chip.offsetLeft + chip.offsetWidth > chips.scrollLeft + chips.clientWidth) chips.scrollLeft = chip.offsetLeft - 16;
+};
 
 /** What would be here, and how it comes. @param {{icon: string, title: string, text?: string, actions?: any}} parts */
 export const empty = ({ icon: name, title, text = '', actions = '' }) => html`

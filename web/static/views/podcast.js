@@ -30,8 +30,8 @@ class PodcastView extends View {
     this.deeds['podcast-keep'] = () => this.#keep();
     this.deeds['podcast-menu'] = (_, event, anchor) => room.ui.menu({
       anchor, event, title: this.podcast.title, subtitle: this.podcast.author, items: [
-        { icon: 'refresh-cw', words: 'Look for new episodes', deed: 'podcasts-refresh' },
-        ...(this.may ? [{ icon: 'hard-drive-download', words: 'What is fetched by itself', deed: 'podcast-keep' }, null, { icon: 'trash-2', words: 'Follow no more', deed: 'podcast-end', danger: true }] : []),
+        ...(this.may ? [{ icon: 'refresh-cw', words: 'Look for new episodes', deed: 'podcasts-refresh' },
+          { icon: 'hard-drive-download', words: 'What is fetched by itself', deed: 'podcast-keep' }, null, { icon: 'trash-2', words: 'Follow no more', deed: 'podcast-end', danger: true }] : []),
       ],
     });
     this.until(room.intents.on('podcast-keep', () => this.#keep()));
@@ -45,11 +45,11 @@ class PodcastView extends View {
   changed() { this.update(); }
 
   async fetch() {
-    const limit = Math.max(PAGE, this.episodes.length);
-    const [podcasts, page] = await Promise.all([room.api.get('/podcasts'), room.api.get(`/podcasts/${encodeURIComponent(this.#id)}/episodes`, { limit })]);
-    this.podcast = podcasts.items.find((/** @type {any} */ one) => one.id === this.#id) ?? null;
+    const limit = Math.min(500, Math.max(PAGE, this.episodes.length));
+    const [podcast, page] = await Promise.all([room.api.get(`/podcasts/${encodeURIComponent(this.#id)}`), room.api.get(`/podcasts/${encodeURIComponent(this.#id)}/episodes`, { limit })]);
+    this.podcast = podcast;
     this.episodes = page.items;
-    this.cursor = page.next_cursor ?? page.cursor ?? null;
+    this.cursor = page.next_cursor;
     this.#coming.watch(this.episodes);
   }
 
@@ -60,7 +60,7 @@ class PodcastView extends View {
     this.#more = false;
     if (page) {
       this.episodes = [...this.episodes, ...page.items];
-      this.cursor = page.next_cursor ?? page.cursor ?? null;
+      this.cursor = page.next_cursor;
     }
     this.update();
   }
@@ -101,7 +101,7 @@ class PodcastView extends View {
           <div class="actions">
             ${wanted ? html`<button class="button button-main" data-do="podcast-play">${icon(current ? 'pause' : 'play', 'filled')} ${current ? 'Pause' : begun ? 'Go on' : 'Play'}</button>` : ''}
             ${podcast.link && /^https?:/.test(podcast.link) ? html`<a class="button" href="${podcast.link}" target="_blank" rel="noopener noreferrer">Its page</a>` : ''}
-            <button class="icon-button" data-do="podcast-menu" aria-haspopup="menu" aria-label="More" title="More">${icon('ellipsis')}</button>
+            ${this.may ? html`<button class="icon-button" data-do="podcast-menu" aria-haspopup="menu" aria-label="More" title="More">${icon('ellipsis')}</button>` : ''}
           </div>
         </div>
       </header>

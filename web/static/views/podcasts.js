@@ -7,7 +7,7 @@ import { adds } from '../core/rights.js';
 import { room } from '../core/room.js';
 import { to } from '../core/router.js';
 import { episodeRow, livesWithEpisodes } from './episode-parts.js';
-import { cardToCome, cover, empty, icon, libraryChips } from './parts.js';
+import { cardToCome, cover, empty, icon, libraryChips, showChip } from './parts.js';
 import { View } from './view.js';
 
 const LATEST = 30;
@@ -36,8 +36,8 @@ class Podcasts extends View {
     };
     this.deeds['podcasts-menu'] = (_, event, anchor) => room.ui.menu({
       anchor, event, title: 'Podcasts', items: [
-        { icon: 'refresh-cw', words: 'Look for new episodes', deed: 'podcasts-refresh' },
-        ...(this.may ? [{ icon: 'folder', words: 'Take over a list (OPML)', deed: 'opml-choose' }] : []),
+        ...(this.may ? [{ icon: 'refresh-cw', words: 'Look for new episodes', deed: 'podcasts-refresh' },
+          { icon: 'folder', words: 'Take over a list (OPML)', deed: 'opml-choose' }] : []),
         this.podcasts?.length && { icon: 'download', words: 'Save as a list (OPML)', deed: 'opml-save' },
       ],
     });
@@ -75,12 +75,14 @@ class Podcasts extends View {
     this.ask();
   }
 
+  painted() { showChip(this); }
+
   render() {
     const list = this.podcasts;
     return html`<div class="page page-library">${libraryChips('podcasts')}
       <header class="page-head page-head-row"><h1>Podcasts</h1><div class="page-tools">
         ${this.may && list?.length ? html`<button class="button button-small" data-do="podcast-new">${icon('plus')} Follow</button>` : ''}
-        ${list ? html`<button class="icon-button" data-do="podcasts-menu" aria-haspopup="menu" aria-label="More" title="More">${icon('ellipsis')}</button>` : ''}</div></header>
+        ${list && (this.may || list.length) ? html`<button class="icon-button" data-do="podcasts-menu" aria-haspopup="menu" aria-label="More" title="More">${icon('ellipsis')}</button>` : ''}</div></header>
       <input class="sr-only" type="file" name="opml" accept=".opml,.xml,text/xml" tabindex="-1" aria-label="List of podcasts">
       <a class="sr-only" href="/api/podcasts/opml" download="podcasts.opml" tabindex="-1" aria-hidden="true">OPML</a>
       ${this.failure && !list ? this.problem() : !list ? html`<div class="grid">${[0, 1, 2, 3].map(cardToCome)}</div>` : list.length ? html`

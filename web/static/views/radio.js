@@ -3,9 +3,9 @@
 import { html } from '../core/html.js';
 import { colourOf } from '../core/colour.js';
 import { radioItem } from '../core/items.js';
-import { adds } from '../core/rights.js';
+import { edits } from '../core/rights.js';
 import { room } from '../core/room.js';
-import { empty, icon, libraryChips, rowToCome } from './parts.js';
+import { empty, icon, libraryChips, rowToCome, showChip } from './parts.js';
 import { View } from './view.js';
 
 class Radio extends View {
@@ -37,7 +37,7 @@ class Radio extends View {
     this.until(room.intents.on('radios-changed', () => this.ask()));
   }
 
-  get may() { return adds(room.store.state.user); }
+  get may() { return edits(room.store.state.user); }
   /** @param {string | undefined} id */
   #of(id) { return this.radios?.find((one) => one.id === id); }
   async fetch() {
@@ -66,6 +66,8 @@ class Radio extends View {
       <button class="icon-button row-menu" data-do="radio-menu" data-id="${radio.id}" aria-haspopup="menu" aria-label="More for ${radio.name}" title="More">${icon('ellipsis')}</button>
     </div>`;
   }
+
+  painted() { showChip(this); }
 
   render() {
     const list = this.radios;

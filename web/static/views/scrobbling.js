@@ -33,8 +33,8 @@ class Scrobbling extends View {
     const line = one.connected ? stateWords(one) : one.available === false ? 'Not set up at this station: its owner enters a key of Last.fm, the settings lastfm_api_key and lastfm_api_secret' : about;
     return html`<li class="thing thing-tall" data-key="${one.service}">${icon(one.connected && !one.error ? 'check' : 'audio-lines', one.connected && !one.error ? 'good' : '')}
       <div class="thing-words"><p class="thing-title">${name}</p><p class="quiet">${line}</p>
-      ${one.error ? html`<p class="wrong">${one.error}</p>` : ''}</div>
-      ${one.connected ? html`${one.error ? html`<button class="button button-small" data-do="tell-plays" data-service="${one.service}">Connect again</button>` : ''}<button class="button button-small" data-do="tell-no-more" data-service="${one.service}" aria-label="Disconnect ${name}">Disconnect</button>`
+      ${one.error ? html`<p class="wrong">${one.error}</p><div class="doubt-steps"><button class="button button-small" data-do="tell-plays" data-service="${one.service}" aria-label="Connect ${name} again">Connect again</button></div>` : ''}</div>
+      ${one.connected ? html`<button class="button button-small" data-do="tell-no-more" data-service="${one.service}" aria-label="Disconnect ${name}">Disconnect</button>`
         : one.available === false ? '' : html`<button class="button button-small" data-do="tell-plays" data-service="${one.service}" aria-label="Connect ${name}">Connect</button>`}</li>`;
   }
 

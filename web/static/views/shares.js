@@ -2,8 +2,9 @@
 /** Links that were given away: copied again, ended. */
 import { html } from '../core/html.js';
 import { isOver, shareLine, shareName } from '../core/shares.js';
+import { shares } from '../core/rights.js';
 import { room } from '../core/room.js';
-import { empty, icon } from './parts.js';
+import { empty, icon, notForYou } from './parts.js';
 import { View } from './view.js';
 
 class Shares extends View {
@@ -14,7 +15,7 @@ class Shares extends View {
     this.deeds['share-show'] = ({ id }) => { const share = this.#of(id); if (share) room.ui.dialog('sb-share', { share, title: shareName(share) }); };
     this.deeds['share-end'] = ({ id }) => this.#end(this.#of(id));
   }
-  async fetch() { this.shares = (await room.api.get('/shares')).items; }
+  async fetch() { if (shares(room.store.state.user)) this.shares = (await room.api.get('/shares')).items; }
   changed() {}
   /** @param {string | undefined} id */
   #of(id) { return this.shares?.find((one) => one.id === id); }
@@ -28,7 +29,7 @@ class Shares extends View {
 
   render() {
     return html`<div class="page page-narrow"><a class="back" href="#/you">${icon('chevron-left')} You</a><header class="page-head"><h1>Shares</h1></header>
-      ${this.failure ? this.failure.status === 404 || this.failure.status === 403 ? empty({ icon: 'share-2', title: 'This station shares nothing by links', text: 'Who looks after it can turn that on: the setting is called shares.' }) : this.problem() : this.shares === null ? ''
+      ${!shares(room.store.state.user) ? notForYou('Owners and adults share by links.') : this.failure ? this.failure.status === 403 ? empty({ icon: 'share-2', title: 'This station shares nothing by links', text: 'Who looks after it can turn that on: the setting is called shares.' }) : this.problem() : this.shares === null ? ''
         : this.shares.length ? html`<p class="lead">Links with which others hear something of yours, without an account.</p>
         <ul class="things">${this.shares.map((one) => html`<li class="thing ${isOver(one) ? 'thing-over' : ''}" data-key="${one.id}">${icon('share-2')}
           <div class="thing-words"><p class="thing-title" title="${shareName(one)}">${shareName(one)}</p><p class="quiet">${shareLine(one)}</p></div>

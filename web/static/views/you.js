@@ -6,7 +6,7 @@ import { ago, count, plural, size, span } from '../core/format.js';
 import { words } from '../core/deeds.js';
 import { SCOPES, scopeName } from '../core/devices.js';
 import { roleName } from '../core/people.js';
-import { deletes, edits, ownAccount, owns, seesFiles } from '../core/rights.js';
+import { deletes, edits, ownAccount, owns, seesFiles, shares } from '../core/rights.js';
 import { room } from '../core/room.js';
 import { View } from './view.js';
 
@@ -225,7 +225,7 @@ class You extends View {
         ${link('#/you/second-factor', 'shield-check', 'Second factor')}
         ${this.elsewhere ? html`<button class="setting setting-link" data-do="connect">${icon('users-round')}<span class="setting-words">Log in with ${this.elsewhere.name}</span><span class="quiet">${this.elsewhere.connected ? 'Connected' : ''}</span>${icon('chevron-right', 'chevron')}</button>` : ''}` : ''}
         ${ownAccount(user) ? link('#/you/scrobbling', 'audio-lines', 'Scrobbling') : ''}
-        ${link('#/you/shares', 'share-2', 'Shares')}
+        ${shares(user) ? link('#/you/shares', 'share-2', 'Shares') : ''}
         ${link('#/you/things', 'archive', 'Your things')}
         ${ownAccount(user) ? link('#/you/stations', 'radio-tower', 'Other stations') : ''}
         <button class="setting setting-link" data-do="log-out">${icon('log-out')}<span class="setting-words">Log out</span></button>
