@@ -186,10 +186,12 @@ class Accounts:
             self._events.publish(DevicesChanged(user_id))
 
     def look_at_people(self) -> None:
-        """Ask anew about people whose role, rights or name another process changed, and tell of them."""
+        """Ask anew about people whose role, rights or name another process changed, or whom it removed, and tell of
+        them."""
         marks, before = self._people.marks(), self._marks
         self._marks = marks
         changed = [] if before is None else [one for one, mark in marks.items() if before.get(one, mark) != mark]
+        changed += [one for one in before or () if one not in marks]
         if changed:
             self._forget()
         for user_id in changed:
@@ -490,6 +492,7 @@ class Accounts:
         ended = self._people.token_ids(user.id)
         self._people.delete_user(uid, by=actor.user_id)
         self.ended(ended)
+        self._events.publish(PersonChanged(user.id))
         log.info("user %s was removed", uid)
         self._audit.write("user_removed", person=actor, address=address, subject=user.username)
 
