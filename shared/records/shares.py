@@ -176,11 +176,11 @@ class Shares:
             row = conn.execute(_ROW.where(shares.c.hash == hash)).first()
             return None if row is None else _row(row)
 
-    def there(self, share_ids: Collection[int]) -> dict[int, ShareRow]:
-        """Those of `share_ids` that are there still."""
+    def there(self, uids: Collection[str]) -> dict[str, ShareRow]:
+        """Those of `uids` that are there still."""
         with self._database.read() as conn:
-            rows = conn.execute(_ROW.where(shares.c.id.in_(list(share_ids))))
-            return {row.id: _row(row) for row in rows}
+            rows = conn.execute(_ROW.where(shares.c.uid.in_(list(uids))))
+            return {row.uid: _row(row) for row in rows}
 
     def visited(self, share_id: int, at: float) -> None:
         with self._database.transaction(durable=False) as conn:

@@ -53,7 +53,7 @@ class ShareEdit(Body):
     """What is left out stays. `expires_at` null: never."""
 
     description: Described | UnsetType = UNSET
-    expires_at: Moment | None | UnsetType = UNSET
+    expires_at: Moment | UnsetType | None = UNSET
 
 
 class ShareEntry(msgspec.Struct, kw_only=True):

@@ -68,6 +68,7 @@ class Opened:
     """What a link leads to. `person`: as whom it is heard; may listen to what the sharing person sees, nothing else."""
 
     id: int
+    uid: str
     person: Person
     title: str
     description: str
@@ -85,7 +86,7 @@ class Opened:
 
     def name_of(self, item: Item) -> str:
         """Stays the same while other things come and go, and tells nothing of the library's ids."""
-        return hashlib.blake2b(item.uid.encode(), key=str(self.id).encode(), digest_size=9).hexdigest()
+        return hashlib.blake2b(item.uid.encode(), key=self.uid.encode(), digest_size=9).hexdigest()
 
 
 class Shares:
@@ -106,8 +107,8 @@ class Shares:
         self._audit = audit
         self._clock = clock
         self._lock = threading.Lock()
-        self._known: OrderedDict[tuple[int, int, bool], tuple[str, Sequence[Item]]] = OrderedDict()
-        self._heard: OrderedDict[int, int] = OrderedDict()      # share → whose, of those that were heard lately
+        self._known: OrderedDict[tuple[str, int, bool], tuple[str, Sequence[Item]]] = OrderedDict()
+        self._heard: OrderedDict[str, int] = OrderedDict()      # uid → id of shares that were heard lately
         events.subscribe(PersonChanged, lambda event: self._look_again())
         events.subscribe(SessionsEnded, lambda event: self._look_again())      # an account that is removed
 
@@ -165,6 +166,8 @@ class Shares:
         if person.scope == "listen":    # who may share no more can still take back
             raise Forbidden("This device may listen, and end nothing.")
         row = self._records.remove(person.user_id, uid)
+        with self._lock:
+            self._heard.pop(uid, None)
         self._streams.end([_pseudo(row.id)])
         self._audit.write("share_ended", person=person, address=address, id=uid)
 
@@ -180,12 +183,12 @@ class Shares:
             raise Gone(_OVER)
         title, items = self._now(person, row)
         with self._lock:
-            self._heard[row.id] = row.user_id
-            self._heard.move_to_end(row.id)
+            self._heard[row.uid] = row.id       # ids are given anew, uids never
+            self._heard.move_to_end(row.uid)
             while len(self._heard) > REMEMBERED * 16:
                 self._heard.popitem(last=False)
         return Opened(
-            id=row.id, person=person, title=title, description=row.description,
+            id=row.id, uid=row.uid, person=person, title=title, description=row.description,
             expires_at=None if row.expires_at is None else shown(row.expires_at), items=items,
         )
 
@@ -213,7 +216,7 @@ class Shares:
 
     def _now(self, person: Person, row: ShareRow) -> tuple[str, Sequence[Item]]:
         """Title and items, as the person sees them at this revision."""
-        key = (row.id, self._current(), person.limited)
+        key = (row.uid, self._current(), person.limited)
         with self._lock:
             known = self._known.get(key)
             if known is not None:
@@ -230,18 +233,18 @@ class Shares:
         return found
 
     def _look_again(self) -> None:
-        """Somebody's rights changed, or their account is gone: hang up on who listens by links that count no more."""
+        """Somebody's rights changed, or an account is gone: hang up on who listens by links that count no more."""
         with self._lock:
-            heard = list(self._heard)
+            heard = dict(self._heard)
         if not heard:
             return
-        there = self._records.there(heard)
+        there = self._records.there(list(heard))
         ended = [one for one in heard if one not in there or self._behind(there[one]) is None
                  or self._is_over(there[one])]
         with self._lock:
             for one in ended:
                 self._heard.pop(one, None)
-        self._streams.end(_pseudo(one) for one in ended)
+        self._streams.end(_pseudo(heard[one]) for one in ended)
 
     def _shown(self, person: Person, row: ShareRow, here: str) -> Share:
         title, items = self._now(person, row)
