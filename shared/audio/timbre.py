@@ -23,6 +23,7 @@ they come about raises model.sound.VERSION. Imported by worker processes only.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 from collections.abc import Iterable, Sequence
@@ -50,21 +51,18 @@ Wave = Any      # float32, (samples,)
 
 
 def describe(path: str, duration_ms: Milliseconds = 0) -> bytes | None:
-    """The description of the file at `path`: model.sound.SIZE bytes, one signed number each. None: there is too little to hear.
+    """The description of the file at `path`: model.sound.SIZE bytes, one signed number each; None: there is too little
+    to hear.
 
     duration_ms     as far as known; 0: only the beginning is listened to
     Costs some 0.1 to 0.3 s of one core. Raises UnreadableFile.
     """
     parts = []
     for start_ms, wanted_s in _places(duration_ms):
-        try:
-            part = excerpt(path, start_ms, wanted_s)
-        except UnreadableFile:
-            if start_ms <= 0:
-                raise
-            continue            # it is shorter than it says, or cannot be sought in
-        if part.size:
-            parts.append(part)
+        with contextlib.suppress(UnreadableFile):   # it is shorter than it says, or cannot be sought in
+            parts.append(excerpt(path, start_ms, wanted_s))
+    if sum(part.size for part in parts) < LEAST_S * RATE:
+        parts = [excerpt(path, 0, EXCERPT_S * len(EXCERPTS))]
     numbers = measure(parts)
     return None if numbers is None else packed(numbers)
 
@@ -105,7 +103,8 @@ def excerpt(path: str, start_ms: Milliseconds, seconds: Seconds) -> Wave:
 
 
 def measure(parts: Iterable[Wave]) -> Any | None:
-    """The numbers of excerpts of one piece, as they are: floats, as many as model.sound.SIZE. None when there is too little to hear."""
+    """The numbers of excerpts of one piece, as they are: floats, as many as model.sound.SIZE; None: there is too little
+    to hear."""
     powers = [_power(part) for part in parts if part.size >= WINDOW]
     frames = sum(one.shape[0] for one in powers)
     if frames * HOP < LEAST_S * RATE or max(float(one.mean()) for one in powers) < _SILENT:
