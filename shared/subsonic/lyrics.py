@@ -135,7 +135,8 @@ def _cue_line(index: int, line: lrc.Line, agents: dict[str, str]) -> dict[str, A
 
 
 def _same(one: str, other: str) -> bool:
-    return (folding.same(one) or one) == (folding.same(other) or other)
+    """Whether people write one for the other: accents and punctuation do not count."""
+    return folding.fold(one) == folding.fold(other)
 
 
 def _is_by(track: Track, artist: str) -> bool:

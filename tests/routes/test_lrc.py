@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.routes.lrc import lines
+from shared.routes.lrc import Line, lines, timed
 
 
 def test_lines_come_in_the_order_of_time() -> None:
@@ -44,3 +44,16 @@ def test_no_text_whatever_breaks_it(text: str) -> None:
     found = lines(text)
     assert [start for start, _ in found] == sorted(start for start, _ in found)
     assert all(start >= 0 for start, _ in found)
+
+
+def test_words_and_voices_are_told_and_shown_lines_are_without_their_marks() -> None:
+    text = "[00:01.00]v2: <00:01.00>one <00:01.50>two<00:02.00>\n[bg:<00:01.60>(three)]\n[bg:again]"
+    assert lines(text) == [(1000, "one two (three)")]
+    (line,) = timed(text)
+    assert (line.voice, line.text, line.end_ms) == ("v2", "one two", 2000)
+    assert [(word.start_ms, line.text[word.begin:word.end]) for word in line.words] == [(1000, "one"), (1500, "two")]
+    assert line.background is not None and line.background.text == "(three)"
+
+
+def test_a_background_before_any_line_belongs_to_none() -> None:
+    assert timed("[bg:oh]\n[00:01.00]a") == [Line(1000, "a")]
