@@ -166,7 +166,9 @@ def _utf8(content: bytes) -> bytes:
         if content.startswith(mark):
             text = content.decode(name, "replace").lstrip("\ufeff")
             return re.sub(r"^\s*<\?xml[^>]*\?>", '<?xml version="1.0" encoding="utf-8"?>', text, count=1).encode()
-    return content
+    # What can be read as ASCII to here cannot be what it says.
+    return re.sub(rb"""\A(\s*<\?xml[^>]{0,200}encoding\s*=\s*["'])utf-?(?:16|32)[a-z]{0,2}""", rb"\1utf-8", content,
+                  count=1, flags=re.IGNORECASE)
 
 
 def _shortened(content: bytes) -> tuple[bool, bytes]:
