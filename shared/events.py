@@ -65,7 +65,8 @@ class JukeboxMoved:
 
 @dataclass(frozen=True, slots=True)
 class NowPlayingMoved:
-    """An app of a person's told what it plays. `kind`: track | episode; `state`: starting playing paused stopped."""
+    """An app of a person's told what it plays. `kind`: track | episode; `state`: starting playing paused stopped;
+    `news`: that it is another thing or another state than it told before, not merely where it is."""
 
     user_id: int
     client: str
@@ -73,6 +74,7 @@ class NowPlayingMoved:
     kind: str
     state: str
     position_ms: int
+    news: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from shared.events import (
     JukeboxMoved,
     LibraryChanged,
     Notice,
+    NowPlayingMoved,
     PersonChanged,
     PlaybackMoved,
     PodcastsChanged,
@@ -166,7 +167,7 @@ class Feed:
                 (LibraryChanged, self._hear_library), (ScanMoved, self._hear_scan), (Notice, self._hear_notice),
                 (PodcastsChanged, self._hear_podcasts), (RadioMoved, self._hear_radio),
                 (DevicesChanged, self._hear_devices), (PlaybackMoved, self._hear_playback),
-                (JukeboxMoved, self._hear_jukebox),
+                (JukeboxMoved, self._hear_jukebox), (NowPlayingMoved, self._hear_playing),
                 (DownloadMoved, self._hear_moved), (DownloadLogged, self._hear_logged),
                 (DownloadRemoved, self._hear_removed), (SessionsEnded, self._hear_endings),
                 (ErrandMoved, self._hear_errand), (PersonChanged, self._hear_person),
@@ -337,6 +338,10 @@ class Feed:
 
     def _hear_jukebox(self, event: JukeboxMoved) -> None:
         self.soon(lambda: self._tell("jukebox:changed", {"turn": event.turn}, _only(event.user_id)))
+
+    def _hear_playing(self, event: NowPlayingMoved) -> None:
+        if event.news:      # who plays what is told to each as they may see it: GET /api/now-playing
+            self.soon(lambda: self._tell("playing:changed", {}, _everybody))
 
     def _hear_podcasts(self, event: PodcastsChanged) -> None:
         told = {"podcast_id": event.podcast_id, "episode_id": event.episode_id}

@@ -118,6 +118,7 @@ class NowPlaying:
         with self._lock:
             due += self._through(now)
             before = self._playing.get(key)
+            news = before is None or (before.uid, before.state) != (uid, state)
             if before is not None and (before.uid != uid or (state == "starting" and before.heard(now))):
                 self._end(key, before, min(now, before.ends_at()), due)
                 before = None
@@ -138,7 +139,7 @@ class NowPlaying:
             while len(self._playing) > MOST:
                 other, oldest = next(iter(self._playing.items()))
                 self._end(other, oldest, oldest.told_at, due)
-        self._tell(before, due)
+        self._tell(before, due, news)
 
     def began(self, person: Person, client: str, uid: str, kind: str = "track") -> None:
         """An app tells that something was put on, and will say when it was heard. Raises NotFound."""
@@ -215,13 +216,13 @@ class NowPlaying:
 
     # ---- without it
 
-    def _tell(self, moved: Playing | None, due: list[Playing]) -> None:
+    def _tell(self, moved: Playing | None, due: list[Playing], news: bool = True) -> None:
         for one in due:
             with contextlib.suppress(NotFound):     # it left the library meanwhile
                 self._count(one.person, one.kind, one.uid, one.began_at, one.furthest_ms - one.began_ms, one.client)
         if moved is not None:
             self._events.publish(NowPlayingMoved(
-                moved.person.user_id, moved.client, moved.uid, moved.kind, moved.state, moved.position_ms))
+                moved.person.user_id, moved.client, moved.uid, moved.kind, moved.state, moved.position_ms, news))
 
 
 def _key(person: Person, client: str) -> tuple[int, int, str]:

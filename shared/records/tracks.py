@@ -271,6 +271,11 @@ class Tracks:
             row[0], to_path(row[1]), to_path(row[2]), row[3], row[4], row[5], row[6], row[7], row[8], row[9] is not None
         )
 
+    def seen(self, person: Person, uid: str) -> bool:
+        """Whether it is there, and the person sees it."""
+        with self._database.read(person) as conn:
+            return bool(track_ids_of(conn, [uid]))
+
     def lyrics(self, uid: str, *, person: Person | None = None) -> Sequence[Lyrics]:
         """The words of a track, as its file and the one beside it have them. Raises NotFound."""
         with self._database.read(person) as conn:

@@ -18,6 +18,7 @@ from shared.routes.operation import Body, Door
 from shared.routes.respond import unless_known
 
 if TYPE_CHECKING:
+    from shared.library.now_playing import NowPlaying
     from shared.records.listening import Listening
     from shared.records.tracks import Tracks
 
@@ -52,7 +53,24 @@ class NewQueue(Body):
     position_ms: Annotated[int, msgspec.Meta(ge=0, le=2**40)] = 0
 
 
-def door(*, tracks: Tracks, listening: Listening, revision: Callable[[], int]) -> Door:
+class PlayingItem(msgspec.Struct, kw_only=True):
+    """`kind`: track | episode; `state`: starting, playing or paused; `client`: as the app calls itself."""
+
+    username: str
+    client: str
+    kind: str
+    id: str
+    state: str
+    position_ms: int
+    rate: float
+    minutes_ago: int
+
+
+class PlayingNow(msgspec.Struct, kw_only=True):
+    items: list[PlayingItem]
+
+
+def door(*, tracks: Tracks, listening: Listening, now_playing: NowPlaying, revision: Callable[[], int]) -> Door:
     door = Door("listening")
 
     @door.get("/library/favourites", allows="logged_in", query=FavouriteListing, answers={200: Page[Track]})
@@ -106,6 +124,16 @@ def door(*, tracks: Tracks, listening: Listening, revision: Callable[[], int]) -
         client = request.headers.get("User-Agent", "")[:200]
         listening.play(person, body.track_id, at.timestamp(), body.played_ms, client)
         return Play(track_id=body.track_id, played_at=rfc3339(at), played_ms=body.played_ms)
+
+    @door.get("/now-playing", allows="logged_in", answers={200: PlayingNow})
+    def playing_now(person: Person) -> PlayingNow:
+        """What everybody's apps play now, as far as the person sees it, the latest first."""
+        return PlayingNow(items=[
+            PlayingItem(username=one.person.username, client=one.client, kind=one.kind, id=one.uid, state=one.state,
+                        position_ms=now_playing.position_of(one), rate=one.rate,
+                        minutes_ago=now_playing.minutes_ago(one))
+            for one in now_playing.playing(person) if one.kind != "track" or tracks.seen(person, one.uid)
+        ])
 
     @door.get("/me/queue", allows="logged_in", answers={200: Queue})
     def queue(person: Person) -> Queue:

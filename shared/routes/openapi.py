@@ -32,6 +32,7 @@ _ROOMS = {
 _WHO = {
     "open": "Needs no login.", "logged_in": "", "own_account": "Needs a login with the password, not a device's token.",
     "sees_files": "For owners and adults who see all folders.", "adds": "For who may add music.",
+    "shares": "For owners and adults.",
     "edits": "For who may edit tags.", "deletes": "For who may delete tracks.", "owns": "For owners.",
 }
 PAGE_POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; "

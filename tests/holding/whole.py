@@ -36,6 +36,9 @@ PAGES = {
     "/trust/trust.js": "its steps", "/trust/authority.crt": "the authority's certificate",
     "/trust/authority.pem": "as text", "/trust/soundsible.mobileconfig": "as a profile for Apple's devices",
     "/trust/here": "nothing at all, to see whether HTTPS works",
+    "/connect": "shows what an app needs, from behind the #", "/connect/connect.css": "its look",
+    "/connect/connect.js": "its steps", "/share/<code>": "plays what somebody was sent a link to",
+    "/share/share.css": "its look", "/share/share.js": "its player",
 }
 # Who may use what over Socket.IO. From the client, then to it.
 HEARD = {
@@ -49,7 +52,7 @@ TOLD = {
     "notice": "everybody, or whom it is for; what names files, who sees files",
     "scan:progress": "everybody; paths only who sees files", "devices:changed": "the person whose they are",
     "podcasts:changed": "everybody", "radio:now": "everybody",
-    "jukebox:changed": "the person whose it is",
+    "jukebox:changed": "the person whose it is", "playing:changed": "everybody",
     "playback:state": "the person whose it is", "playback:command": "the person whose it is",
     "download:changed": "who asked for it, and owners", "download:log": "who asked for it, and owners",
     "download:removed": "who asked for it, and owners", "errand:changed": "who sees files",
