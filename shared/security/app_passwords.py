@@ -27,7 +27,7 @@ from shared.model.errors import BadInput, Forbidden, NotFound, NotLoggedIn, TooO
 from shared.model.person import SCOPES, Person
 from shared.security.accounts import hash_of, one_line
 from shared.security.audit import NO_AUDIT
-from shared.security.passwords import fold_username
+from shared.security.passwords import clean_username, fold_username
 from shared.security.throttle import Throttle
 from shared.vault import SealedElsewhere
 
@@ -154,9 +154,9 @@ class AppPasswords:
 
     def by_digest(self, username: str, digest: str, salt: str, *, address: str) -> Person:
         """The same from md5(password + salt), in hexadecimal. Raises NotLoggedIn, TooOften."""
-        if max(len(username), len(digest), len(salt)) <= LONGEST:
+        folded = _folded(username)
+        if folded and max(len(digest), len(salt)) <= LONGEST:
             given, behind = digest.lower().encode("utf-8", "replace"), salt.encode("utf-8", "surrogatepass")
-            folded = fold_username(username)
             for known in (self._known.get(folded, ()), None):
                 # None: not among those in memory; it may have been made a moment ago, by another process.
                 for secret, hash in self._learn(folded) if known is None else known:
@@ -172,7 +172,7 @@ class AppPasswords:
 
     def _wrong(self, username: str, address: str) -> NoReturn:
         # The name is written only when it is one, as for log-ins with passwords.
-        user = None if username == _BY_KEY or len(username) > LONGEST else self._people.find_user(username)
+        user = self._people.find_user(username) if _folded(username) else None
         known = "" if user is None else user.username
         try:
             with self._throttle.attempt(f"\0app {username}", address):
@@ -255,8 +255,16 @@ def _fits(secret: str, salt: bytes, digest: bytes) -> bool:
     return found
 
 
+def _folded(username: str) -> str:
+    """The form by which names are the same; "" for what cannot be one."""
+    try:
+        return fold_username(clean_username(username))
+    except BadInput:
+        return ""
+
+
 def _same_name(person: Person, username: str) -> bool:
-    return fold_username(person.username) == fold_username(username[:LONGEST])
+    return fold_username(person.username) == _folded(username)
 
 
 def _of(actor: Person, row: AppPasswordRow) -> dict[str, str]:

@@ -24,6 +24,7 @@ from tests.patience import some
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTING, STORAGE, FACTOR, TOKEN = "spotify words", "storage-words", "JBSWY3DPEHPK3PXP", "token of theirs"
+APP, LISTENING = "app password", "session key there"
 
 
 @dataclass
@@ -53,7 +54,7 @@ class House:
         return [*found, *Sealed(database=self.database).texts()]
 
 
-WHOLE = (SETTING, STORAGE, "07" * 32, FACTOR, TOKEN)
+WHOLE = (SETTING, STORAGE, "07" * 32, FACTOR, TOKEN, APP, LISTENING)
 
 
 def furnish(home: Path) -> House:
@@ -75,6 +76,12 @@ def furnish(home: Path) -> House:
         conn.execute(text(
             "INSERT INTO stations (uid, user_id, fingerprint, name, endpoints, token, created_at) VALUES "
             "('s1', 1, 'f', 'other', '[]', :token, 0)"), {"token": house.vault.seal(TOKEN)})
+        conn.execute(text("INSERT INTO tokens (id, uid, user_id, kind, hash, created_at) VALUES "
+                          "(7, 't7', 1, 'app', x'07', 0)"))
+        conn.execute(text("INSERT INTO app_secrets (token_id, secret) VALUES (7, :one)"),
+                     {"one": house.vault.seal(APP)})
+        conn.execute(text("INSERT INTO scrobblers (user_id, service, secret, connected_at) VALUES "
+                          "(1, 'lastfm', :one, 0)"), {"one": house.vault.seal(LISTENING)})
     return house
 
 
@@ -90,10 +97,10 @@ def test_every_secret_is_sealed_anew_and_the_old_key_opens_none(house: House, tm
     old = tmp_path / "old"
     old.mkdir()
     (old / KEY_FILE).write_bytes((config / KEY_FILE).read_bytes())
-    assert house.rekeying().run() == Rekeyed(settings=3, database=2, closed=0)
+    assert house.rekeying().run() == Rekeyed(settings=3, database=4, closed=0)
     assert house.secrets() == WHOLE
     after = house.everything_sealed()
-    assert len(after) == 5 and not set(after) & set(before)
+    assert len(after) == 7 and not set(after) & set(before)
     for one in after:
         with pytest.raises(SealedElsewhere):
             Vault(old).open(one)
@@ -106,7 +113,7 @@ def test_every_secret_is_sealed_anew_and_the_old_key_opens_none(house: House, tm
 
 def test_looking_ahead_changes_nothing(house: House) -> None:
     before = house.everything_sealed(), (house.settings.config_dir / KEY_FILE).read_bytes()
-    assert house.rekeying().foresee() == Rekeyed(settings=3, database=2, closed=0)
+    assert house.rekeying().foresee() == Rekeyed(settings=3, database=4, closed=0)
     assert (house.everything_sealed(), (house.settings.config_dir / KEY_FILE).read_bytes()) == before
 
 
