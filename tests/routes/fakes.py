@@ -265,6 +265,10 @@ class FakeStation:
                          downloads=self.downloads.snapshot)
         self.music = music
         self.belongings, self.stations, self.certificates = Anything(), Anything(), Anything()
+        self.app_passwords, self.bookmarks, self.shares, self.now_playing = (Anything() for _ in range(4))
+        self.podcasts, self.podcast_records, self.radios = Anything(), Anything(), Anything()
+        self.jukebox, self.likeness, self.scrobbling = Anything(), Anything(), Anything()
+        self.database, self.people = Anything(), Anything()
         self.finding = Finding(settings=self.settings)
 
     def who(self) -> dict[str, str]:

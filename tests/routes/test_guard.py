@@ -18,6 +18,7 @@ OPEN = {    # contracts.md: /health, /session, the first set-up, a sync token br
     ("POST", "/api/pairing/claim"), ("GET", "/api/invitations/<code>"), ("POST", "/api/invitations/<code>/accept"),
     ("GET", "/login/ways"), ("POST", "/login/proxy"), ("GET", "/login/oidc"),
     ("GET", "/login/oidc/callback"), ("GET", "/trust/state"),
+    ("GET", "/share/<code>/about"), ("GET", "/share/<code>/stream/<n>"), ("GET", "/share/<code>/cover/<n>"),
     ("GET", "/api/health"), ("POST", "/api/session"), ("GET", "/api/session"), ("DELETE", "/api/session"),
     ("GET", "/api/setup"), ("POST", "/api/setup"),
 }
@@ -100,6 +101,9 @@ def test_what_is_outside_api_is_the_player_and_the_way_in_alone(app: Flask) -> N
         ("GET", "/trust/authority.pem"), ("GET", "/trust/soundsible.mobileconfig"), ("GET", "/trust/here"),
         ("GET", "/trust/state"), ("GET", "/login/ways"), ("POST", "/login/proxy"), ("GET", "/login/oidc"),
         ("GET", "/login/oidc/callback"),
+        ("GET", "/connect"), ("GET", "/connect/connect.css"), ("GET", "/connect/connect.js"),
+        ("GET", "/share/<code>"), ("GET", "/share/share.css"), ("GET", "/share/share.js"),
+        ("GET", "/share/<code>/about"), ("GET", "/share/<code>/stream/<n>"), ("GET", "/share/<code>/cover/<n>"),
     }
 
 
