@@ -126,14 +126,15 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
         ),
         trust.door(certificates=station.certificates, announced=station.finding.names),
     ]
+    pictures = Pictures(covers=station.covers, folder=station.settings.config_dir)
+    if station.settings.subsonic:
+        doors.append(pictures.door())
     operations: list[Operation] = []
     doors.append(openapi.door(operations=lambda: operations))
     operations += operations_of(doors)
     for one in doors:
         app.register_blueprint(one)
     if station.settings.subsonic:
-        pictures = Pictures(covers=station.covers, folder=station.settings.config_dir)
-        app.register_blueprint(pictures.blueprint())
         app.register_blueprint(subsonic.door(rooms=rooms(station, sending=sending, pictures=pictures),
                                              app_passwords=station.app_passwords, quirks=quirks.fitting))
     redirects = station.settings.cloud_redirect

@@ -15,11 +15,12 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 
 from shared import durable
 from shared.library.covers import SIZES, nearest
 from shared.model.errors import NotFound
+from shared.routes.operation import Door
 from shared.routes.respond import file_of
 
 if TYPE_CHECKING:
@@ -47,17 +48,28 @@ class Pictures:
         size = nearest(size)
         return f"{request.host_url.rstrip('/')}{PATH}/{uid}/{size}/{self._signature(uid, size)}"
 
-    def blueprint(self) -> Blueprint:
-        blueprint = Blueprint("pictures", "shared.subsonic.pictures")
-        blueprint.add_url_rule(f"{PATH}/<uid>/<int:size>/<signature>", "picture", self.answer, methods=["GET"])
-        return blueprint
+    def door(self) -> Door:
+        door = Door("pictures")
 
-    def answer(self, uid: str, size: int, signature: str) -> Response:
+        @door.get(f"{PATH}/<id>/<size>/<signature>", allows="open", outside=True, answers={200: "image/*"},
+                  errors=(304, 404))
+        def picture(id: str, size: str, signature: str) -> Response:
+            """The cover of an album, an artist, a track or a playlist, by a link of the OpenSubsonic API.
+
+            The link was made by the station for this picture in this size, and shows no other. It needs no login:
+            programs load such pictures (`artistImageUrl`) without one.
+            """
+            return self._answer(id, size, signature)
+
+        return door
+
+    def _answer(self, uid: str, size: str, signature: str) -> Response:
         """The picture. Raises NotFound, also for a link that was not made here."""
-        if size not in SIZES or not hmac.compare_digest(self._signature(uid, size).encode(), signature.encode()):
+        pixels = next((one for one in SIZES if str(one) == size), None)
+        if pixels is None or not hmac.compare_digest(self._signature(uid, pixels).encode(), signature.encode()):
             raise NotFound("There is no such picture.")
         for last_try in (False, True):
-            cover = self._covers.get(uid, size)
+            cover = self._covers.get(uid, pixels)
             try:
                 answer = file_of(cover.path, cover.mime_type, request, etag=cover.etag.strip('"'), cache=CACHE)
                 break

@@ -30,6 +30,7 @@ MAY_BE_OPEN = {     # the same for everybody, or itself the way in
     ("GET", "/login/ways"), ("POST", "/login/proxy"), ("GET", "/login/oidc"),
     ("GET", "/login/oidc/callback"), ("GET", "/trust/state"),
     ("GET", "/share/<code>/about"), ("GET", "/share/<code>/stream/<n>"), ("GET", "/share/<code>/cover/<n>"),
+    ("GET", "/rest/picture/<id>/<size>/<signature>"),
 }
 
 
