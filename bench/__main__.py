@@ -1,7 +1,7 @@
 """`python3 run.py bench [name …]`: run benchmarks, print their table, keep it as JSON and, when all ran, as a page.
 
-Names: scan answers writes streaming hang https live kills downloads drops cloud upload upkeep soak; `quick` is all with
-10,000 files and 100,000 rows, and one minute of the soak.
+Names: scan answers writes streaming hang https live kills downloads drops cloud upload upkeep opensubsonic soak;
+`quick` is all with 10,000 files and 100,000 rows, and one minute of the soak.
 """
 
 from __future__ import annotations
@@ -13,7 +13,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import answers, cloud, corpus, downloads, https, kills, live, scan, soak, streaming, upkeep, upload
+from bench import (
+    answers,
+    cloud,
+    corpus,
+    downloads,
+    https,
+    kills,
+    live,
+    opensubsonic,
+    scan,
+    soak,
+    streaming,
+    upkeep,
+    upload,
+)
 from bench.measure import Table, machine
 
 ALL: dict[str, Callable[[Table], None]] = {
@@ -30,6 +44,7 @@ ALL: dict[str, Callable[[Table], None]] = {
     "cloud": cloud.run,
     "upload": upload.run,
     "upkeep": upkeep.run,
+    "opensubsonic": opensubsonic.run,
     "soak": soak.run,
 }
 QUICK: dict[str, Callable[[Table], None]] = {

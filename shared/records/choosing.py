@@ -111,11 +111,15 @@ ANY = Which()
 
 
 class Choosing:
-    """Lists of inner ids. What a limited person does not see is in none of them."""
+    """Lists of inner ids. What a limited person does not see is in none of them.
 
-    def __init__(self, *, database: Database, now: Callable[[], float] = time.monotonic) -> None:
+    every: how many rows lie between two marks.
+    """
+
+    def __init__(self, *, database: Database, now: Callable[[], float] = time.monotonic, every: int = _EVERY) -> None:
         self._database = database
         self._now = now
+        self._every = every
         self._marks: OrderedDict[tuple[Any, ...], tuple[int, array[int]]] = OrderedDict()
         self._places: OrderedDict[tuple[Any, ...], tuple[float, int]] = OrderedDict()
         self._lock = threading.Lock()
@@ -173,13 +177,13 @@ class Choosing:
             place = self._places.get((*list_, *reader, offset))
         if place is not None and self._now() - place[0] < _PLACE_LASTS_S:
             return place[1] + 1, 0
-        if offset < _EVERY:
+        if offset < self._every:
             return 0, offset
         marks = self._marked(conn, cursor, list_)
-        number = offset // _EVERY
+        number = offset // self._every
         if number >= len(marks):
             return 2**62, 0     # behind the end
-        return marks[number], offset % _EVERY
+        return marks[number], offset % self._every
 
     def _marked(self, conn: Connection, cursor: sqlite3.Cursor, list_: tuple[Any, ...]) -> array[int]:
         """The inner id of each 500th row; kept (16 kB for a million) while the library stays as it is."""
@@ -192,7 +196,7 @@ class Choosing:
         kind, roots, _ = list_
         marks = array("q")
         rows = cursor.execute(f"SELECT t.id FROM {kind}s t WHERE {_where(kind, roots)} ORDER BY t.id")
-        while part := rows.fetchmany(_EVERY):
+        while part := rows.fetchmany(self._every):
             marks.append(part[0][0])
         with self._lock:
             self._marks[list_] = (library, marks)
