@@ -1,0 +1,101 @@
+"""Others at the station: apps that people know already, and who was sent a link."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+
+from shared.security import qr
+from tests.web.browsing import PHONE, TELL_VIOLATIONS
+
+sync_api = pytest.importorskip("playwright.sync_api")
+
+TOO_WIDE = "document.documentElement.scrollWidth - innerWidth"
+
+
+class App:
+    """A program that knows nothing but what was entered in it."""
+
+    def __init__(self, entered: dict[str, str]) -> None:
+        self._server = entered["server"]
+        digest = hashlib.md5(f"{entered['password']}salt".encode(), usedforsecurity=False).hexdigest()
+        self._login = {"u": entered["username"], "t": digest, "s": "salt", "v": "1.16.1", "c": "testing", "f": "json"}
+
+    def raw(self, call: str, **given: str) -> bytes:
+        with urllib.request.urlopen(f"{self._server}/rest/{call}?{urlencode({**self._login, **given})}") as answer:
+            return bytes(answer.read())
+
+    def ask(self, call: str, **given: str) -> dict[str, Any]:
+        return dict(json.loads(self.raw(call, **given))["subsonic-response"])
+
+
+def entered_from(link: str) -> dict[str, str]:
+    """What an app reads out of the code that it was shown."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(link).fragment, strict_parsing=True).items()}
+
+
+def test_an_app_that_is_set_up_from_the_code_plays_until_it_is_shown_out(
+        open_player: Callable[..., Any], station: Any) -> None:
+    page = open_player("/#/you", size=PHONE)
+    page.get_by_role("link", name="Apps").click()
+    page.get_by_role("button", name="Set up an app").first.click()
+    page.get_by_role("button", name="Make a password").click()
+    page.get_by_text("Say which app it is for.").wait_for()
+    page.get_by_label("Which app").fill("Symfonium")
+    sync_api.expect(page.get_by_role("radio", name="Listen and add")).to_be_checked()
+    with page.expect_response(lambda answer: answer.request.method == "POST") as made:
+        page.get_by_role("button", name="Make a password").click()
+    told = made.value.json()
+    entered = entered_from(told["link"])
+    assert told["qr"] == qr.svg(told["link"])
+    page.get_by_alt_text("Code with what the app needs").wait_for()
+    for words, name in (("Server address", "server"), ("User name", "username"), ("Password", "password")):
+        assert page.get_by_role("textbox", name=words).input_value() == entered[name]
+    page.get_by_role("button", name="Copy: Password").click()
+    page.get_by_text("Password: copied.").wait_for()
+    page.get_by_role("button", name="Done").click()
+
+    app = App(entered)
+    assert app.ask("ping")["status"] == "ok"
+    songs = app.ask("search3", query="")["searchResult3"]["song"]
+    sound = app.raw("stream", id=songs[0]["id"])
+    assert sound in {path.read_bytes() for path in station.music.rglob("*") if path.is_file()}
+
+    page.reload()
+    row = page.locator("view-apps .thing", has_text="Symfonium")
+    sync_api.expect(row).to_contain_text("Listen and add · used just now")
+    row.get_by_role("button", name="Show Symfonium out").click()
+    with page.expect_response(lambda answer: answer.request.method == "DELETE" and answer.status == 204):
+        page.get_by_role("dialog").get_by_role("button", name="Show out").click()
+    sync_api.expect(row).to_have_count(0)
+    assert app.ask("ping")["error"]["code"] == 40
+
+
+def test_the_page_that_a_camera_opens_keeps_what_the_app_needs_to_itself(
+        open_player: Callable[..., Any], station: Any) -> None:
+    made = station.call("POST", "/api/app-passwords", {"name": "camera", "scope": "listen"})[1]
+    entered = entered_from(made["link"])
+    try:
+        phone = open_player("/trust", size=PHONE, logged_in=False)
+        asked: list[str] = []
+        phone.on("request", lambda request: asked.append(f"{request.url} {request.headers} {request.post_data}"))
+        phone.context.add_init_script(TELL_VIOLATIONS)
+        phone.goto(made["link"])
+        for words, name in (("Server address", "server"), ("User name", "username"), ("Password", "password")):
+            sync_api.expect(phone.get_by_role("textbox", name=words)).to_have_value(entered[name])
+        phone.get_by_role("button", name="Copy the password").click()
+        phone.get_by_text("Password: copied.").wait_for()
+        assert urlsplit(phone.url)[2:] == ("/connect", "", "")
+        assert phone.evaluate(TOO_WIDE) <= 0
+        # The very first request's address holds what no browser sends on; none says it otherwise.
+        assert not [one for one in asked if entered["password"] in one.replace(made["link"], "")]
+        phone.reload()
+        phone.get_by_role("heading", name="There is nothing here any more").wait_for()
+    finally:
+        station.call("DELETE", f"/api/app-passwords/{made['id']}")

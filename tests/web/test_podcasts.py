@@ -1,0 +1,190 @@
+"""What comes from the world and goes out to it: podcasts, internet radio, and where plays are told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.builders import make_album, make_picture
+from tests.fakes.answering import Answering, Asked, Reply
+from tests.media_server import MediaServer, audio
+from tests.running import RunningStation, start_station
+from tests.web.browsing import HEARD, PHONE, PLAYING, TOO_WIDE, until
+
+sync_api = pytest.importorskip("playwright.sync_api")
+
+STEP = 16_000       # bytes of sound between two words of a radio about itself
+SONGS = ("The Builders - First Song", "The Builders - Second Song")
+
+
+class Listens(Answering):
+    """What is understood of ListenBrainz."""
+
+    def answer(self, asked: Asked) -> Reply:
+        if asked.path == "/1/validate-token":
+            return Reply(body=json.dumps({"code": 200, "message": "ok", "valid": True,
+                                          "user_name": "ann-listens"}).encode())
+        return Reply(body=b'{"status": "ok"}')
+
+    @property
+    def told(self) -> list[str]:
+        """Titles of plays, in the order in which they came."""
+        bodies = [json.loads(one.body) for one in self.asked if one.path == "/1/submit-listens"]
+        return [play["track_metadata"]["track_name"] for body in bodies if body["listen_type"] != "playing_now"
+                for play in body["payload"]]
+
+
+def radio_of(sound: bytes) -> bytes:
+    """A stream that says what it plays: for four pieces the first song, then the second."""
+    pieces = [sound[at:at + STEP] for at in range(0, len(sound) - STEP + 1, STEP)]
+    out = b""
+    for number, piece in enumerate(pieces):
+        words = f"StreamTitle='{SONGS[number >= 4]}';".encode()
+        blocks = -(-len(words) // 16)
+        out += piece + bytes([blocks]) + words.ljust(blocks * 16, b"\0")
+    return out
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[MediaServer]:
+    with MediaServer() as server:
+        sound = audio(seconds=40, bitrate=128_000)
+        server.add("cover.jpg", make_picture())
+        links = [server.add(f"episode-{number}.mp3", sound) for number in (1, 2)]
+        items = "".join(
+            f"<item><title>Chapter {number}</title><guid>{number}</guid><pubDate>Sat, 0{number} Aug 2026 10:00:00 GMT"
+            f'</pubDate><description>About &lt;b&gt;{number}&lt;/b&gt;</description><itunes:duration>40'
+            f'</itunes:duration><enclosure url="{link}" length="{len(sound)}" type="audio/mpeg"/></item>'
+            for number, link in enumerate(links, 1))
+        server.add("feed.xml", (
+            '<rss version="2.0" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"><channel><title>The Long Way'
+            f'</title><itunes:author>Ann</itunes:author><itunes:image href="{server.url("cover.jpg")}"/>{items}'
+            "</channel></rss>").encode(), mime="application/rss+xml")
+        server.add("radio", radio_of(sound), endless=True, slow=64_000, mime="audio/mpeg",
+                   headers={"icy-metaint": str(STEP), "icy-name": "A Radio"})
+        yield server
+
+
+@pytest.fixture(scope="module")
+def listens() -> Iterator[Listens]:
+    with Listens() as fake:
+        yield fake
+
+
+@pytest.fixture(scope="module")
+def station(tmp_path_factory: pytest.TempPathFactory, world: MediaServer, listens: Listens) -> Iterator[RunningStation]:
+    base = tmp_path_factory.mktemp("outward")
+    make_album(base / "music", count=1, seconds=31)     # shorter ones are told to nobody
+    allowed = f"{world.allow},{listens.host}"
+    running = start_station(base / "home", [base / "music"], environ={"SOUNDSIBLE_ALLOW_PRIVATE_HOSTS": allowed})
+    try:
+        running.wait_for_scan()
+        yield running
+    finally:
+        running.stop()
+
+
+def test_an_episode_goes_on_where_it_was_left_also_elsewhere(
+        open_player: Callable[..., Any], station: RunningStation, world: MediaServer) -> None:
+    page = open_player("/#/podcasts", size=PHONE)
+    page.get_by_role("button", name="Follow a podcast").click()
+    page.get_by_label("Address of its feed").fill(world.url("feed.xml"))
+    page.get_by_role("button", name="Follow", exact=True).click()
+    page.get_by_role("heading", name="The Long Way").wait_for()
+    assert page.evaluate(TOO_WIDE) == [0, 0]
+    page.get_by_role("button", name="Play: Chapter 1").click()
+    until(page, f"{HEARD} > 0.3")
+    page.locator("sb-dock").get_by_role("button", name="30 seconds on").click()
+    until(page, f"{HEARD} > 30")
+    page.locator("sb-dock .dock-open").click()
+    now = page.get_by_role("dialog", name="Now playing")
+    now.get_by_role("button", name="15 seconds back").click()
+    until(page, f"{HEARD} > 14 && {HEARD} < 25")
+    now.get_by_label("Speed").select_option("1.5")
+    assert page.evaluate(f"{PLAYING}.playbackRate") == 1.5
+    with page.expect_response(lambda answer: answer.url.endswith("/position") and answer.ok) as told:
+        now.get_by_role("button", name="Pause").click()
+    left = told.value.request.post_data_json["position_ms"] / 1000
+    assert 14 < left < 30
+
+    other = open_player("/#/podcasts")
+    sync_api.expect(other.locator(".episode", has_text="Chapter 1").get_by_role("progressbar")).to_be_visible()
+    other.get_by_role("button", name="Play: Chapter 1").click()
+    until(other, f"{HEARD} >= {left - 0.1}")
+    other.evaluate(f"{PLAYING}.currentTime = 39.5")
+    sync_api.expect(other.locator(".episode", has_text="Chapter 1")).to_contain_text("Played")
+
+    page.reload()       # what was left here is heard to its end by now
+    sync_api.expect(page.locator("sb-dock .dock-title")).to_have_text("Chapter 1")
+    page.locator("sb-dock .dock-small .play-button").click()
+    until(page, f"{HEARD} >= 0 && {HEARD} < 5")
+
+
+def test_an_episode_is_fetched_and_the_list_is_taken_along(
+        open_player: Callable[..., Any], station: RunningStation, world: MediaServer) -> None:
+    page = open_player("/#/podcasts")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="More", exact=True).click()
+        page.get_by_role("menuitem", name="Save as a list").click()
+    assert world.url("feed.xml") in Path(saved.value.path()).read_text("utf-8")
+    page.get_by_role("link", name="The Long Way").first.click()
+    row = page.locator("view-podcast .episode", has_text="Chapter 2")
+    row.get_by_role("button", name="Fetch Chapter 2 to the station").click()
+    sync_api.expect(row).to_contain_text("Kept at the station", timeout=30_000)
+    row.get_by_role("button", name="More for Chapter 2").click()
+    page.get_by_role("menuitem", name="About this episode").click()
+    page.get_by_role("dialog").get_by_text("About 2").wait_for()
+    page.get_by_role("dialog").get_by_role("button", name="Close").last.click()
+    world.change("episode-2.mp3", status=404)
+    row.get_by_role("button", name="Play: Chapter 2").click()
+    until(page, f"{HEARD} > 0.2")
+
+
+def test_a_radio_plays_and_says_what(open_player: Callable[..., Any], world: MediaServer) -> None:
+    page = open_player("/#/radio")
+    page.get_by_role("button", name="Add a radio").click()
+    page.get_by_label("Name").fill("A Radio")
+    page.get_by_label("Address of its stream").fill(world.url("radio"))
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_role("button", name="A Radio", exact=True).click()
+    until(page, f"{HEARD} > 0.3")
+    dock = page.locator("sb-dock")
+    sync_api.expect(dock.locator(".dock-title")).to_have_text("A Radio")
+    for song in SONGS:
+        artist, title = song.split(" - ")
+        sync_api.expect(dock.locator(".dock-artist")).to_contain_text(f"{artist} – {title}")
+    assert dock.get_by_role("slider", name="Position").count() == 0
+    page.keyboard.press("Space")
+    until(page, f"{HEARD} === -1 && !document.querySelector('audio[src]')")      # nothing goes on coming
+    page.keyboard.press("Space")
+    until(page, f"{HEARD} > 0.2")
+
+
+def test_what_is_heard_is_told_to_the_service_that_was_connected(
+        open_player: Callable[..., Any], listens: Listens) -> None:
+    page = open_player("/#/you/scrobbling")
+    page.get_by_role("button", name="Connect ListenBrainz").click()
+    page.get_by_label("User token").fill("a-token-of-anns")
+    page.get_by_label("I use another server").check()
+    page.get_by_label("Its address").fill(listens.url)
+    page.get_by_role("button", name="Connect", exact=True).click()
+    row = page.locator("view-scrobbling .thing", has_text="ListenBrainz")
+    sync_api.expect(row).to_contain_text("as ann-listens")
+    page.goto(page.url.split("#")[0] + "#/library/tracks")
+    page.locator("sb-list .row-play").first.click()
+    until(page, f"{HEARD} > 0")
+    page.evaluate(f"{PLAYING}.playbackRate = 8")
+    for _ in range(100):
+        if listens.told:
+            break
+        page.wait_for_timeout(100)
+    assert listens.told == [page.locator("sb-dock .dock-title").inner_text()]
+    page.goto(page.url.split("#")[0] + "#/you/scrobbling")
+    sync_api.expect(row).to_contain_text("last told just now")
+    page.get_by_role("button", name="Disconnect ListenBrainz").click()
+    page.get_by_role("dialog").get_by_role("button", name="Disconnect").click()
+    sync_api.expect(row.get_by_role("button", name="Connect ListenBrainz")).to_be_visible()
