@@ -241,7 +241,7 @@ class FakeStation:
     """Has every part that the doors ask for, by its name."""
 
     def __init__(self, music: Path, **settings: Any) -> None:
-        self.settings = Settings(**settings)
+        self.settings = Settings(**{"subsonic": False, **settings})     # /rest is tried at whole stations
         self.events = EventBus()
         self.tracks, self.albums, self.playlists = FakeTracks(), FakeAlbums(), FakePlaylists()
         self.artists, self.genres, self.listening, self.shelf = Anything(), Anything(), Anything(), Anything()

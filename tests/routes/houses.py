@@ -17,6 +17,7 @@ from shared.events import EventBus
 from shared.feed import Feed
 from shared.library.belongings import Belongings
 from shared.library.jukebox import Jukebox
+from shared.library.now_playing import NowPlaying
 from shared.model.scan import Batch, Found, NewFile
 from shared.model.track import AudioFacts, Credit, Lyrics, Metadata, Reading
 from shared.model.units import GIB
@@ -40,6 +41,7 @@ from shared.records.pins import Pins as PinRecords
 from shared.records.playlists import Playlists
 from shared.records.scans import Scans
 from shared.records.search import Search
+from shared.records.shares import Shares as ShareRecords
 from shared.records.stations import Stations as StationRecords
 from shared.records.tracks import Tracks
 from shared.records.watches import Watches
@@ -56,6 +58,7 @@ from shared.security.pairing import Pairing
 from shared.security.passwords import Passwords
 from shared.security.second_factor import SecondFactors
 from shared.security.setup import Setup
+from shared.security.shares import Shares
 from shared.security.stations import Stations
 from shared.security.throttle import Throttle
 from shared.security.vouching import Vouching
@@ -185,6 +188,17 @@ class House:
         self.certificates = Certificates(
             identity=Identity(folder=folder / "identity"), folder=folder / "identity", title="nas",
             names=lambda: (["soundsible.local"], ["192.168.1.20"]))
+        self.now_playing = NowPlaying(
+            events=self.events, count=lambda *heard: None,
+            length_of=lambda person, kind, uid: self.tracks.file_of(uid, person=person).duration_ms)
+        self.shares = Shares(
+            records=ShareRecords(database=self.database), people=self.people, vault=Vault(folder / "config"),
+            events=self.events, streams=self.open_streams, current=self.changes.current, audit=self.audit)
+        self.app_passwords: Any = Anything()
+        self.podcasts: Any = Anything()
+        self.radios: Any = Anything()
+        self.scrobbling: Any = Anything()
+        self.likeness: Any = Anything()
         self.tokens: dict[str, str] = {}
 
     def who(self) -> dict[str, str]:
