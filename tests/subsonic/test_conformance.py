@@ -52,7 +52,7 @@ WELL: dict[str, Callable[[House], Given]] = {
     "getAlbumList2": lambda house: {"type": "byYear", "fromYear": 2010, "toYear": 1990},
     "getRandomSongs": lambda house: {"size": 3},
     "getSongsByGenre": lambda house: {"genre": "Rock"},
-    "getNowPlaying": lambda house: {},
+    "getNowPlaying": lambda house: something_paused(house),
     "getStarred": lambda house: {},
     "getStarred2": lambda house: {},
     "search": lambda house: {"any": "pair"},
@@ -143,6 +143,12 @@ def a_share(house: House) -> str:
     return str(house.ask("createShare", id=house.track("Walk"))["shares"]["share"][0]["id"])
 
 
+def something_paused(house: House) -> Given:
+    """So that its place does not move between two looks."""
+    house.ask("reportPlayback", mediaId=house.track("Walk"), mediaType="song", positionMs=10, state="paused")
+    return {}
+
+
 def a_bookmark(house: House) -> str:
     which = house.track("Walk")
     house.ask("createBookmark", id=which, position=10)
@@ -213,6 +219,12 @@ def test_what_this_station_does_not_do_is_declined_as_the_protocol_has_it(house:
 def conforms(name: str, told: Any) -> None:
     schema = specification.schema_of(name)
     if schema is None:
+        return
+    if name == "getTranscodeDecision":      # the document has what stands in the envelope alone
+        if told["subsonic-response"]["status"] == "ok":
+            inside = {"transcodeDecision": told["subsonic-response"]["transcodeDecision"]}
+            assert jsonschema_rs.validator_for(schema).is_valid(inside), told
+            assert not strangers(schema, schema, inside)
         return
     wrong = [f"{'/'.join(map(str, one.instance_path))}: {one.message}"
              for one in jsonschema_rs.validator_for(schema).iter_errors(told)]
