@@ -271,7 +271,7 @@ class Tracks:
             row[0], to_path(row[1]), to_path(row[2]), row[3], row[4], row[5], row[6], row[7], row[8], row[9] is not None
         )
 
-    def seen(self, person: Person, uid: str) -> bool:
+    def is_there(self, person: Person, uid: str) -> bool:
         """Whether it is there, and the person sees it."""
         with self._database.read(person) as conn:
             return bool(track_ids_of(conn, [uid]))

@@ -132,7 +132,7 @@ def door(*, tracks: Tracks, listening: Listening, now_playing: NowPlaying, revis
             PlayingItem(username=one.person.username, client=one.client, kind=one.kind, id=one.uid, state=one.state,
                         position_ms=now_playing.position_of(one), rate=one.rate,
                         minutes_ago=now_playing.minutes_ago(one))
-            for one in now_playing.playing(person) if one.kind != "track" or tracks.seen(person, one.uid)
+            for one in now_playing.playing(person) if one.kind != "track" or tracks.is_there(person, one.uid)
         ])
 
     @door.get("/me/queue", allows="logged_in", answers={200: Queue})
