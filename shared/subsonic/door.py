@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -94,6 +95,7 @@ def _answered(calls: Mapping[str, Call], app_passwords: AppPasswords, quirks: Ca
             return response
         asked = Asked(given=given, person=NOBODY, client=_first(given, "c"), address=request.remote_addr or "")
         if call.allows != "open":
+            g.asked_at = time.monotonic()       # what ends from now on ends this answer, too
             person = g.person = _who(given, app_passwords, asked.address)
             if not RULES[call.allows](person):
                 raise Refused(Refused.FORBIDDEN, "This app password, or its person, may not do that here.")
