@@ -148,8 +148,8 @@ class Shares:
         return self.make(person, self._records.kinds_of(person, uids), **more)
 
     def list(self, person: Person, *, here: str = "") -> Sequence[Share]:
-        """The person's own, the newest first; also those whose time is over. Raises Forbidden."""
-        self._must(person)
+        """The person's own, the newest first; also those whose time is over. Raises Forbidden where it is off."""
+        self._must_be_on()
         return [self._shown(person, row, here) for row in self._records.list(person.user_id)]
 
     def change(self, person: Person, uid: str, *, here: str = "", **values: Any) -> Share:
@@ -198,9 +198,12 @@ class Shares:
 
     # ---- inside ----------------------------------------------------------------------------------------------------
 
-    def _must(self, person: Person) -> None:
+    def _must_be_on(self) -> None:
         if not self.enabled:
             raise Forbidden(_OFF)
+
+    def _must(self, person: Person) -> None:
+        self._must_be_on()
         if not person.shares:
             raise Forbidden("You may not share by links here: owners and adults do, with devices that may add.")
 

@@ -22,7 +22,7 @@ def calls(*, shares: Shares, telling: Telling) -> Calls:
     @calls.answers("getShares")
     def get_shares(asked: Asked) -> dict[str, Any]:
         """The person's own shares."""
-        if not shares.enabled or not asked.person.shares:
+        if not shares.enabled:
             return {"shares": {"share": []}}
         return {"shares": {"share": told(asked.person, *shares.list(asked.person, here=request.host_url))}}
 

@@ -95,7 +95,8 @@ def test_every_route_is_described_and_nothing_else(front: Front, told: Any) -> N
              for method in rule.methods or () if method != "HEAD" and rule.rule.startswith("/api")}
     assert there <= described
     assert {path for _, path in described - there} == {
-        "/login/ways", "/login/proxy", "/login/oidc", "/login/oidc/callback", "/trust/state"}
+        "/login/ways", "/login/proxy", "/login/oidc", "/login/oidc/callback", "/trust/state",
+        "/share/{code}/about", "/share/{code}/stream/{n}", "/share/{code}/cover/{n}"}
 
 
 @pytest.mark.parametrize(("kind", "method", "path", "status", "inner"), [
@@ -130,7 +131,7 @@ def test_the_shapes_have_the_promised_fields(
     ("PATCH", "/api/library/tracks/{id}",
      "title artist album album_artist track_number disc_number year genres write_tags"),
     ("POST", "/api/library/playlists", "name track_ids visibility"),
-    ("PATCH", "/api/library/playlists/{id}", "name visibility track_ids"),
+    ("PATCH", "/api/library/playlists/{id}", "name visibility track_ids comment"),
     ("POST", "/api/library/playlists/{id}/tracks", "track_ids"), ("PUT", "/api/library/ratings/{id}", "rating"),
     ("POST", "/api/library/plays", "track_id played_at played_ms"),
     ("POST", "/api/users", "username password role rights limited folders"),

@@ -204,6 +204,8 @@ def may(operation: Operation, role: str, said: str, scope: str) -> bool:
         return role == "owner" and scope == "own"
     if operation.allows == "sees_files":
         return role in ("owner", "adult") and scope == "own"
+    if operation.allows == "shares":
+        return role in ("owner", "adult") and scope != "listen"
     right = NEEDS[operation.allows]
     if scope == "listen" or (scope == "add" and right != "add"):
         return False
