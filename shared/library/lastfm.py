@@ -42,7 +42,7 @@ class LastfmService:
     def __init__(self, *, key: str, secret: str, url: str, outbound: Callable[[], Outbound]) -> None:
         self._key = key
         self._secret = secret
-        self._url = url
+        self._url = url.rstrip("/") + "/"      # what a setting says ends without one
         self._outbound = outbound
 
     @property
