@@ -103,7 +103,7 @@ def test_a_length_that_was_promised_is_kept_to_at_both_ends(house: House) -> Non
     assert sent([b"abc", b"def"], 4) == b"abcd"
     assert sent([b"abc", b"def"], 3) == b"abc"
     assert len(sent([b"abc"], 200_000)) == 200_000
-    assert [event.size_bytes for event in house.told if isinstance(event, StreamEnded)] == [6, 10, 4, 3, 200_000]
+    assert [event.bytes_sent for event in house.told if isinstance(event, StreamEnded)] == [6, 10, 4, 3, 200_000]
     # What breaks is not filled up: the client has to see that it is not the whole.
     with pytest.raises(BrokenPipeError):
         sent([b"abc", UnreadableFile("It is damaged.", reason="damaged")], 10)
