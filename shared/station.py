@@ -546,10 +546,16 @@ class Station:
 
     def _length_of(self, person: Person, kind: str, uid: str) -> int | None:
         """Of what a person plays. Raises NotFound."""
+        if kind == "episode":
+            return self.podcast_records.whole(person, uid).shown.duration_ms
         return self.tracks.file_of(uid, person=person).duration_ms
 
     def _heard(self, person: Person, kind: str, uid: str, began_at: float, heard_ms: int, client: str) -> None:
         """An app played enough of something to count. Raises NotFound."""
+        if kind == "episode":
+            if not self.podcast_records.whole(person, uid).shown.finished:      # else it counts already
+                self.podcast_records.played(person, uid, began_at)
+            return
         self.listening.play(person, uid, began_at, heard_ms, client)
 
     def _outbound_to(self, url: str) -> outbound.Outbound:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from shared.library.now_playing import STATES
 from shared.model.errors import NotFound
 from shared.model.person import Person
 from shared.records.listening import Heard
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST = 10_000           # things in one call
 CLIENT_CHARACTERS = 200
+END_MS = 15_000         # of an episode: who is so near to it has heard it
 MEDIA = {"song": "track", "podcast": "episode"}
 _FIRST_S = 315_532_800.0    # 1980: what is told of an earlier moment was told in other units, or by no clock
 _AHEAD_S = 86_400.0
@@ -142,11 +144,16 @@ def calls(*, listening: Listening, now_playing: NowPlaying, telling: Telling, ep
         kind = MEDIA.get(media)
         if kind is None:
             raise Refused(Refused.GENERIC, f"A mediaType is {' or '.join(MEDIA)}, not {media[:40]!r}.")
-        quiet = asked.flag("ignoreScrobble")
-        now_playing.report(asked.person, asked.client[:CLIENT_CHARACTERS], uid, kind, state, position_ms,
-                           _rate(asked.text("playbackRate", "1")), quiet=quiet)
+        if state not in STATES or position_ms < 0:
+            raise Refused(Refused.GENERIC, f"A state is {', '.join(STATES)}, and a position no less than 0.")
+        quiet, rate = asked.flag("ignoreScrobble"), _rate(asked.text("playbackRate", "1"))
         if kind == "episode" and not quiet:
-            episodes.set_position(asked.person, uid, position_ms)
+            whole = episodes.wholes(asked.person, [uid]).get(uid)
+            length_ms = whole and whole.shown.duration_ms
+            episodes.set_position(asked.person, uid, position_ms,
+                                  finished=True if length_ms and position_ms >= length_ms - END_MS else None)
+        now_playing.report(asked.person, asked.client[:CLIENT_CHARACTERS], uid, kind, state, position_ms,
+                           rate, quiet=quiet)
 
     @calls.answers("getNowPlaying")
     def get_now_playing(asked: Asked) -> dict[str, Any]:
