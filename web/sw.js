@@ -2,7 +2,7 @@
  * Keeps the player's shell, and the covers looked at last, so that it opens at once and without the station.
  * Music and everything else under /api goes straight to the station, always.
  */
-const VERSION = /* version */'9623ea7d1f5c'/* end */;
+const VERSION = /* version */'b99ad6b69c79'/* end */;
 const FILES = /* files */[
   '/',
   '/manifest.webmanifest',

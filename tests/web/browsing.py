@@ -28,7 +28,8 @@ PAGES = ["/", "/library/albums", "/library/artists", "/library/tracks", "/librar
          "/favourites", "/search?q=b", "/downloads", "/downloads/watches", "/downloads/sources",
          "/you", "/you/folders", "/you/missing", "/you/trash",
          "/you/bad", "/you/storage", "/you/people", "/you/addresses", "/you/password", "/you/devices", "/you/install",
-         "/you/second-factor", "/you/log", "/you/things", "/you/stations", "/no/such/page"]
+         "/you/second-factor", "/you/log", "/you/things", "/you/stations", "/you/apps",
+         "/you/shares", "/you/scrobbling", "/podcasts", "/radio", "/no/such/page"]
 
 
 def until(page: Any, expression: str, timeout_s: float = 10) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from tests.builders import make_album, make_picture
-from tests.fakes.answering import Answering, Asked, Reply
+from tests.fakes.lastfm import KEY, SECRET, FakeLastfm
+from tests.fakes.listenbrainz import FakeListenBrainz
 from tests.media_server import MediaServer, audio
 from tests.running import RunningStation, start_station
 from tests.web.browsing import HEARD, PHONE, PLAYING, TOO_WIDE, until
@@ -19,23 +21,6 @@ sync_api = pytest.importorskip("playwright.sync_api")
 
 STEP = 16_000       # bytes of sound between two words of a radio about itself
 SONGS = ("The Builders - First Song", "The Builders - Second Song")
-
-
-class Listens(Answering):
-    """What is understood of ListenBrainz."""
-
-    def answer(self, asked: Asked) -> Reply:
-        if asked.path == "/1/validate-token":
-            return Reply(body=json.dumps({"code": 200, "message": "ok", "valid": True,
-                                          "user_name": "ann-listens"}).encode())
-        return Reply(body=b'{"status": "ok"}')
-
-    @property
-    def told(self) -> list[str]:
-        """Titles of plays, in the order in which they came."""
-        bodies = [json.loads(one.body) for one in self.asked if one.path == "/1/submit-listens"]
-        return [play["track_metadata"]["track_name"] for body in bodies if body["listen_type"] != "playing_now"
-                for play in body["payload"]]
 
 
 def radio_of(sound: bytes) -> bytes:
@@ -70,17 +55,26 @@ def world() -> Iterator[MediaServer]:
 
 
 @pytest.fixture(scope="module")
-def listens() -> Iterator[Listens]:
-    with Listens() as fake:
+def listens() -> Iterator[FakeListenBrainz]:
+    with FakeListenBrainz() as fake:
         yield fake
 
 
 @pytest.fixture(scope="module")
-def station(tmp_path_factory: pytest.TempPathFactory, world: MediaServer, listens: Listens) -> Iterator[RunningStation]:
+def lastfm() -> Iterator[FakeLastfm]:
+    with FakeLastfm(time.time()) as fake:
+        yield fake
+
+
+@pytest.fixture(scope="module")
+def station(tmp_path_factory: pytest.TempPathFactory, world: MediaServer, listens: FakeListenBrainz,
+            lastfm: FakeLastfm) -> Iterator[RunningStation]:
     base = tmp_path_factory.mktemp("outward")
     make_album(base / "music", count=1, seconds=31)     # shorter ones are told to nobody
-    allowed = f"{world.allow},{listens.host}"
-    running = start_station(base / "home", [base / "music"], environ={"SOUNDSIBLE_ALLOW_PRIVATE_HOSTS": allowed})
+    running = start_station(base / "home", [base / "music"], environ={
+        "SOUNDSIBLE_ALLOW_PRIVATE_HOSTS": f"{world.allow},{listens.host},{lastfm.host}",
+        "SOUNDSIBLE_LASTFM_URL": lastfm.address, "SOUNDSIBLE_LASTFM_API_KEY": KEY,
+        "SOUNDSIBLE_LASTFM_API_SECRET": SECRET})
     try:
         running.wait_for_scan()
         yield running
@@ -164,27 +158,41 @@ def test_a_radio_plays_and_says_what(open_player: Callable[..., Any], world: Med
     until(page, f"{HEARD} > 0.2")
 
 
-def test_what_is_heard_is_told_to_the_service_that_was_connected(
-        open_player: Callable[..., Any], listens: Listens) -> None:
+def test_what_is_heard_is_told_to_the_services_that_were_connected(
+        open_player: Callable[..., Any], listens: FakeListenBrainz, lastfm: FakeLastfm) -> None:
     page = open_player("/#/you/scrobbling")
     page.get_by_role("button", name="Connect ListenBrainz").click()
-    page.get_by_label("User token").fill("a-token-of-anns")
-    page.get_by_label("I use another server").check()
-    page.get_by_label("Its address").fill(listens.url)
-    page.get_by_role("button", name="Connect", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("User token").fill("not a token of anybody")
+    dialog.get_by_label("I use another server").check()
+    dialog.get_by_label("Its address").fill(listens.address)
+    dialog.get_by_role("button", name="Connect", exact=True).click()
+    dialog.get_by_role("alert").wait_for()
+    dialog.get_by_label("User token").fill("right-token")
+    dialog.get_by_role("button", name="Connect", exact=True).click()
     row = page.locator("view-scrobbling .thing", has_text="ListenBrainz")
-    sync_api.expect(row).to_contain_text("as ann-listens")
+    sync_api.expect(row).to_contain_text("as lister")
+
+    page.get_by_role("button", name="Connect Last.fm").click()
+    asks = dialog.get_by_role("link", name="Open Last.fm").get_attribute("href") or ""
+    dialog.get_by_role("button", name="I have allowed it").click()
+    dialog.get_by_role("alert").wait_for()
+    lastfm.allow(parse_qs(urlsplit(asks).query)["token"][0])
+    dialog.get_by_role("button", name="I have allowed it").click()
+    sync_api.expect(page.locator("view-scrobbling .thing", has_text="Last.fm")).to_contain_text("nothing told yet")
+
     page.goto(page.url.split("#")[0] + "#/library/tracks")
     page.locator("sb-list .row-play").first.click()
     until(page, f"{HEARD} > 0")
     page.evaluate(f"{PLAYING}.playbackRate = 8")
+    heard = page.locator("sb-dock .dock-title").inner_text()
     for _ in range(100):
-        if listens.told:
+        if listens.listens and lastfm.scrobbles:
             break
         page.wait_for_timeout(100)
-    assert listens.told == [page.locator("sb-dock .dock-title").inner_text()]
+    assert [title for *_, title in listens.listens] == [title for *_, title in lastfm.scrobbles] == [heard]
     page.goto(page.url.split("#")[0] + "#/you/scrobbling")
     sync_api.expect(row).to_contain_text("last told just now")
     page.get_by_role("button", name="Disconnect ListenBrainz").click()
-    page.get_by_role("dialog").get_by_role("button", name="Disconnect").click()
+    dialog.get_by_role("button", name="Disconnect").click()
     sync_api.expect(row.get_by_role("button", name="Connect ListenBrainz")).to_be_visible()

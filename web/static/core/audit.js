@@ -15,7 +15,8 @@ export const DEEDS = [
     ['invited', 'made an invitation'], ['invitation_withdrawn', 'withdrew an invitation'], ['invitation_accepted', 'accepted an invitation']]],
   ['Devices and stations', [
     ['pairing_made', 'made a sync token'], ['device_paired', 'paired a device'], ['device_moved', 'moved a device to another address of the station'],
-    ['device_revoked', 'revoked a device'], ['station_paired', 'paired another station'], ['station_removed', 'removed another station']]],
+    ['device_revoked', 'revoked a device'], ['station_paired', 'paired another station'], ['station_removed', 'removed another station'],
+    ['app_password_made', 'made an app password'], ['app_password_revoked', 'revoked an app password']]],
   ['Library', [
     ['tracks_deleted', 'moved tracks to the trash'], ['exported', 'exported playlists and listening'], ['imported', 'imported playlists and listening'],
     ['share_made', 'shared music by a link'], ['share_ended', 'ended a share'],
