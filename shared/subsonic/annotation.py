@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.library.now_playing import STATES
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shared.library.now_playing import NowPlaying
     from shared.records.listening import Listening
     from shared.subsonic.telling import Telling
+    from shared.subsonic.unfolding import Unfold
 
 MOST = 10_000           # things in one call
 CLIENT_CHARACTERS = 200
@@ -67,7 +68,7 @@ NO_EPISODES = NoEpisodes()
 
 
 def calls(*, listening: Listening, now_playing: NowPlaying, telling: Telling, episodes: Episodes = NO_EPISODES,
-          unfold: Callable[[Person, str], str] = lambda person, uid: uid) -> Calls:
+          unfold: Unfold = lambda person, uid: uid) -> Calls:
     """unfold: the id of the album that a directory of the folder view stands for; any other id as it is."""
     calls = Calls("annotation")
 

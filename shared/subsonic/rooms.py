@@ -32,6 +32,7 @@ from shared.subsonic import (
 from shared.subsonic.calls import Calls
 from shared.subsonic.pictures import Pictures
 from shared.subsonic.telling import Telling
+from shared.subsonic.unfolding import unfolding
 
 
 def rooms(station: Any, *, sending: Sending, pictures: Pictures) -> list[Calls]:
@@ -40,6 +41,7 @@ def rooms(station: Any, *, sending: Sending, pictures: Pictures) -> list[Calls]:
     choosing = Choosing(database=station.database)
     directories = Directories(database=station.database)
     telling = Telling(entries=entries, episodes=partial(podcasts.episodes_by_id, station.podcasts))
+    unfold = unfolding(directories=directories, telling=telling)
     return [
         system.calls(sounds_known=station.likeness.known),
         browsing.calls(choosing=choosing, entries=entries, telling=telling),
@@ -52,12 +54,12 @@ def rooms(station: Any, *, sending: Sending, pictures: Pictures) -> list[Calls]:
                     podcast_cover=partial(podcasts.cover, station.podcasts, station.outside_covers)),
         lyrics.calls(tracks=station.tracks),
         annotation.calls(listening=station.listening, now_playing=station.now_playing, telling=telling,
-                         episodes=station.podcast_records),
+                         episodes=station.podcast_records, unfold=unfold),
         podcasts.calls(podcasts=station.podcasts),
         radio.calls(radios=station.radios),
         playlists.calls(playlists=station.playlists, telling=telling),
         queue.calls(listening=station.listening, telling=telling),
-        shares.calls(shares=station.shares, telling=telling),
+        shares.calls(shares=station.shares, telling=telling, unfold=unfold),
         bookmarks.calls(bookmarks=station.bookmarks, telling=telling, episodes=station.podcast_records),
         jukebox.calls(jukebox=station.jukebox, telling=telling),
         scanning.calls(scanning=station.scanning, count=lambda person: station.tracks.list(person, limit=1).total,

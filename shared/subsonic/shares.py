@@ -14,9 +14,11 @@ from shared.subsonic.calls import Calls
 if TYPE_CHECKING:
     from shared.security.shares import Shares
     from shared.subsonic.telling import Telling
+    from shared.subsonic.unfolding import Unfold
 
 
-def calls(*, shares: Shares, telling: Telling) -> Calls:
+def calls(*, shares: Shares, telling: Telling, unfold: Unfold = lambda person, uid: uid) -> Calls:
+    """unfold: the id of the album that a directory of the folder view stands for; any other id as it is."""
     calls = Calls("shares")
 
     @calls.answers("getShares")
@@ -32,7 +34,7 @@ def calls(*, shares: Shares, telling: Telling) -> Calls:
         asked.need("id")
         expires = asked.number("expires", 0, most=2**53)
         made = shares.make_of(
-            asked.person, asked.texts("id"), description=asked.text("description"),
+            asked.person, [unfold(asked.person, uid) for uid in asked.texts("id")], description=asked.text("description"),
             expires_at=expires / 1000 if expires else None, address=asked.address, here=request.host_url)
         return {"shares": {"share": told(asked.person, made)}}
 

@@ -50,6 +50,15 @@ def test_an_id_is_whatever_it_is_of_as_old_apps_send_it(house: House) -> None:
     assert starred(house) == {"song": set(), "album": {album}, "artist": {artist}}
 
 
+def test_a_folder_is_the_album_in_it(house: House) -> None:
+    (folder,) = [one for one in house.ask("getIndexes")["indexes"]["index"] if one["name"] == "B"]
+    inside = house.ask("getMusicDirectory", id=folder["artist"][0]["id"])["directory"]["child"]
+    assert [one["title"] for one in inside] == ["Début"] and inside[0]["id"] != house.album("Début")
+    house.ask("star", id=inside[0]["id"])
+    assert starred(house)["album"] == {house.album("Début")}
+    assert house.refused("star", id=folder["artist"][0]["id"]) == 70     # of no one album
+
+
 def test_all_or_none_are_starred(house: House) -> None:
     song = house.track("Run")
     assert house.refused("star", id=[song, "nothing"]) == 70
