@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
@@ -89,26 +90,33 @@ class Sending:
         return self._from_somewhere(person, track, ready)
 
     def file(self, person: Person, id: str, path: Path, mime_type: str, duration_ms: Milliseconds,
-             conversion: Conversion | None = None) -> Response:
-        """What lies at `path`, a file of the station's own. Raises NotFound, BadInput, and as transcodes do."""
+             conversion: Conversion | None = None, held: AbstractContextManager[object] | None = None) -> Response:
+        """What lies at `path`, a file of the station's own; `held` is entered as long as somebody hears it.
+
+        Raises NotFound, BadInput, and as transcodes do.
+        """
         try:
             if conversion is None:
                 file = OpenFile(open(path, "rb", buffering=0))  # noqa: SIM115  (the answer closes it)
-                return audio(self._heard(person, id, file), mime_type, request)
+                return audio(self._heard(person, id, file, held), mime_type, request)
             facts = os.stat(path)
         except FileNotFoundError:
             raise NotFound("Its file is gone.") from None
         track = TrackFile(id, str(path.parent), path.name, facts.st_size, facts.st_mtime_ns, mime_type, "", duration_ms)
         source = LocalFile(str(path), facts.st_size, facts.st_mtime_ns, mime_type)
-        return self._transcoded(person, track, source, conversion)
+        return self._transcoded(person, track, source, conversion, held)
 
-    def begun(self, person: Person, id: str) -> Callable[[int], None]:
+    def begun(self, person: Person, id: str, held: AbstractContextManager[object] | None = None
+              ) -> Callable[[int], None]:
         """Tell that somebody listens (background work steps aside). Returns the deed of its end."""
-        leave = entered(self._streams, person)
+        over = ExitStack()
+        if held is not None:
+            over.enter_context(held)
+        over.callback(entered(self._streams, person))
         self._events.publish(StreamStarted(id))
 
         def ended(size_bytes: int) -> None:
-            leave()
+            over.close()
             self._events.publish(StreamEnded(id, size_bytes))
 
         return ended
@@ -165,12 +173,14 @@ class Sending:
             return None
         return Response(status=302, headers={"Location": url.url, "Cache-Control": "no-store"})
 
-    def _heard(self, person: Person, id: str, file: OpenFile) -> OpenFile:
+    def _heard(self, person: Person, id: str, file: OpenFile, held: AbstractContextManager[object] | None = None
+               ) -> OpenFile:
         if request.method != "HEAD":
-            file.on_close = self.begun(person, id)
+            file.on_close = self.begun(person, id, held)
         return file
 
-    def _transcoded(self, person: Person, track: TrackFile, source: Source, wish: Conversion) -> Response:
+    def _transcoded(self, person: Person, track: TrackFile, source: Source, wish: Conversion,
+                    held: AbstractContextManager[object] | None = None) -> Response:
         if wish.start_ms and wish.start_ms >= track.duration_ms:
             raise BadInput(f"The track is only {track.duration_ms} ms long.", field="start")
         mime_type = MIME_TYPES[wish.format]
@@ -188,8 +198,8 @@ class Sending:
             made = make()
             raw = unless_swept(made.finished)
         if raw is not None:
-            return audio(self._heard(person, track.track_id, OpenFile(raw)), made.mime_type, request)
-        body = _Growing(made.chunks(), length=wish.length, on_close=self.begun(person, track.track_id))
+            return audio(self._heard(person, track.track_id, OpenFile(raw), held), made.mime_type, request)
+        body = _Growing(made.chunks(), length=wish.length, on_close=self.begun(person, track.track_id, held))
         return Response(body, 200, {"Content-Type": made.mime_type, "Accept-Ranges": "none",
                                     "Cache-Control": "no-store", **promised}, direct_passthrough=True)
 

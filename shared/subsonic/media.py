@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Protocol
@@ -73,8 +74,9 @@ Cover = Callable[[str, int, Person], CoverFile]     # of a public id, about so m
 
 
 def calls(*, tracks: Tracks, albums: Albums, playlists: Playlists, covers: Covers, sending: Sending,
-          episodes: Episodes | None = None, podcast_cover: Cover | None = None, zips_at_once: int = 2) -> Calls:
-    """podcast_cover: pictures of podcasts and their episodes."""
+          episodes: Episodes | None = None, podcast_cover: Cover | None = None,
+          held: Callable[[str], AbstractContextManager[object]] = nullcontext, zips_at_once: int = 2) -> Calls:
+    """podcast_cover: pictures of podcasts and their episodes. held: what keeps an episode's file while it is heard."""
     calls = Calls("media")
     learn(ClientInfo)
     podcasts = episodes or NoEpisodes()
@@ -106,7 +108,7 @@ def calls(*, tracks: Tracks, albums: Albums, playlists: Playlists, covers: Cover
         episode = sound.episode
         assert episode is not None
         return sending.file(person, sound.uid, episode.path, episode.mime_type, episode.duration_ms or NO_END_MS,
-                            conversion)
+                            conversion, held(sound.uid))
 
     # ---- sound
 

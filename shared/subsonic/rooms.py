@@ -50,7 +50,7 @@ def rooms(station: Any, *, sending: Sending, pictures: Pictures) -> list[Calls]:
         lists.calls(choosing=choosing, telling=telling),
         searching.calls(choosing=choosing, search=station.search, telling=telling),
         media.calls(tracks=station.tracks, albums=station.albums, playlists=station.playlists, covers=station.covers,
-                    sending=sending, episodes=station.podcasts,
+                    sending=sending, episodes=station.podcasts, held=station.podcasts.episodes.heard,
                     podcast_cover=partial(podcasts.cover, station.podcasts, station.outside_covers)),
         lyrics.calls(tracks=station.tracks),
         annotation.calls(listening=station.listening, now_playing=station.now_playing, telling=telling,

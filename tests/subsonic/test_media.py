@@ -7,6 +7,7 @@ import math
 import struct
 import wave
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -292,19 +293,27 @@ def podcast(house, tones):
             raise NotFound("There is no such picture.")
         return station.covers.get(house.album("Début"), size)
 
+    holding: list[str] = []
+
+    @contextmanager
+    def held(uid):
+        holding.append(uid)
+        yield
+        holding.remove(uid)
+
     app = Flask("podcast")
     app.register_blueprint(door(app_passwords=station.app_passwords, rooms=[media.calls(
         tracks=station.tracks, albums=station.albums, playlists=station.playlists, covers=station.covers,
-        episodes=SimpleNamespace(sound_of=sound_of), podcast_cover=cover,
+        episodes=SimpleNamespace(sound_of=sound_of), podcast_cover=cover, held=held,
         sending=Sending(playing=station.playing, transcodes=station.transcodes, events=station.events,
                         streams=station.open_streams),
     )]))
 
-    def ask(call, method="GET", body=None, headers=None, **given):
-        return app.test_client().open(f"/rest/{call}", method=method, json=body, headers=headers or {}, buffered=True,
+    def ask(call, method="GET", body=None, headers=None, buffered=True, **given):
+        return app.test_client().open(f"/rest/{call}", method=method, json=body, headers=headers, buffered=buffered,
                                       query_string={"apiKey": house.keys["child"], "c": "t", "f": "json", **given})
 
-    return SimpleNamespace(ask=ask, path=path)
+    return SimpleNamespace(ask=ask, path=path, holding=holding)
 
 
 def test_an_episode_is_sent_as_a_track_is(podcast):
@@ -323,6 +332,17 @@ def test_an_episode_is_sent_as_a_track_is(podcast):
     told = podcast.ask("getTranscodeDecision", method="POST", body=CLIENT, **ask).get_json()["subsonic-response"]
     params = told["transcodeDecision"]["transcodeParams"]
     assert heard(podcast.ask("getTranscodeStream", transcodeParams=params, **ask).data)[0] == pytest.approx(6, abs=0.2)
+
+
+def test_an_episode_is_kept_as_long_as_it_is_heard(podcast):
+    for given in ({}, {"format": "mp3", "maxBitRate": 56}, {"format": "mp3", "maxBitRate": 56}):
+        answer = podcast.ask("stream", id="ep1", buffered=False, **given)
+        assert podcast.holding == ["ep1"]
+        assert next(answer.iter_encoded())
+        answer.close()
+        assert podcast.holding == []
+    podcast.ask("stream", id="ep1", method="HEAD")
+    assert podcast.holding == []
 
 
 def test_an_episode_whose_file_was_removed_is_not_there(podcast):
