@@ -40,6 +40,8 @@ PAGES = {
     "/connect/connect.js": "its steps", "/share/<code>": "plays what somebody was sent a link to",
     "/share/share.css": "its look", "/share/share.js": "its player",
 }
+# The one route outside /api whose callers bring a login of their own with each call: the OpenSubsonic API.
+REST = "/rest/<name>"
 # Who may use what over Socket.IO. From the client, then to it.
 HEARD = {
     "connect": "open: answers only a session's cookie or a token, else refuses",
@@ -97,6 +99,13 @@ class Whole:
     def operations(self) -> list[Operation]:
         return sorted(self.app.extensions["operations"], key=lambda one: (one.path, one.method))
 
+    @property
+    def calls(self) -> list[Any]:
+        """Every call of the OpenSubsonic API, by name (shared.subsonic.calls.Call)."""
+        rest: Any = self.app.view_functions["subsonic.rest"]
+        by_name = next(cell.cell_contents for cell in rest.__closure__ if isinstance(cell.cell_contents, dict))
+        return [by_name[name] for name in sorted(by_name)]
+
     def routes(self) -> list[tuple[str, str, str]]:
         """(method, path, endpoint) of all that Flask would answer."""
         return sorted((method, rule.rule, rule.endpoint) for rule in self.app.url_map.iter_rules()
@@ -151,6 +160,12 @@ def table(made: Whole) -> str:
             lines += [f"**`{rule}`**: {words}.", ""]
             lines += [f"- `{' '.join(methods)} {path}`" for path, methods in by_rule[rule].items()]
             lines += [""]
+    lines += [f"**`{REST}`**, the OpenSubsonic API: who brings an app password with the call. No cookie and no other "
+              "token counts here.", ""]
+    calls: dict[str, list[str]] = defaultdict(list)
+    for call in made.calls:
+        calls[call.allows].append(call.name)
+    lines += [f"- `{rule}`: {', '.join(calls[rule])}" for rule in WORDS if rule in calls] + [""]
     lines += ["**Pages and files**, open to everybody, with nobody's data in them.", ""]
     lines += [f"- `{path}`: {words}" for path, words in sorted(PAGES.items())]
     lines += ["", "**Socket.IO**, from the player.", ""]
