@@ -34,7 +34,7 @@ from datetime import datetime
 from supysonic.db import *
 from supysonic.managers.user import UserManager
 init_database(sys.argv[1])
-open_connection()
+open_connection(True)
 UserManager.add("ann", "correct horse", admin=True)
 root = Folder.create(root=True, name="Library", path="/srv/library")
 artists, now = {}, datetime(2026, 1, 1)
@@ -61,7 +61,7 @@ import sys
 from supysonic.db import *
 from supysonic.managers.user import UserManager
 init_database(sys.argv[1])
-open_connection()
+open_connection(True)
 UserManager.add("ann", "correct horse", admin=True)
 close_connection()
 """
