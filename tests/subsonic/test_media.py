@@ -273,6 +273,32 @@ def test_no_picture_is_error_70_so_that_a_program_shows_its_own(house):
     assert house.refused("getCoverArt", id=house.album("Début"), size="big") == 0
 
 
+def test_a_limited_person_gets_nothing_of_what_they_do_not_see(house):
+    station, owner = house.station, house.person()
+    kid = house.person("child")
+    mixed = station.playlists.make(owner, "Mixed", [house.track("Run"), house.track("Señorita")], "shared")
+    station.accounts.change_user(owner, kid.id, limited=True, folders=[(str(house.music), "Various")])
+    try:
+        song, album = house.track("Señorita"), house.album("Début")
+        for call, given in [("stream", {}), ("stream", {"format": "mp3"}), ("download", {}), ("getCoverArt", {}),
+                            ("getLyricsBySongId", {})]:
+            assert house.refused(call, id=song, who="child", **given) == 70, call
+        for call in ("download", "getCoverArt"):
+            for id in (album, house.artist("Björk")):
+                assert house.refused(call, id=id, who="child") == 70
+        assert house.refused("getTranscodeDecision", mediaId=song, mediaType="song", method="POST", body=CLIENT,
+                             who="child") == 70
+        assert house.refused("getTranscodeStream", mediaId=song, mediaType="song", transcodeParams="raw",
+                             who="child") == 70
+        assert house.ask("getLyrics", artist="The Pair", title="Side 1.1", who="child")["lyrics"]["value"] == ""
+        assert list(unzipped(house.raw("download", id=mixed.id, who="child"))) == ["Mixed/001 Mover 2 - Run.opus"]
+        assert house.refused("getCoverArt", id=mixed.id, who="child") == 70
+        assert house.raw("stream", id=house.track("Run"), who="child").status_code == 200
+    finally:
+        station.accounts.change_user(owner, kid.id, limited=False)
+        station.playlists.delete(owner, mixed.id)
+
+
 # ---- episodes -------------------------------------------------------------------------------------------------------
 
 
