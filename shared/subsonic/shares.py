@@ -33,8 +33,9 @@ def calls(*, shares: Shares, telling: Telling, unfold: Unfold = lambda person, u
         """Make a link with which others hear songs, albums, artists, playlists or episodes."""
         asked.need("id")
         expires = asked.number("expires", 0, most=2**53)
+        uids = [unfold(asked.person, uid) for uid in asked.texts("id")]
         made = shares.make_of(
-            asked.person, [unfold(asked.person, uid) for uid in asked.texts("id")], description=asked.text("description"),
+            asked.person, uids, description=asked.text("description"),
             expires_at=expires / 1000 if expires else None, address=asked.address, here=request.host_url)
         return {"shares": {"share": told(asked.person, made)}}
 

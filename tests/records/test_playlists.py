@@ -187,3 +187,43 @@ def test_one_persons_playlists_have_an_end(
             Belongings(database=playlists._database).take(guest, given)
     playlists.make(owner, "Hers", songs)
     assert playlists.list(guest).total == 2
+
+
+def test_tracks_are_taken_out_by_their_places_and_others_put_at_the_end(
+    playlists: Playlists, songs: list[str], owner: Person
+) -> None:
+    made = playlists.make(owner, "P", [songs[0], songs[1], songs[0], songs[2]])
+    edited = playlists.edit(owner, made.id, without=[2, 0, 2], more=[songs[4], songs[0]])
+    assert playlists.contents(owner, made.id)[1] == [songs[1], songs[2], songs[4], songs[0]]
+    assert (edited.track_count, edited.duration_ms) == (4, 800_000)
+    for places in ([4], [-1]):
+        with pytest.raises(BadInput):
+            playlists.edit(owner, made.id, without=places)
+    with pytest.raises(NotFound):
+        playlists.edit(owner, made.id, without=[0], more=["gone"])
+    assert len(playlists.contents(owner, made.id)[1]) == 4
+    assert inconsistencies(playlists._database) == []
+
+
+def test_a_comment_is_its_owners_to_say(playlists: Playlists, owner: Person, guest: Person) -> None:
+    made = playlists.make(owner, "P", visibility="collaborative")
+    assert made.comment == ""
+    assert playlists.edit(owner, made.id, comment="slow ones").comment == "slow ones"
+    assert playlists.get(guest, made.id).comment == playlists.list(guest).items[0].comment == "slow ones"
+    with pytest.raises(Forbidden):
+        playlists.edit(guest, made.id, comment="mine")
+    with pytest.raises(BadInput):
+        playlists.edit(owner, made.id, comment="x" * 5_001)
+    assert playlists.edit(owner, made.id, comment="").comment == ""
+
+
+def test_all_that_may_be_read_are_told_or_those_of_one_person(
+    playlists: Playlists, owner: Person, guest: Person
+) -> None:
+    playlists.make(owner, "b")
+    playlists.make(owner, "A", visibility="shared")
+    playlists.make(guest, "c")
+    assert [one.name for one in playlists.every(owner)] == ["A", "b"]
+    assert [one.name for one in playlists.every(guest)] == ["A", "c"]
+    assert [one.name for one in playlists.every(guest, owner="OLGA")] == ["A"]
+    assert list(playlists.every(guest, owner="nobody")) == []

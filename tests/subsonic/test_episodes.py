@@ -1,0 +1,118 @@
+"""Episodes of podcasts beside songs: starred, heard, kept in the queue, bookmarked and shared. And what somebody who
+sees a part of the library is told of what others hear."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.model.podcast import Feed, FeedEpisode
+from tests.builders import make_audio
+from tests.subsonic.house import House
+
+
+@pytest.fixture(scope="module")
+def episode(house: House) -> str:
+    """Fetched: 100 seconds of it, as the records say."""
+    records = house.station.podcast_records
+    podcast = str(records.add(house.person().user_id, "http://feeds.example/show"))
+    records.take_in(podcast, Feed(title="The Show", episodes=(FeedEpisode(
+        guid="g", title="First", url="http://x.example/1.mp3", published_at=1.7e9),)), now=1.7e9, next_at=4e9)
+    uid = str(records.page(house.person(), podcast, limit=1)[0][0].id)
+    path = make_audio(house.station.settings.data_dir / "podcasts" / podcast, f"{uid}.mp3", seconds=2)
+    records.mark(uid, "downloading", only=("new",), download="d")
+    records.kept(uid, path=f"{podcast}/{path.name}", format="mp3", mime_type="audio/mpeg", duration_ms=100_000,
+                 size_bytes=path.stat().st_size, bitrate_kbps=128, sample_rate_hz=44_100, channels=2, mtime_ns=1,
+                 sha256="s", download="d")
+    return uid
+
+
+def whole(house: House, uid: str) -> Any:
+    return house.station.podcast_records.whole(house.person(), uid)
+
+
+def test_it_is_starred_and_rated_by_its_id(house: House, episode: str) -> None:
+    song = house.track("Walk")
+    house.ask("star", id=[episode, song])
+    assert whole(house, episode).favourite_at and house.station.tracks.get(house.person(), song).favourite
+    house.ask("unstar", id=[episode, song])
+    assert whole(house, episode).favourite_at is None
+    house.ask("setRating", id=episode, rating=5)
+    assert whole(house, episode).rating == 5
+
+
+def test_it_is_heard_once_and_its_place_is_kept(house: House, episode: str) -> None:
+    def tell(state: str, at_ms: int) -> None:
+        house.ask("reportPlayback", mediaId=episode, mediaType="podcast", positionMs=at_ms, state=state)
+
+    tell("starting", 0)
+    tell("paused", 40_000)
+    (entry,) = house.ask("getNowPlaying")["nowPlaying"]["entry"]
+    assert (entry["id"], entry["state"], entry["positionMs"]) == (episode, "paused", 40_000)
+    assert (whole(house, episode).shown.position_ms, whole(house, episode).play_count) == (40_000, 0)
+    tell("playing", 41_000)
+    tell("stopped", 99_000)
+    assert (whole(house, episode).shown.finished, whole(house, episode).play_count) == (True, 1)
+    assert house.refused("reportPlayback", mediaId=episode, mediaType="song", positionMs=0, state="playing") == 70
+    assert house.refused("reportPlayback", mediaId=house.track("Walk"), mediaType="podcast", positionMs=0,
+                         state="playing") == 70
+    house.ask("scrobble", id=episode, submission=False)
+    assert house.ask("getNowPlaying")["nowPlaying"]["entry"][0]["id"] == episode
+
+
+def test_it_stands_in_the_queue_between_songs_and_has_a_bookmark(house: House, episode: str) -> None:
+    songs = [house.track("Walk"), episode, house.track("Walk")]
+    house.ask("savePlayQueue", id=songs, current=episode, position=5)
+    told = house.ask("getPlayQueue")["playQueue"]
+    assert ([one["id"] for one in told["entry"]], told["current"], told["position"]) == (songs, episode, 5)
+    player = house.station.listening.queue(house.person())      # which knows tracks alone
+    assert player.track_ids == [songs[0], songs[2]]
+    house.ask("createBookmark", id=episode, position=7_000)
+    (mark,) = house.ask("getBookmarks")["bookmarks"]["bookmark"]
+    assert (mark["entry"]["id"], mark["position"]) == (episode, 7_000)
+    house.ask("deleteBookmark", id=episode)
+
+
+def test_it_is_heard_by_who_has_a_link(house: House, episode: str) -> None:
+    (made,) = house.ask("createShare", id=episode)["shares"]["share"]
+    assert [one["id"] for one in made["entry"]] == [episode]
+    client = house.app.test_client(use_cookies=False)
+    path = "/" + made["url"].split("/", 3)[3]
+    (item,) = client.get(f"{path}/about").get_json()["items"]
+    assert (item["title"], item["artist"], item["duration_ms"]) == ("First", "The Show", 100_000)
+    sound = client.get(item["stream"], headers={"Range": "bytes=0-9"}, buffered=True)
+    assert (sound.status_code, len(sound.data), sound.mimetype) == (206, 10, "audio/mpeg")
+    house.ask("deleteShare", id=made["id"])
+
+
+def test_who_sees_a_part_of_the_library_is_told_of_that_part_alone(house: House) -> None:
+    owner, kid = house.person(), house.person("child")
+    root = house.station.scans.roots()[0]
+    seen, unseen = house.track("Für Elise"), house.track("Walk")
+    mixed = house.ask("createPlaylist", name="Mixed", songId=[unseen, seen, unseen])["playlist"]["id"]
+    house.station.playlists.edit(owner, mixed, visibility="collaborative")
+    house.ask("scrobble", id=unseen, submission=False)
+    house.station.accounts.change_user(owner, kid.id, limited=True, folders=[(root.path, "Björk")])
+    try:
+        kid_asks: dict[str, Any] = {"who": "child"}
+        assert house.ask("getNowPlaying", **kid_asks)["nowPlaying"]["entry"] == []
+        assert house.whole.ask("GET", "/api/now-playing", token=house.whole.tokens["child", "own"],
+                               buffered=True).get_json()["items"] == []
+        told = house.ask("getPlaylist", id=mixed, **kid_asks)["playlist"]
+        assert ([one["id"] for one in told["entry"]], told["songCount"]) == ([seen], 1)
+        house.ask("updatePlaylist", playlistId=mixed, songIndexToRemove=0, songIdToAdd=seen, **kid_asks)
+        assert house.refused("updatePlaylist", playlistId=mixed, songIndexToRemove=1, **kid_asks) == 0
+        assert house.refused("updatePlaylist", playlistId=mixed, songIdToAdd=unseen, **kid_asks) == 70
+        for call, more in (("star", {}), ("setRating", {"rating": 1}), ("scrobble", {}),
+                           ("scrobble", {"submission": False}), ("createBookmark", {"position": 1})):
+            assert house.refused(call, id=unseen, **more, **kid_asks) == 70, call
+        assert house.refused("reportPlayback", mediaId=unseen, mediaType="song", positionMs=0, state="playing",
+                             **kid_asks) == 70
+        house.ask("savePlayQueue", id=[unseen, seen], current=unseen, **kid_asks)
+        assert [one["id"] for one in house.ask("getPlayQueue", **kid_asks)["playQueue"]["entry"]] == [seen]
+        assert house.ask("getScanStatus", **kid_asks)["scanStatus"]["count"] == 3
+    finally:
+        house.station.accounts.change_user(owner, kid.id, limited=False)
+    assert [one["id"] for one in house.ask("getPlaylist", id=mixed)["playlist"]["entry"]] == [unseen, unseen, seen]
+    house.ask("deletePlaylist", id=mixed)
