@@ -22,12 +22,11 @@ from shared.model.errors import NotFound
 from shared.records import revisions
 
 _ID = re.compile(r"d[0-9a-f]{20}")
-_PART = 200     # files looked at in one go
 # Files whose tracks are shown, of a root, between two paths.
 _FILES = (
     "SELECT f.path, t.id, a.uid, a.artwork_id FROM files f JOIN tracks t ON t.id = f.track_id "
     "LEFT JOIN albums a ON a.id = t.album_id WHERE f.root_id = ? AND f.path >= ? AND f.path < ? "
-    "AND t.trashed_at IS NULL ORDER BY f.path LIMIT ?"
+    "AND t.trashed_at IS NULL ORDER BY f.path"
 )
 _END = "\U0010ffff"
 
@@ -93,15 +92,15 @@ class Directories:
         directories: list[Directory] = []
         tracks: list[int] = []
         pictures: dict[str, str] = {}
-        low = prefix
+        low: str | None = prefix
         with self._database.read() as conn:
             cursor = driver_cursor(conn)
-            while rows := cursor.execute(_FILES, (directory.root_id, low, end, _PART)).fetchall():
-                for path, key, album_uid, artwork in rows:
+            while low is not None:
+                rows, low = cursor.execute(_FILES, (directory.root_id, low, end)), None
+                for path, key, album_uid, artwork in rows:      # taken one by one: the rest is never looked up
                     name, slash, _ = path[len(prefix):].partition("/")
                     if not slash:
                         tracks.append(key)
-                        low = path + "\0"
                         continue
                     if artwork is not None:
                         pictures[prefix + name] = album_uid
