@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 ROLES = ("owner", "adult", "child", "guest")
+SHARING = ("owner", "adult")            # who may give away links with which others hear
 SCOPES = ("listen", "add", "own")       # of a token: what its device may do; never more than its person may
 RIGHTS = ("add", "edit", "delete")      # an owner has all of them, always
 
@@ -62,7 +63,7 @@ class Person:
     @property
     def shares(self) -> bool:
         """May give away links with which others hear something, without an account."""
-        return self.role in ("owner", "adult") and self.scope in ("own", "add")
+        return self.role in SHARING and self.scope in ("own", "add")
 
     @property
     def adds(self) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from flask import Response, request
 
 from shared.model.errors import BadInput, NotFound
-from shared.model.person import Person
+from shared.model.person import SHARING, Person
 from shared.records.people import People
 from shared.records.scans import Scans
 from shared.security.accounts import Accounts, User
@@ -132,14 +132,14 @@ def calls(*, accounts: Accounts, people: People, scans: Scans, shares: bool, juk
     def told(user: User) -> dict[str, Any]:
         """Another person as that person's own devices may."""
         return _roles(user.username, owner=user.role == "owner", account=True, adds=user.rights["add"],
-                      edits=user.rights["edit"], shares=shares, jukebox=jukebox,
+                      edits=user.rights["edit"], shares=shares and user.role in SHARING, jukebox=jukebox,
                       folders=numbers({one["root"] for one in user.folders} if user.limited else None))
 
     def own(person: Person) -> dict[str, Any]:
         """Who asks, as this very app password may."""
         seen = {root for root, _ in people.folders(person.user_id).get(person.user_id, ())} if person.limited else None
         return _roles(person.username, owner=person.owns, account=person.scope == "own", adds=person.adds,
-                      edits=person.edits, shares=shares, jukebox=jukebox, folders=numbers(seen))
+                      edits=person.edits, shares=shares and person.shares, jukebox=jukebox, folders=numbers(seen))
 
     def numbers(seen: set[str] | None) -> list[int]:
         """The music folders that somebody sees something of; None: all."""
