@@ -31,7 +31,7 @@ COMMON = (
     "/api/covers/", "/api/stream/", "/api/library/tracks/", "/api/library/albums/", "/api/library/artists/",
     "/api/library/favourites/", "/api/library/ratings/", "/api/library/trash/", "/api/downloads/doubtful/",
     "/api/downloads/origins/", "/api/storage/errands/", "/api/storage/pins/", "/api/storage/places/", "/api/users/",
-    "/api/invitations/",
+    "/api/invitations/", "/api/podcasts/", "/api/episodes/", "/api/radios/",
 )
 BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/api/devices/<id>"): {"name": "Taken"},
