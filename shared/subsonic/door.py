@@ -51,9 +51,11 @@ class AppPasswords(Protocol):
 
 
 def door(*, rooms: Sequence[Calls], app_passwords: AppPasswords,
+         meaning: Callable[[Asked, str], Asked] = lambda asked, name: asked,
          quirks: Callable[[Asked, str, Any], Any] = lambda asked, name, payload: payload) -> Blueprint:
     """`app.extensions["calls"]` are all of them by name.
 
+    meaning     what a client means that asks otherwise than the protocol has it (subsonic.quirks)
     quirks      what a payload becomes for a client that needs it otherwise (subsonic.quirks)
     """
     calls = by_name(rooms)
@@ -67,7 +69,7 @@ def door(*, rooms: Sequence[Calls], app_passwords: AppPasswords,
                 "Access-Control-Allow-Headers": "Content-Type, Range, If-Range, If-None-Match",
                 "Access-Control-Max-Age": "86400",
             }))
-        return _open_to_pages(_answered(calls, app_passwords, quirks, name.removesuffix(".view")))
+        return _open_to_pages(_answered(calls, app_passwords, meaning, quirks, name.removesuffix(".view")))
 
     blueprint.record_once(lambda state: state.app.extensions.update(calls=calls))
     return blueprint
@@ -81,8 +83,8 @@ def _open_to_pages(response: Response) -> Response:
     return response
 
 
-def _answered(calls: Mapping[str, Call], app_passwords: AppPasswords, quirks: Callable[[Asked, str, Any], Any],
-              name: str) -> Response:
+def _answered(calls: Mapping[str, Call], app_passwords: AppPasswords, meaning: Callable[[Asked, str], Asked],
+              quirks: Callable[[Asked, str, Any], Any], name: str) -> Response:
     format, callback = "xml", None
     try:
         given = _given()
@@ -100,7 +102,7 @@ def _answered(calls: Mapping[str, Call], app_passwords: AppPasswords, quirks: Ca
             if not RULES[call.allows](person):
                 raise Refused(Refused.FORBIDDEN, "This app password, or its person, may not do that here.")
             asked = Asked(given=given, person=person, client=asked.client, address=asked.address)
-        payload = call.deed(asked)
+        payload = call.deed(meaning(asked, call.name))
         if isinstance(payload, Response):
             return payload
         return answer.ok(quirks(asked, name, payload), request, format, callback)
@@ -138,12 +140,15 @@ def _told(problem: SoundsibleError, format: str, callback: str | None) -> Respon
 
 
 def _given() -> Mapping[str, Sequence[str]]:
-    """The query's parameters, and behind them those of a form."""
+    """The query's parameters, and behind them those of a form. What comes as a form asks like GET from here on: a song
+    has its ranges, and ends with its login, in whatever way it was asked for."""
     given = dict(request.args.lists())
-    if request.method == "POST" and request.mimetype == "application/x-www-form-urlencoded":
-        request.max_content_length = request.max_form_memory_size = BODY_LIMIT_BYTES
-        for name, values in request.form.lists():
-            given[name] = [*given.get(name, ()), *values]
+    if request.method == "POST" and not request.is_json:
+        if request.mimetype == "application/x-www-form-urlencoded":
+            request.max_content_length = request.max_form_memory_size = BODY_LIMIT_BYTES
+            for name, values in request.form.lists():
+                given[name] = [*given.get(name, ()), *values]
+        request.method = "GET"
     return given
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +18,7 @@ import libopensonic
 import pytest
 from libopensonic import errors
 
-from tests.running import RunningStation, start_station
+from tests.running import ROOT, RunningStation, clean_environment, start_station
 from tests.subsonic.feeds import Feed, feed
 from tests.subsonic.house import make_music
 
@@ -101,11 +103,11 @@ def test_it_logs_in_in_each_of_its_ways(station: RunningStation) -> None:
 
 
 def test_browsing(client: Client) -> None:
-    assert client.ping() and client.get_license()["valid"]
+    assert client.ping() and client.get_license()["license"]["valid"] is True
     names = {one.name for one in client.get_open_subsonic_extensions()}
     assert {"formPost", "apiKeyAuthentication", "songLyrics", "transcodeOffset"} <= names
     assert client.token_info().username == "ann"
-    with pytest.raises(AttributeError):     # see above
+    with pytest.raises((AttributeError, ValueError)):     # see above
         client.get_music_folders()
     artist = next(one for index in client.get_artists().index for one in index.artist if one.name == "The Pair")
     whole = client.get_artist(artist.id)
@@ -202,7 +204,7 @@ def test_shares_people_and_scans(client: Client) -> None:
     song = client.search3("Run").song[0]
     share = client.create_share([song.id], description="hear this")
     assert share.url.startswith("http") and [one.id for one in client.get_shares()] == [share.id]
-    assert client.update_share(share.id, description="now")
+    assert client.update_share(share.id, description="now", expires="0")   # its way of giving none
     assert client.delete_share(share.id) and not client.get_shares()
     assert client.create_user("dora", OPEN, "dora@example.org")
     assert client.update_user("dora", admin_role=False, podcast_role=True)
@@ -262,20 +264,22 @@ def test_the_jukebox(client: Client, station: RunningStation) -> None:
     assert client.jukebox_control("start").playing is True
     assert [one.id for one in client.jukebox_control("get").entry] == [song.id]
     assert client.jukebox_control("setGain", gain=0.5).gain == 0.5
-    for action in ("status", "stop", "shuffle", "clear"):
+    assert client.jukebox_control("status").playing is True
+    for action in ("stop", "shuffle", "clear"):
         assert client.jukebox_control(action).playing is False
 
 
-def test_likeness(client: Client) -> None:
+def test_likeness(client: Client, station: RunningStation) -> None:
     first, second = (one.id for one in client.search3("", song_count=2).song)
-    if "sonicSimilarity" not in {one.name for one in client.get_open_subsonic_extensions()}:
-        with pytest.raises(errors.SonicError):      # nothing was listened to yet, and that is said
-            client.get_sonic_similar_tracks(first)
-        with pytest.raises(errors.SonicError):
-            client.find_sonic_path(first, second)
-    else:
-        assert client.get_sonic_similar_tracks(first)
-        assert client.find_sonic_path(first, second)
+    assert client.get_sonic_similar_tracks(first) == []     # nothing was listened to yet, so that is no extension here
+    assert "sonicSimilarity" not in {one.name for one in client.get_open_subsonic_extensions()}
+    done = subprocess.run([sys.executable, "-m", "setup_tool", "sounds"], cwd=ROOT, capture_output=True, text=True,
+                          env=clean_environment(station.home))
+    assert done.returncode == 0, done.stderr
+    until(lambda: "sonicSimilarity" in {one.name for one in client.get_open_subsonic_extensions()} or None)
+    assert all(0 <= one.similarity <= 1 for one in client.get_sonic_similar_tracks(first, count=3))
+    path = [one.entry.id for one in client.find_sonic_path(first, second)]
+    assert (path[0], path[-1]) == (first, second)
 
 
 @pytest.mark.parametrize("name", sorted(DECLINED))
@@ -289,5 +293,5 @@ def test_every_call_that_it_has_was_asked(client: Client) -> None:
     every = {name for name, deed in vars(libopensonic.AsyncConnection).items()
              if inspect.iscoroutinefunction(deed) and not name.startswith("_")} - {"cleanup"}
     assert every - client.asked == set()
-    print(f"\npy-opensonic {libopensonic.__version__}: {len(every)} calls, "
-          f"{len(every) - 1} pass; {ITS_OWN_FAULT} fails by its own fault")
+    print(f"\npy-opensonic {libopensonic.__version__}: {len(every)} calls, {len(every) - len(DECLINED) - 1} pass, "
+          f"{len(DECLINED)} are declined as they shall, {ITS_OWN_FAULT} fails by its own fault")
