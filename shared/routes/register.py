@@ -136,7 +136,8 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
         app.register_blueprint(one)
     if station.settings.subsonic:
         app.register_blueprint(subsonic.door(rooms=rooms(station, sending=sending, pictures=pictures),
-                                             app_passwords=station.app_passwords, quirks=quirks.fitting))
+                                             app_passwords=station.app_passwords, meaning=quirks.meaning,
+                                             quirks=quirks.fitting))
     redirects = station.settings.cloud_redirect
     app.register_blueprint(player.blueprint(folder=WEB, storages=station.storages.all if redirects else tuple))
 
