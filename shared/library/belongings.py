@@ -1,7 +1,7 @@
 """Playlists, favourites, ratings and plays of one person as one document, to take along to another library or to keep.
 
     {"soundsible": 1, "exported_at": …, "username": …, "tracks": [track …],
-     "playlists": [{"id", "name", "visibility", "created_at", "updated_at", "tracks": [place …]}],
+     "playlists": [{"id", "name", "comment", "visibility", "created_at", "updated_at", "tracks": [place …]}],
      "favourites": {"tracks": [{"track": place, "at"}], "albums": [{"id", "mbid", "title", "artist", "at"}],
                     "artists": [{"id", "mbid", "name", "at"}]},
      "ratings": [{"track": place, "rating"}], "plays": [{"track": place, "at", "ms"}]}
@@ -36,6 +36,7 @@ MOST_TRACKS, MOST_PLAYS, MOST_PLAYLISTS, MOST_FAVOURITES = 500_000, 2_000_000, 1
 
 Id = Annotated[str, msgspec.Meta(max_length=64)]
 Text = Annotated[str, msgspec.Meta(max_length=1000)]
+Comment = Annotated[str, msgspec.Meta(max_length=5000)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 Place = Annotated[int, msgspec.Meta(ge=0, lt=MOST_TRACKS)]
 Moment = Annotated[str, msgspec.Meta(max_length=40)]
@@ -62,6 +63,7 @@ class PlaylistContent(_Part, kw_only=True):
     visibility: Literal["private", "shared", "collaborative"] = "private"
     created_at: Moment = ""
     updated_at: Moment = ""
+    comment: Comment = ""
     tracks: Places = []
 
 
@@ -191,7 +193,7 @@ def _document(person: Person, mine: Mine) -> Document:
         soundsible=1, exported_at=shown(time.time()), username=person.username, tracks=tracks,
         playlists=[PlaylistContent(
             id=one.uid, name=one.name, visibility=one.visibility,  # type: ignore[arg-type]
-            created_at=shown(one.created_at), updated_at=shown(one.updated_at),
+            created_at=shown(one.created_at), updated_at=shown(one.updated_at), comment=one.comment,
             tracks=[places[track] for track in one.track_ids if track in places],
         ) for one in mine.playlists],
         favourites=Favourites(
@@ -228,7 +230,7 @@ def _given(document: Document, what: Sequence[str], *, private: bool) -> records
             if not name:
                 raise BadInput("A playlist needs a name.", field="playlists")
             yield records.NewPlaylist(one.id, name, "private" if private else one.visibility,
-                                      [there(place, "playlists") for place in one.tracks])
+                                      [there(place, "playlists") for place in one.tracks], _plain(one.comment))
 
     liked = document.favourites
     wants = set(what)

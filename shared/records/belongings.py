@@ -53,6 +53,7 @@ class OwnPlaylist(NamedTuple):
     visibility: str
     created_at: float
     updated_at: float
+    comment: str
     track_ids: list[int]  # inner ones
 
 
@@ -74,6 +75,7 @@ class NewPlaylist(NamedTuple):
     name: str
     visibility: str
     tracks: Sequence[int]  # places in Given.tracks
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +124,8 @@ class Belongings:
             cursor = driver_cursor(conn)
             if "playlists" in wanted:
                 rows = cursor.execute(
-                    "SELECT id, uid, name, visibility, created_at, updated_at FROM playlists WHERE user_id = ? "
-                    "ORDER BY created_at, id",
+                    "SELECT id, uid, name, visibility, created_at, updated_at, comment FROM playlists "
+                    "WHERE user_id = ? ORDER BY created_at, id",
                     me,
                 ).fetchall()
                 for key, *told in rows:
@@ -243,9 +245,9 @@ class _Taking:
         self._lists += 1
         row = self._cursor.execute(
             "INSERT INTO playlists (uid, user_id, name, sort_key, visibility, created_at, updated_at, added_rev, "
-            "changed_rev) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+            "changed_rev, comment) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
             (make_uid(), self._me, one.name, folding.sort_key(one.name), one.visibility, self._now, self._now,
-             self._moved, self._moved),
+             self._moved, self._moved, one.comment),
         ).fetchone()  # fmt: skip
         self._append(row[0], 0, track_ids)
         self._taken.playlists_made += 1

@@ -49,6 +49,22 @@ def test_an_export_holds_the_own_things_and_nobody_elses(filled: Front) -> None:
     assert str(filled.house.music) not in answer.data.decode()
 
 
+def test_a_playlists_comment_goes_along(filled: Front) -> None:
+    (made,) = filled.get("/api/library/playlists?limit=500")["items"][:1]
+    owner = made["owner"]
+    filled.ask("PATCH", f"/api/library/playlists/{made['id']}", {"comment": "for the early ones"}, who=owner)
+    document = filled.ask("GET", "/api/export?what=playlists", who=owner).json
+    (told,) = [one for one in document["playlists"] if one["name"] == made["name"]]
+    assert told["comment"] == "for the early ones"
+    told["name"], told["id"] = "Copied", ""
+    document["playlists"] = [told]
+    assert _import(filled, document, owner).status == 200
+    (copied,) = [one for one in filled.get("/api/library/playlists", who=owner)["items"] if one["name"] == "Copied"]
+    assert copied["comment"] == "for the early ones"
+    filled.ask("DELETE", f"/api/library/playlists/{copied['id']}", who=owner)
+    filled.ask("PATCH", f"/api/library/playlists/{made['id']}", {"comment": ""}, who=owner)
+
+
 def test_an_export_holds_only_what_is_asked_for(filled: Front) -> None:
     document = filled.get("/api/export?what=ratings")
     assert document["ratings"] and document["playlists"] == [] == document["plays"] and len(document["tracks"]) == 1
