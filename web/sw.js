@@ -2,7 +2,7 @@
  * Keeps the player's shell, and the covers looked at last, so that it opens at once and without the station.
  * Music and everything else under /api goes straight to the station, always.
  */
-const VERSION = /* version */'b99ad6b69c79'/* end */;
+const VERSION = /* version */'9647d5907534'/* end */;
 const FILES = /* files */[
   '/',
   '/manifest.webmanifest',
@@ -27,6 +27,7 @@ const FILES = /* files */[
   '/static/core/html.js',
   '/static/core/installing.js',
   '/static/core/items.js',
+  '/static/core/jukebox.js',
   '/static/core/keep.js',
   '/static/core/keys.js',
   '/static/core/latest.js',

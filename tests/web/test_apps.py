@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from shared.security import qr
-from tests.web.browsing import PHONE, TELL_VIOLATIONS
+from tests.web.browsing import HEARD, PHONE, TELL_VIOLATIONS, until
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
@@ -97,5 +97,37 @@ def test_the_page_that_a_camera_opens_keeps_what_the_app_needs_to_itself(
         assert not [one for one in asked if entered["password"] in one.replace(made["link"], "")]
         phone.reload()
         phone.get_by_role("heading", name="There is nothing here any more").wait_for()
+    finally:
+        station.call("DELETE", f"/api/app-passwords/{made['id']}")
+
+
+def test_apps_steer_the_player_that_was_made_the_jukebox(open_player: Callable[..., Any], station: Any) -> None:
+    made = station.call("POST", "/api/app-passwords", {"name": "remote"})[1]
+    app = App(entered_from(made["link"]))
+    try:
+        songs = app.ask("search3", query="", songCount="3")["searchResult3"]["song"]
+        assert app.ask("jukeboxControl", action="set", id=songs[0]["id"])["status"] == "ok"
+        assert app.ask("jukeboxControl", action="start")["status"] == "failed"      # nobody is there to play
+        page = open_player("/#/you/apps")
+        switch = page.get_by_role("switch", name="Let your apps steer this player")
+        switch.check()
+        title = page.locator("sb-dock .dock-title")
+        sync_api.expect(title).to_have_text(songs[0]["title"])
+        app.ask("jukeboxControl", action="add", id=songs[1]["id"])
+        app.ask("jukeboxControl", action="start")
+        until(page, f"{HEARD} > 0.2")
+        app.ask("jukeboxControl", action="skip", index="1")
+        sync_api.expect(title).to_have_text(songs[1]["title"])
+        until(page, f"{HEARD} > 0.2")
+        status = app.ask("jukeboxControl", action="status")["jukeboxStatus"]
+        assert (status["currentIndex"], status["playing"]) == (1, True)
+        page.reload()                               # this window is the jukebox still
+        sync_api.expect(switch).to_be_checked()
+        app.ask("jukeboxControl", action="stop")
+        until(page, f"{HEARD} === -1")
+        page.goto(station.url + "/#/library/tracks")
+        page.locator("sb-list .row-play").nth(4).click()
+        page.get_by_text("You chose something here").wait_for()
+        assert app.ask("jukeboxControl", action="start")["status"] == "failed"
     finally:
         station.call("DELETE", f"/api/app-passwords/{made['id']}")

@@ -137,6 +137,26 @@ def test_an_episode_is_fetched_and_the_list_is_taken_along(
     row.get_by_role("button", name="Play: Chapter 2").click()
     until(page, f"{HEARD} > 0.2")
 
+    # Between tracks it is one of them.
+    page.goto(station.url + "/#/library/tracks")
+    page.locator("sb-list .row-play").first.click()
+    title = page.locator("sb-dock .dock-title")
+    sync_api.expect(title).to_have_text("Foundations 1")
+    page.goto(station.url + "/#/podcasts")
+    page.get_by_role("button", name="More for Chapter 2").click()
+    page.get_by_role("menuitem", name="Add to queue").click()
+    page.keyboard.press("n")
+    sync_api.expect(title).to_have_text("Chapter 2")
+    until(page, f"{HEARD} > 0")
+    page.keyboard.press("p")
+    sync_api.expect(title).to_have_text("Foundations 1")
+    until(page, f"{HEARD} > 0")
+    page.reload()
+    sync_api.expect(title).to_have_text("Foundations 1")
+    page.keyboard.press("n")
+    sync_api.expect(title).to_have_text("Chapter 2")
+    until(page, f"{HEARD} > 0")
+
 
 def test_a_radio_plays_and_says_what(open_player: Callable[..., Any], world: MediaServer) -> None:
     page = open_player("/#/radio")

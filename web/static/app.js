@@ -11,6 +11,7 @@ import { createInstalling } from './core/installing.js';
 import { airWords, createAir, createHeard, kindOf, resumeAt, uidOf } from './core/items.js';
 import { html } from './core/html.js';
 import { forget, keep, recall } from './core/keep.js';
+import { createJukebox } from './core/jukebox.js';
 import { deedOf } from './core/keys.js';
 import { createLibrary } from './core/library.js';
 import { createLive } from './core/live.js';
@@ -117,7 +118,7 @@ const store = createStore(/** @type {Record<string, any>} */ ({
   scan: null, coming: 0, fetches: null, storages: null, pins: [], queue: EMPTY, status: 'idle', waiting: false, sought: 0,
   volume: Number.isFinite(sounds.volume) ? Math.min(1, Math.max(0, sounds.volume)) : 0.9, muted: Boolean(sounds.muted),
   levelling: sounds.levelling ?? 'off', saver: Boolean(sounds.saver), speed: sounds.speed >= 0.5 && sounds.speed <= 3 ? sounds.speed : 1,
-  theme, dark: isDark(theme), panel: recall('panel', false), overlay: null, nowSide: 'cover', updateReady: false, shownOut: false,
+  theme, dark: isDark(theme), panel: recall('panel', false), overlay: null, jukebox: false, nowSide: 'cover', updateReady: false, shownOut: false,
 }));
 
 const app = () => /** @type {any} */ (document.querySelector('sb-app'));
@@ -151,7 +152,7 @@ const downloads = createDownloads({
   },
 });
 const errands = createErrands({ onOver: (errand) => moving.told(errand) });
-const live = createLive({ io, store, sync, downloads, errands, onDevices: () => act('devices-changed'), onPodcasts: () => act('podcasts-changed'), onRadio: (now) => air.heard(now), onShownOut: () => shownOut(), onNotice: (notice) => ui.toast({ message: notice.message ?? '', tone: notice.level === 'error' || notice.level === 'warning' ? 'problem' : undefined }) });
+const live = createLive({ io, store, sync, downloads, errands, onDevices: () => act('devices-changed'), onPodcasts: () => act('podcasts-changed'), onRadio: (now) => air.heard(now), onJukebox: () => jukebox.report(), onShownOut: () => shownOut(), onNotice: (notice) => ui.toast({ message: notice.message ?? '', tone: notice.level === 'error' || notice.level === 'warning' ? 'problem' : undefined }) });
 
 /** The station has ended the line. Who is logged in no more learns it by the answer; everybody else comes back. */
 const shownOut = () => {
@@ -222,6 +223,21 @@ const player = new Player({
     }
   },
 });
+
+/** Whether this window was the jukebox before it was loaded anew. @param {boolean} [on] */
+const wasJukebox = (on) => {
+  try {
+    if (on !== undefined) sessionStorage.setItem('soundsible.jukebox', on ? '1' : '');
+    return sessionStorage.getItem('soundsible.jukebox') === '1';
+  } catch {
+    return false;
+  }
+};
+const jukebox = createJukebox({
+  api, store, player, library, keep: wasJukebox, notify: (notice) => ui.toast(notice),
+  device: `player-${[...crypto.getRandomValues(new Uint8Array(8))].map((one) => one.toString(16).padStart(2, '0')).join('')}`,
+});
+setInterval(() => jukebox.report(), 15000);
 
 /* ---- what elements may ask of the page ----------------------------------------------------------- */
 
@@ -311,7 +327,7 @@ const act = (name, data = {}, event = undefined, target = undefined) => {
 };
 
 furnish({
-  store, api, library, downloads, errands, player, ui, act, intents, pairing, installing: createInstalling(window),
+  store, api, library, downloads, errands, player, jukebox, ui, act, intents, pairing, installing: createInstalling(window),
   views: (/** @type {string} */ name, /** @type {string} */ path) => html`<view-${name} class="view" data-key="${path}"></view-${name}>`,
 });
 
@@ -324,6 +340,7 @@ const shut = () => { for (const one of [...document.getElementById('dialogs')?.c
 const leave = () => {
   shut();
   if (!AT_THE_DOOR.includes(store.state.route.name)) keep('wanted', location.hash);
+  jukebox.leave();
   player.stop();
   live.stop();
   library.empty();
@@ -366,6 +383,12 @@ const welcome = async () => {
   tellPlays();
   learn();
   moving.learn();
+  await restore();
+  if (wasJukebox()) jukebox.begin().catch(() => {});
+};
+
+/** What played here last, or, when that was nothing, on another device. */
+const restore = async () => {
   if (store.state.queue.entries.length) return;
   const kept = recall('queue', null);
   let queue = kept?.user === store.state.user?.id ? unpack(kept) : EMPTY;

@@ -30,9 +30,10 @@ export const createSequence = (onGap) => {
  * @param {() => void} [parts.onDevices] somebody's devices are others now
  * @param {() => void} [parts.onPodcasts] there are new episodes, or one was fetched
  * @param {(now: any) => void} [parts.onRadio] a radio plays something else
+ * @param {() => void} [parts.onJukebox] somebody's apps want something of their jukebox
  * @param {() => void} [parts.onShownOut] the station has ended the line: the login is over, or it wants to be asked again
  */
-export const createLive = ({ io, store, sync, downloads, errands, onNotice, onDevices, onPodcasts, onRadio, onShownOut }) => {
+export const createLive = ({ io, store, sync, downloads, errands, onNotice, onDevices, onPodcasts, onRadio, onJukebox, onShownOut }) => {
   /** @type {any} */
   let socket = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -79,6 +80,7 @@ export const createLive = ({ io, store, sync, downloads, errands, onNotice, onDe
       socket.on('download:removed', ({ id }) => downloads.removed(id));
       socket.on('errand:changed', ({ errand }) => errands.changed(errand));
       socket.on('devices:changed', () => onDevices?.());
+      socket.on('jukebox:changed', () => onJukebox?.());
       socket.on('podcasts:changed', () => onPodcasts?.());
       socket.on('radio:now', (/** @type {any} */ now) => onRadio?.(now));
       socket.on('notice', onNotice);

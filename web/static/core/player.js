@@ -212,7 +212,9 @@ export class Player {
   }
 
   previous() {
-    if (this.positionMs > RESTART_AFTER_MS || this.#queue.index === 0) { this.seek(0); return; }
+    // A place in a long talk is not lost by a slip of the thumb.
+    if (this.track?.kind === 'episode' && this.#queue.index === 0) { this.nudge(-15); return; }
+    if ((!this.track?.kind && this.positionMs > RESTART_AFTER_MS) || this.#queue.index === 0) { this.seek(0); return; }
     this.#queue = Q.previous(this.#queue);
     this.#begin({ play: true });
   }

@@ -1,7 +1,8 @@
 // @ts-check
 /** Other programs that play this station: each with a password of its own, which can be taken back alone. */
-import { html } from '../core/html.js';
+import { flag, html } from '../core/html.js';
 import { APPS, appScope, appUse } from '../core/apps.js';
+import { words } from '../core/deeds.js';
 import { ownAccount } from '../core/rights.js';
 import { room } from '../core/room.js';
 import { empty, icon, notForYou } from './parts.js';
@@ -15,6 +16,8 @@ class Apps extends View {
     this.named('Apps');
     this.until(room.intents.on('devices-changed', () => this.ask()));
     this.deeds['app-new'] = async () => { await room.ui.dialog('sb-app-password', {}); this.ask(); };
+    this.follow(room.store, 'jukebox');
+    this.on(this, 'change', (event) => { if (event.target.name === 'jukebox') this.#jukebox(event.target.checked); });
     this.deeds['app-end'] = ({ id }) => this.#end(this.apps?.find((one) => one.id === id));
   }
 
@@ -26,6 +29,12 @@ class Apps extends View {
     this.apps = (answer?.items ?? []).filter((/** @type {any} */ one) => !one.user || one.user.id === room.store.state.user?.id);
   }
   changed() {} // nothing in the library tells of apps
+
+  /** @param {boolean} on */
+  async #jukebox(on) {
+    await (on ? room.jukebox.begin() : room.jukebox.end()).catch((/** @type {any} */ error) => room.ui.toast({ tone: 'problem', message: words(error) }));
+    this.update();
+  }
 
   /** @param {any} app */
   async #end(app) {
@@ -49,6 +58,8 @@ class Apps extends View {
         <div class="thing-words"><p class="thing-title" title="${one.name}">${one.name}</p><p class="quiet">${[appScope(one.scope), appUse(one)].join(' · ')}</p></div>
         <button class="button button-small" data-do="app-end" data-id="${one.id}" aria-label="Show ${one.name} out">Show out</button></li>`)}</ul>`
         : empty({ icon: 'key-round', title: 'No app yet', text: 'The apps you know already can play this station. Give each a password of its own; it can be taken back at any time.', actions: html`<button class="button button-main" data-do="app-new">Set up an app</button>` })}
+      <section class="group"><h2 class="section-title">Jukebox</h2>
+        <label class="setting"><span class="setting-words"><span>Let your apps steer this player</span><span class="quiet">For the one at the stereo: it plays what an app’s “jukebox” tells it, as long as it is open</span></span><input class="switch" type="checkbox" role="switch" name="jukebox" ${flag('checked', room.store.state.jukebox)}></label></section>
       ${help}`;
     return html`<div class="page page-narrow">${head}${inside}</div>`;
   }
