@@ -8,12 +8,14 @@ An answer is a dict (or a dataclass or msgspec Struct) as its JSON is; the XML o
     `value`                     the element's own text (an attribute where it has children too)
 
 None is left out wherever it stands, at no cost of a field that is supported: those are empty texts and lists.
+
+A list may be Pieces: it is made while it is written, so that thousands of entries are never all in memory.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -37,7 +39,32 @@ _MARKUP = re.compile('[&<>"]')
 _SPECIAL = re.compile("[&<>\"\t\n\r]")
 _WRITTEN = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 
-_encode = msgspec.json.Encoder().encode
+PIECE = 500
+
+
+class Pieces:
+    """A list that is made while it is written, PIECE entries at a time, by `make` of so many of `keys`."""
+
+    def __init__(self, make: Callable[[Sequence[Any]], list[Any]], keys: Sequence[Any]) -> None:
+        self._make, self._keys = make, keys
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        for begin in range(0, len(self._keys), PIECE):
+            yield self._make(self._keys[begin:begin + PIECE])
+
+
+def listed(make: Callable[[Sequence[Any]], list[Any]], keys: Sequence[Any]) -> list[Any] | Pieces:
+    """What `make` makes of `keys`: as it is when it is short, else in pieces."""
+    return make(keys) if len(keys) <= PIECE else Pieces(make, keys)
+
+
+def _foreign(thing: Any) -> msgspec.Raw:
+    if not isinstance(thing, Pieces):
+        raise NotImplementedError(f"{type(thing).__name__} cannot be told as JSON")
+    return msgspec.Raw(b"[" + b",".join(_encode(without_none(piece))[1:-1] for piece in thing if piece) + b"]")
+
+
+_encode = msgspec.json.Encoder(enc_hook=_foreign).encode
 
 
 def ok(payload: Mapping[str, Any] | None, asked: Request, format: str, callback: str | None = None) -> Response:
@@ -109,7 +136,7 @@ def _element(parts: list[str], name: str, content: Mapping[str, Any]) -> None:
         elif value is not None:
             if kind not in _BUILT_IN:   # a dataclass, a Struct, an enumeration …
                 value = msgspec.to_builtins(value)
-            if isinstance(value, list | tuple | dict):
+            if isinstance(value, list | tuple | dict | Pieces):
                 children.append((key, value))
             else:
                 opening += f' {key}="{_text(value)}"'
@@ -123,18 +150,29 @@ def _element(parts: list[str], name: str, content: Mapping[str, Any]) -> None:
         return
     parts.append(f"{opening}>{text}")
     for key, value in children:
-        for one in (value,) if isinstance(value, dict) else value:
-            kind = type(one)
-            if kind is not str and kind not in _BUILT_IN:
-                one = msgspec.to_builtins(one)
-            if isinstance(one, dict):
-                _element(parts, key, one)
-            elif one is not None:
-                parts.append(f"<{key}>{_text(one)}</{key}>")
+        if type(value) is Pieces:
+            for piece in value:
+                its: list[str] = []
+                _each(its, key, piece)
+                parts.append("".join(its))
+        else:
+            _each(parts, key, (value,) if isinstance(value, dict) else value)
     parts.append(f"</{name}>")
 
 
-_BUILT_IN = (dict, list, tuple, int, float, bool)
+def _each(parts: list[str], name: str, things: Sequence[Any]) -> None:
+    """An element for each."""
+    for one in things:
+        kind = type(one)
+        if kind is not str and kind not in _BUILT_IN:
+            one = msgspec.to_builtins(one)
+        if isinstance(one, dict):
+            _element(parts, name, one)
+        elif one is not None:
+            parts.append(f"<{name}>{_text(one)}</{name}>")
+
+
+_BUILT_IN = (dict, list, tuple, int, float, bool, Pieces)
 
 
 def _text(value: Any) -> str:

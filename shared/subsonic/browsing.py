@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from shared.model.errors import NotFound
@@ -10,6 +11,7 @@ from shared.model.person import Person
 from shared.records import folding
 from shared.records.choosing import Choosing
 from shared.records.entries import Entries
+from shared.subsonic.answer import PIECE, Pieces
 from shared.subsonic.asking import Asked
 from shared.subsonic.calls import Calls
 from shared.subsonic.telling import Content, Telling
@@ -76,9 +78,12 @@ def key_of(entries: Entries, person: Person, kind: str, uid: str) -> int:
 
 def by_letter(choosing: Choosing, telling: Telling, person: Person, roots: tuple[int, ...]) -> list[Content]:
     """[{name, artist: […]}], the artists told as ArtistID3."""
-    chosen = choosing.artists(person, roots)
-    told = {one["id"]: one for one in telling.artists_by_key(person, [one.key for one in chosen])}
-    return under_letters((folding.letter(one.sort_key[:1]), told[one.uid]) for one in chosen if one.uid in told)
+    under: dict[str, list[int]] = {}
+    for one in choosing.artists(person, roots):
+        under.setdefault(folding.letter(one.sort_key[:1]), []).append(one.key)
+    many = sum(map(len, under.values())) > PIECE
+    tell = partial(telling.artists_by_key, person)
+    return [{"name": letter, "artist": Pieces(tell, keys) if many else tell(keys)} for letter, keys in under.items()]
 
 
 def under_letters(named: Iterable[tuple[str, Content]]) -> list[Content]:

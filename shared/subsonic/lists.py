@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from shared.records.choosing import ALBUM_LISTS, Choosing, Which
+from shared.subsonic.answer import listed
 from shared.subsonic.asking import Asked, Refused
 from shared.subsonic.calls import Calls
-from shared.subsonic.telling import Telling, album_child
+from shared.subsonic.telling import Content, Telling, album_child
 
 MOST = 500          # albums or songs in one answer
 
@@ -62,20 +65,21 @@ def calls(*, choosing: Choosing, telling: Telling) -> Calls:
     @calls.answers("getStarred")
     def get_starred(asked: Asked) -> dict[str, Any]:
         """What the person starred; albums as folders."""
-        starred = favourites(asked)
-        return {"starred": {**starred, "album": [album_child(one) for one in starred["album"]]}}
+        return {"starred": favourites(asked, album_child)}
 
     @calls.answers("getStarred2")
     def get_starred2(asked: Asked) -> dict[str, Any]:
         """What the person starred."""
         return {"starred2": favourites(asked)}
 
-    def favourites(asked: Asked) -> dict[str, Any]:
+    def favourites(asked: Asked, album: Callable[[Content], Content] = lambda album: album) -> dict[str, Any]:
+        """album: what an AlbumID3 becomes."""
         person, roots = asked.person, choosing.roots(asked.person, asked.texts("musicFolderId"))
+        artists, albums, songs = (choosing.starred(person, kind, roots) for kind in ("artist", "album", "track"))
         return {
-            "artist": telling.artists_by_key(person, choosing.starred(person, "artist", roots)),
-            "album": telling.albums_by_key(person, choosing.starred(person, "album", roots)),
-            "song": telling.tracks(person, choosing.starred(person, "track", roots)),
+            "artist": listed(partial(telling.artists_by_key, person), artists),
+            "album": listed(lambda some: [album(one) for one in telling.albums_by_key(person, some)], albums),
+            "song": listed(partial(telling.tracks, person), songs),
         }
 
     return calls

@@ -6,15 +6,20 @@ Anything else is what records.search finds, the best first.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from shared.records.choosing import Choosing, Roots
 from shared.records.search import Search
+from shared.subsonic.answer import listed
 from shared.subsonic.asking import Asked
 from shared.subsonic.calls import Calls
 from shared.subsonic.telling import Content, Telling, album_child
 
-MOST = 5_000            # of one kind in one answer; about 3 kB of memory each while it is made
+# Of one kind in one answer: Substreamer asks for 10,000 albums at once and takes what comes for all there is
+# (https://github.com/ghenry22/substreamer/issues/204).
+MOST = 10_000
 MOST_FOUND = 120        # that a search puts in order
 EVERYTHING = ("", '""')
 
@@ -22,7 +27,8 @@ EVERYTHING = ("", '""')
 def calls(*, choosing: Choosing, search: Search, telling: Telling) -> Calls:
     calls = Calls("searching")
 
-    def found(asked: Asked) -> dict[str, list[Content]]:
+    def found(asked: Asked, album: Callable[[Content], Content] = lambda album: album) -> dict[str, Any]:
+        """album: what an AlbumID3 becomes."""
         person = asked.person
         roots = choosing.roots(person, asked.texts("musicFolderId"))
         if not asked.has("query"):
@@ -35,9 +41,11 @@ def calls(*, choosing: Choosing, search: Search, telling: Telling) -> Calls:
                     for kind, (limit, offset) in wanted.items()}
         else:
             keys = _searched(asked, query, wanted, roots)
-        return {"artist": telling.artists_by_key(person, keys["artist"]),
-                "album": telling.albums_by_key(person, keys["album"]),
-                "song": telling.tracks(person, keys["track"])}
+        return {
+            "artist": listed(partial(telling.artists_by_key, person), keys["artist"]),
+            "album": listed(lambda some: [album(one) for one in telling.albums_by_key(person, some)], keys["album"]),
+            "song": listed(partial(telling.tracks, person), keys["track"]),
+        }
 
     def _searched(asked: Asked, query: str, wanted: dict[str, tuple[int, int]], roots: Roots) -> dict[str, list[int]]:
         person = asked.person
@@ -56,8 +64,7 @@ def calls(*, choosing: Choosing, search: Search, telling: Telling) -> Calls:
     @calls.answers("search2")
     def search2(asked: Asked) -> dict[str, Any]:
         """As search3, albums as folders."""
-        its = found(asked)
-        return {"searchResult2": {**its, "album": [album_child(one) for one in its["album"]]}}
+        return {"searchResult2": found(asked, album_child)}
 
     @calls.answers("search")
     def search1(asked: Asked) -> dict[str, Any]:

@@ -52,3 +52,25 @@ def test_jsonp_calls_the_named_function():
 @pytest.mark.parametrize("name", ["alert(1)//", "a b", "", "x" * 200, "a..b", "1a", "<script>"])
 def test_what_is_no_name_of_a_function_is_no_callback(name):
     assert not answer.known_callback(name)
+
+
+@pytest.mark.parametrize("count", [0, 1, 500, 501, 1700])
+@pytest.mark.parametrize("format", ["json", "xml"])
+def test_a_list_in_pieces_is_told_as_the_list_itself(count, format):
+    def make(numbers):
+        assert len(numbers) <= answer.PIECE
+        return [{"id": f"<{number}>", "odd": number % 2 == 1, "none": None, "genres": [{"name": "a&b"}]}
+                for number in numbers]
+
+    whole = told({"x": {"song": make_all(make, count), "after": 1}}, format)
+    assert told({"x": {"song": answer.Pieces(make, range(count)), "after": 1}}, format) == whole
+    assert told({"x": {"song": answer.listed(make, range(count)), "after": 1}}, format) == whole
+
+
+def make_all(make, count):
+    return [one for number in range(count) for one in make([number])]
+
+
+def test_a_thing_that_json_does_not_know_is_no_answer():
+    with pytest.raises(NotImplementedError):
+        told({"x": object()}, "json")
