@@ -65,7 +65,8 @@ class Likeness:
 
     def similar_artists(self, person: Person, uid: str, limit: int) -> list[str]:
         """Artists whose music goes with it, the best first. Raises NotFound."""
-        return self._records.similar_artists(person, self._records.seed(person, uid), min(limit, MOST))
+        seed = self._records.seed(person, uid)
+        return self._records.similar_artists(person, seed, min(limit, MOST), sounds=self._sounding(person, seed, 100))
 
     def top(self, person: Person, artist_uid: str, limit: int) -> list[str]:
         """See records.likeness."""

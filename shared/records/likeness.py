@@ -107,22 +107,21 @@ class Likeness:
         """
         with self._database.read(person) as conn:
             cursor = driver_cursor(conn)
-            scores = _scores(cursor, person, seed, _evidence(cursor, seed))
-            if sounds:
-                # Alike by tags alone is not thrown out: some of it may not have been listened to yet.
-                every = scores.keys() | sounds.keys()
-                scores = {one: 0.5 * scores.get(one, 0.0) + 0.5 * sounds.get(one, 0.0) for one in every}
+            scores = _with_sounds(_scores(cursor, person, seed, _evidence(cursor, seed)), sounds)
             if seed.kind == "track":
                 scores.pop(seed.id, None)
             best = heapq.nsmallest(max(_POOL, 6 * limit), scores.items(), key=lambda one: _order(one, seed))
             return _in_turns(cursor, best, limit)
 
-    def similar_artists(self, person: Person, seed: Seed, limit: int) -> list[str]:
-        """Public ids of artists whose music goes with that of an artist (or with a track or an album)."""
+    def similar_artists(
+        self, person: Person, seed: Seed, limit: int, *, sounds: Mapping[int, float] | None = None
+    ) -> list[str]:
+        """Public ids of artists whose music goes with that of an artist (or with a track or an album); sounds: as for
+        `similar`."""
         with self._database.read(person) as conn:
             cursor = driver_cursor(conn)
             evidence = _evidence(cursor, seed)
-            scores = _scores(cursor, person, seed, evidence)
+            scores = _with_sounds(_scores(cursor, person, seed, evidence), sounds)
             best = heapq.nsmallest(3000, scores.items(), key=lambda one: _order(one, seed))
             own = {evidence.itself} if evidence.itself is not None else _first_artists(cursor, seed.own)
             found = _artists_of(cursor, best)
@@ -266,6 +265,14 @@ def _scores(cursor: sqlite3.Cursor, person: Person, seed: Seed, evidence: _Evide
     worth = {year: YEARS * math.exp(-abs(year - wanted) / NEAR_YEARS) if year and wanted else 0.0
              for year in set(years.values())}  # fmt: skip
     return {one: score + worth[years[one]] for one, score in scores.items() if one in years}
+
+
+def _with_sounds(scores: dict[int, float], sounds: Mapping[int, float] | None) -> dict[int, float]:
+    """What is alike by tags alone is not thrown out: some of it may not have been listened to yet."""
+    if not sounds:
+        return scores
+    every = scores.keys() | sounds.keys()
+    return {one: 0.5 * scores.get(one, 0.0) + 0.5 * sounds.get(one, 0.0) for one in every}
 
 
 def _by_genre(cursor: sqlite3.Cursor, evidence: _Evidence) -> tuple[dict[int, float], dict[int, int]]:

@@ -144,6 +144,9 @@ def test_artists_go_with_artists(music: Music, likeness: Likeness, owner: Person
     names = [music.one("SELECT name FROM artists WHERE uid = ?", one)
              for one in likeness.similar_artists(owner, seed, 9)]
     assert names.index("B") < names.index("C") and "A" not in names and "J" not in names and "F" in names
+    jazz = dict.fromkeys((row[0] for row in music.rows("SELECT id FROM tracks WHERE artist = 'J'")), 1.0)
+    sounding = likeness.similar_artists(owner, seed, 9, sounds=jazz)
+    assert music.one("SELECT uid FROM artists WHERE name = 'J'") in sounding
 
 
 def test_the_top_are_what_is_played_most_a_title_once(
