@@ -128,7 +128,7 @@ def _element(parts: list[str], name: str, content: Mapping[str, Any]) -> None:
     for key, value in content.items():
         kind = type(value)
         if kind is str:
-            opening += f' {key}="{value if _plain(value) else _text(value)}"'
+            opening += f' {key}="{value if value.isalnum() or _plain(value) else _text(value)}"'
         elif kind is int:
             opening += f' {key}="{value}"'
         elif kind is bool:
