@@ -58,7 +58,7 @@ LONGEST_TOKEN = 200
 class ServiceAway(SoundsibleError):
     """A listening service does not answer, or not now."""
 
-    code, http_status, retryable = "service_offline", 503, True
+    code, http_status, retryable = "service_offline", 422, True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

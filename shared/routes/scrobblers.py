@@ -68,18 +68,18 @@ def door(*, scrobbling: Scrobbling) -> Door:
         return Scrobblers(items=items, next_cursor=None, total=len(items), revision=0)
 
     @door.put("/scrobblers/listenbrainz", allows="own_account", body=ListenBrainzToken, answers={200: Scrobbler},
-              errors=(503,))
+              errors=(422,))
     def connect_listenbrainz(person: Person, body: ListenBrainzToken) -> Scrobbler:
         """Tell ListenBrainz (or a server that speaks like it) what one hears from now on."""
         return _told(scrobbling.connect_listenbrainz(person, body.token, body.url))
 
-    @door.post("/scrobblers/lastfm/begin", allows="own_account", answers={201: LastfmAsk}, errors=(422, 503))
+    @door.post("/scrobblers/lastfm/begin", allows="own_account", answers={201: LastfmAsk}, errors=(422,))
     def begin_lastfm(person: Person) -> LastfmAsk:
         """Begin to connect Last.fm: the person allows the station on a page of Last.fm."""
         address, token = scrobbling.begin_lastfm(person)
         return LastfmAsk(address=address, token=token)
 
-    @door.put("/scrobblers/lastfm", allows="own_account", body=LastfmYes, answers={200: Scrobbler}, errors=(422, 503))
+    @door.put("/scrobblers/lastfm", allows="own_account", body=LastfmYes, answers={200: Scrobbler}, errors=(422,))
     def connect_lastfm(person: Person, body: LastfmYes) -> Scrobbler:
         """Tell Last.fm what one hears from now on, after the person's yes there."""
         return _told(scrobbling.connect_lastfm(person, body.token))

@@ -6,11 +6,13 @@ Not in its log, its answers, the command lines and environments of its processes
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -41,6 +43,7 @@ def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStation
         secret=STORAGE, prefix="", path_style=True, seal_key=SEAL))
     running = start_station(base / "home", [make_music(base / "music")], environ={
         **GIVEN, "SOUNDSIBLE_SLSKD_URL": "http://127.0.0.1:9", "SOUNDSIBLE_LOG_LEVEL": "debug",
+        "SOUNDSIBLE_LISTENBRAINZ_URL": "http://127.0.0.1:9",
         "SOUNDSIBLE_SPOTIFY_CLIENT_ID": "client"})
     try:
         running.wait_for_scan()
@@ -82,6 +85,22 @@ def used(station: RunningStation) -> tuple[list[str], list[bytes]]:
         secrets.append(claimed["token"])
         ask("POST", "/api/pairing/claim", {"token": paired["token"], "name": "phone"}, token="")
         ask("GET", "/api/devices")
+    made = ask("POST", "/api/app-passwords", {"name": "app"})
+    answers.pop()                                           # told to who made it, this once
+    key = made["app_password"]
+    secrets += [key, key.replace("-", "")]
+    digest = hashlib.md5(f"{key}salt-and-pepper".encode()).hexdigest()
+    for login in (f"apiKey={key}", f"u={OWNER}&p={key}", f"u={OWNER}&p=enc:{key.encode().hex()}", f"apiKey={key}x",
+                  f"u={OWNER}&t={digest}&s=salt-and-pepper", f"u={OTHERS}&p={quote(PASSWORD)}",
+                  f"u={OWNER}&p={OTHERS}"):
+        for call in ("ping", "getUser", "stream", "nothing", "getCoverArt"):
+            status, said = station.call("GET", f"/rest/{call}?f=json&id=x&username={OWNER}&{login}", token="")
+            assert status < 500
+            answers.append(said if isinstance(said, bytes) else repr(said).encode())
+    secrets += [digest, key.encode().hex()]
+    ask("GET", "/api/app-passwords")
+    ask("PUT", "/api/scrobblers/listenbrainz", {"token": OTHERS})
+    ask("GET", "/api/scrobblers")
     ask("POST", "/api/downloads", {"url": f"http://user:{OTHERS}@127.0.0.1:9/song.mp3?token={OTHERS}"})
     ask("POST", "/api/storage/errands", {"kind": "upload"})
     ask("GET", f"/api/stream/{OTHERS}?token={token}")
