@@ -20,6 +20,11 @@ from shared.model.units import MIB, Bytes
 
 SIZES = (64, 128, 200, 300, 512, 800, 1200)     # pixels, the longer side
 QUALITY = 82
+# Suffix → (Pillow's name, how it is written).
+FORMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "webp": ("WEBP", {"quality": QUALITY, "method": 4}),
+    "jpg": ("JPEG", {"quality": QUALITY, "optimize": True}),
+}
 LARGEST_PICTURE = 40 * MIB                      # of encoded bytes
 LARGEST_PIXELS = 80_000_000                     # of the decoded picture; a 9000 px cover is a scan for print
 _KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -103,8 +108,8 @@ def _behind_asf_header(value: bytes) -> bytes:
 # ---- onto the screen --------------------------------------------------------------------------------------------
 
 
-def render(source: bytes, sizes: Iterable[int], folder: str, stem: str = "") -> dict[str, Any]:
-    """Draw `source` as WebP, `folder`/[`stem`-]<size>.webp for each of `sizes` (pixels of the longer side).
+def render(source: bytes, sizes: Iterable[int], folder: str, stem: str = "", form: str = "webp") -> dict[str, Any]:
+    """Draw `source` as `folder`/[`stem`-]<size>.<form> for each of `sizes` (pixels of the longer side). form: of FORMS.
 
     Never larger than the picture is; turned as EXIF says, transparency on its own colour. Each file appears whole.
     Answers {files {size: path}, width, height, bytes, color}. Raises UnreadableFile (not_audio: it is no picture;
@@ -121,8 +126,9 @@ def render(source: bytes, sizes: Iterable[int], folder: str, stem: str = "") -> 
             image = image.copy()
             image.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=3.0)
         out = io.BytesIO()
-        image.save(out, "WEBP", quality=QUALITY, method=4)
-        files[size] = os.path.join(folder, f"{stem}-{size}.webp" if stem else f"{size}.webp")
+        name, how = FORMS[form]
+        image.save(out, name, **how)
+        files[size] = os.path.join(folder, f"{stem}-{size}.{form}" if stem else f"{size}.{form}")
         _write(files[size], out.getbuffer())
         written += out.getbuffer().nbytes
     return {"files": files, "width": width, "height": height, "bytes": written, "color": _muted(image)}

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 SIZES = (64, 96, 128, 160, 200, 256, 300, 400, 500, 600, 800, 1000, 1200)
 ALONG = (128, 300)      # rendered with any other: the player's rows and tiles
 MIME_TYPE = "image/webp"
+MIME_TYPES = {"webp": MIME_TYPE, "jpg": "image/jpeg"}    # JPEG for programs that know nothing else
 PICTURE_LIMIT: Bytes = 40 * MIB     # of a picture file
 RENDER_TIMEOUT_S = 20.0
 WAIT_S = 10.0                       # in the queue for a worker, before "try again"
@@ -105,7 +106,7 @@ class Covers:
         self._telling: threading.Timer | None = None
         self._stopped = False
 
-    def get(self, uid: str, size: int, *, person: Person | None = None) -> CoverFile:
+    def get(self, uid: str, size: int, *, person: Person | None = None, form: str = "webp") -> CoverFile:
         """The cover of `uid`, about `size` pixels wide (the nearest of SIZES; never larger than the picture), as far as
         `person` sees what it is of.
 
@@ -116,10 +117,10 @@ class Covers:
             raise NotFound("There is no picture of this.")
         size = nearest(size)
         picture = picture_name(artwork.kind, artwork.root, artwork.path, artwork.version)
-        path = f"{self._folder}/{picture[:2]}/{picture}/{size}.webp"
+        path = f"{self._folder}/{picture[:2]}/{picture}/{size}.{form}"
         if self._lru.use(path) is None:
-            self._ensure(artwork, picture, size, path)
-        return CoverFile(path, f"{artwork.version}-{size}", MIME_TYPE, artwork.version)
+            self._ensure(artwork, picture, size, path, form)
+        return CoverFile(path, etag_of(artwork.version, size, form), MIME_TYPES[form], artwork.version)
 
     def stop(self) -> None:
         """Tell the colours not told yet; renders under way end with the workers."""
@@ -133,7 +134,7 @@ class Covers:
 
     # ---- rendering ------------------------------------------------------------------------------------------------
 
-    def _ensure(self, artwork: Artwork, picture: str, size: int, path: str) -> None:
+    def _ensure(self, artwork: Artwork, picture: str, size: int, path: str, form: str) -> None:
         """Return when `path` is there. One request renders a picture, the others wait for it."""
 
         def is_there() -> bool:
@@ -141,12 +142,12 @@ class Covers:
             return self._lru.use(path) is not None
 
         if not self._making.once(
-            picture, is_there=is_there, make=lambda: self._render(artwork, picture, size),
+            picture, is_there=is_there, make=lambda: self._render(artwork, picture, size, form),
             patience_s=WAIT_S + RENDER_TIMEOUT_S,
         ):
             raise _busy()
 
-    def _render(self, artwork: Artwork, picture: str, size: int) -> None:
+    def _render(self, artwork: Artwork, picture: str, size: int, form: str) -> None:
         root, path = to_path(artwork.root), to_path(artwork.path)
         kind, whole = artwork.kind, f"{root}/{path}"
         try:
@@ -161,7 +162,7 @@ class Covers:
         try:
             folder = f"{self._folder}/{picture[:2]}/{picture}"
             done = self._workers.run(
-                "shared.library.covers:draw", kind, whole, size, folder, timeout_s=RENDER_TIMEOUT_S,
+                "shared.library.covers:draw", kind, whole, size, folder, form, timeout_s=RENDER_TIMEOUT_S,
             )
         except Overloaded:
             raise
@@ -251,8 +252,12 @@ def nearest(size: int) -> int:
     return below if size - below < above - size else above
 
 
-def draw(kind: str, path: str, size: int, folder: str) -> dict[str, Any]:
-    """In a worker: render the picture of `path` to `folder`/<size>.webp. {bytes written, color}.
+def etag_of(version: str, size: int, form: str) -> str:
+    return f"{version}-{size}" if form == "webp" else f"{version}-{size}-{form}"
+
+
+def draw(kind: str, path: str, size: int, folder: str, form: str = "webp") -> dict[str, Any]:
+    """In a worker: render the picture of `path` to `folder`/<size>.<form>. {bytes written, color}.
 
     The small sizes that every list shows come along: beside the decoding they cost a few milliseconds.
     """
@@ -264,8 +269,8 @@ def draw(kind: str, path: str, size: int, folder: str) -> dict[str, Any]:
             raise NotFound("There is no longer a picture in it.")
     else:
         source = read_beside(path, PICTURE_LIMIT)
-    sizes = {size, *(one for one in ALONG if not os.path.exists(f"{folder}/{one}.webp"))}
-    done = artwork.render(source, sizes, folder)
+    sizes = {size, *(one for one in ALONG if not os.path.exists(f"{folder}/{one}.{form}"))}
+    done = artwork.render(source, sizes, folder, form=form)
     return {"bytes": done["bytes"], "color": done["color"]}
 
 

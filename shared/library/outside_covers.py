@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from shared.library.covers import MIME_TYPE, CoverFile, nearest
+from shared.library.covers import MIME_TYPES, CoverFile, etag_of, nearest
 from shared.library.lru import DiskLru
 from shared.library.making import Making
 from shared.model.download import Failure
@@ -50,22 +50,22 @@ class OutsideCovers:
         self._places = threading.Semaphore(FETCHES_AT_ONCE)
         self._making = Making(refusals=BAD_LIMIT, clock=clock)
 
-    def get(self, url: str, size: int) -> CoverFile:
+    def get(self, url: str, size: int, *, form: str = "webp") -> CoverFile:
         """The picture behind `url`, about `size` pixels wide. Costs a stat, or a request and a drawing.
 
         Raises NotFound (none, broken, not to be had), Overloaded.
         """
         picture = hashlib.blake2b(url.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
         size = nearest(size)
-        path = f"{self._folder}/{picture[:2]}/{picture}/{size}.webp"
+        path = f"{self._folder}/{picture[:2]}/{picture}/{size}.{form}"
         if self._lru.use(path) is None:
-            self._ensure(url, picture, size, path)
-        return CoverFile(path, f"{picture}-{size}", MIME_TYPE, VERSION)
+            self._ensure(url, picture, size, path, form)
+        return CoverFile(path, etag_of(picture, size, form), MIME_TYPES[form], VERSION)
 
     def stop(self) -> None:
         self._lru.stop()
 
-    def _ensure(self, url: str, picture: str, size: int, path: str) -> None:
+    def _ensure(self, url: str, picture: str, size: int, path: str, form: str) -> None:
         """Return when `path` is there. One request makes it, the others wait for that."""
 
         def is_there() -> bool:
@@ -73,17 +73,17 @@ class OutsideCovers:
             return self._lru.use(path) is not None
 
         if not self._making.once(
-            path, is_there=is_there, make=lambda: self._make(url, picture, size), patience_s=WAIT_S
+            path, is_there=is_there, make=lambda: self._make(url, picture, size, form), patience_s=WAIT_S
         ):
             raise _busy()
 
-    def _make(self, url: str, picture: str, size: int) -> None:
+    def _make(self, url: str, picture: str, size: int, form: str) -> None:
         if not self._places.acquire(timeout=WAIT_S):
             raise _busy()
         try:
             source = self._fetch(url)
             done = self._workers.run(
-                "shared.library.outside_covers:draw", source, size, f"{self._folder}/{picture[:2]}/{picture}",
+                "shared.library.outside_covers:draw", source, size, f"{self._folder}/{picture[:2]}/{picture}", form,
                 timeout_s=RENDER_TIMEOUT_S,
             )
         except Overloaded:
@@ -119,11 +119,11 @@ def over(outbound: Outbound) -> Callable[[str], bytes]:
     return fetch
 
 
-def draw(source: bytes, size: int, folder: str) -> dict[str, Any]:
-    """In a worker: `folder`/<size>.webp of a picture's bytes. {bytes written}."""
+def draw(source: bytes, size: int, folder: str, form: str = "webp") -> dict[str, Any]:
+    """In a worker: `folder`/<size>.<form> of a picture's bytes. {bytes written}."""
     from shared.audio import artwork  # Pillow: never in the serving process
 
-    return {"bytes": artwork.render(source, {size}, folder)["bytes"]}
+    return {"bytes": artwork.render(source, {size}, folder, form=form)["bytes"]}
 
 
 def _busy() -> Overloaded:

@@ -27,6 +27,7 @@ from shared.routes.sending import Conversion, Sending
 from shared.subsonic import archive, transcoding
 from shared.subsonic.asking import Asked, Refused
 from shared.subsonic.calls import Calls
+from shared.subsonic.pictures import form_of
 from shared.subsonic.transcoding import ClientInfo, Facts
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ class Sound:
     episode: EpisodeSound | None = None
 
 
-Cover = Callable[[str, int, Person], CoverFile]     # of a public id, about so many pixels wide; raises NotFound
+# Of a public id, about so many pixels wide, as webp or jpg. Raises NotFound.
+Cover = Callable[[str, int, Person, str], CoverFile]
 
 
 def calls(*, tracks: Tracks, albums: Albums, playlists: Playlists, covers: Covers, sending: Sending,
@@ -209,27 +211,30 @@ def calls(*, tracks: Tracks, albums: Albums, playlists: Playlists, covers: Cover
         """The picture of an album, a track, an artist, a playlist, a podcast or an episode.
 
         `size` in pixels is brought to 64-1200 and the nearest size there is; without it the largest. Prefixes that
-        programs invent (`al-`, `ar-`, `pl-`, `mf-` …) are passed over. Where there is no picture the answer is error
-        70: programs show one of their own, which they could not if a placeholder came.
+        programs invent (`al-`, `ar-`, `pl-`, `mf-` …) are passed over. It is a JPEG, or WebP for who accepts that.
+        Where there is no picture the answer is error 70: programs show one of their own, which they could not if a
+        placeholder came.
         """
         uid = _INVENTED.sub("", asked.need("id"), count=1)
         size = asked.number("size", LARGEST, least=SMALLEST, most=LARGEST)
         for last_try in (False, True):
-            cover = picture(uid, size, asked.person)
+            cover = picture(uid, size, asked.person, form_of(request))
             try:
-                return file_of(cover.path, cover.mime_type, request, etag=cover.etag.strip('"'), cache=COVER_CACHE)
+                answer = file_of(cover.path, cover.mime_type, request, etag=cover.etag, cache=COVER_CACHE)
+                answer.headers["Vary"] = "Accept"
+                return answer
             except NotFound:    # swept from the cache between the two lines
                 if last_try:
                     raise
         raise AssertionError
 
-    def picture(uid: str, size: int, person: Person) -> CoverFile:
+    def picture(uid: str, size: int, person: Person, form: str) -> CoverFile:
         try:
-            return covers.get(uid, size, person=person)
+            return covers.get(uid, size, person=person, form=form)
         except NotFound:
             if podcast_cover is None:
                 raise
-            return podcast_cover(uid, size, person)
+            return podcast_cover(uid, size, person, form)
 
     # ---- the transcoding extension
 

@@ -94,9 +94,9 @@ def episodes_by_id(podcasts: Podcasts, person: Person, uids: Sequence[str]) -> d
     return {uid: episode_of(one, True) for uid, one in podcasts.records.wholes(person, uids).items()}
 
 
-def cover(podcasts: Podcasts, pictures: OutsideCovers, uid: str, size: int, person: Person) -> CoverFile:
+def cover(podcasts: Podcasts, pictures: OutsideCovers, uid: str, size: int, person: Person, form: str) -> CoverFile:
     """The picture of a podcast or an episode, about `size` pixels wide. Raises NotFound, Overloaded."""
-    return pictures.get(podcasts.image_url(uid), size)
+    return pictures.get(podcasts.image_url(uid), size, form=form)
 
 
 def episode_of(one: EpisodeWhole, picture: bool) -> dict[str, Any]:

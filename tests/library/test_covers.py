@@ -57,7 +57,7 @@ class Bench:
         self.trouble = None
         self.lock = threading.Lock()
 
-    def run(self, deed, kind, path, size, folder, /, *, timeout_s):
+    def run(self, deed, kind, path, size, folder, form, /, *, timeout_s):
         assert deed == "shared.library.covers:draw"
         with self.lock:
             self.drawn.append((path, size))
@@ -69,7 +69,7 @@ class Bench:
         if self.trouble:
             raise self.trouble
         os.makedirs(folder, exist_ok=True)
-        with open(f"{folder}/{size}.webp", "wb") as file:
+        with open(f"{folder}/{size}.{form}", "wb") as file:
             file.write(b"webp")
         return {"bytes": 4, "color": "#102030"}
 
@@ -335,3 +335,10 @@ def test_a_track_whose_picture_was_taken_out_has_none(real, music):
     real.albums.artworks["x"] = Artwork(1, "embedded", str(music), "1.flac")
     with pytest.raises(NotFound):
         real.get("x", 300)
+
+
+def test_a_cover_is_drawn_in_each_form_that_is_asked_for(made, bench, albums):
+    webp, jpeg = made.get("a1", 300), made.get("a1", 300, form="jpg")
+    assert (webp.mime_type, jpeg.mime_type) == ("image/webp", "image/jpeg")
+    assert webp.etag != jpeg.etag and webp.path != jpeg.path and len(bench.drawn) == 2
+    assert made.get("a1", 300, form="jpg") == jpeg and len(bench.drawn) == 2

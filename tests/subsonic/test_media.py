@@ -250,9 +250,13 @@ def test_a_cover_comes_for_all_that_has_one_also_behind_invented_prefixes(house)
     for id in (house.album("Début"), song, house.artist("Björk"), playlist.id, f"al-{house.album('Début')}",
                f"mf-{song}", f"ar-{house.artist('Björk')}", f"pl-{playlist.id}"):
         answer = house.raw("getCoverArt", id=id, size=100)
-        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/webp"), id
-        assert Image.open(io.BytesIO(answer.data)).size == (96, 96)
-        assert answer.headers["Cache-Control"] == "private, max-age=3600"
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/jpeg"), id
+        picture = Image.open(io.BytesIO(answer.data))
+        assert (picture.size, picture.format) == ((96, 96), "JPEG")
+        assert (answer.headers["Cache-Control"], answer.headers["Vary"]) == ("private, max-age=3600", "Accept")
+    webp = house.raw("getCoverArt", id=song, size=100, headers={"Accept": "image/avif,image/webp,*/*"})
+    assert (webp.headers["Content-Type"], Image.open(io.BytesIO(webp.data)).format) == ("image/webp", "WEBP")
+    assert webp.headers["ETag"] != answer.headers["ETag"]
     again = house.raw("getCoverArt", id=song, size=100, headers={"If-None-Match": answer.headers["ETag"]})
     assert again.status_code == 304
     assert house.refused("getCoverArt", id=playlist.id, who="child") == 70
@@ -314,10 +318,10 @@ def podcast(house, tones):
         return SimpleNamespace(path=path, mime_type="audio/x-wav", duration_ms=6000, format="wav", bitrate_kbps=1411,
                                size_bytes=size_bytes, title="One: of many")
 
-    def cover(uid, size, person):
+    def cover(uid, size, person, form):
         if uid != "ep1":
             raise NotFound("There is no such picture.")
-        return station.covers.get(house.album("Début"), size)
+        return station.covers.get(house.album("Début"), size, form=form)
 
     holding: list[str] = []
 
@@ -353,7 +357,7 @@ def test_an_episode_is_sent_as_a_track_is(podcast):
     saved = podcast.ask("download", id="ep1")
     assert saved.data == content and 'filename="One_ of many.wav"' in saved.headers["Content-Disposition"]
     assert podcast.ask("stream", id="ep2").get_json()["subsonic-response"]["error"]["code"] == 70
-    assert podcast.ask("getCoverArt", id="ep1").headers["Content-Type"] == "image/webp"
+    assert podcast.ask("getCoverArt", id="ep1").headers["Content-Type"] == "image/jpeg"
     ask = {"mediaId": "ep1", "mediaType": "podcast"}
     told = podcast.ask("getTranscodeDecision", method="POST", body=CLIENT, **ask).get_json()["subsonic-response"]
     params = told["transcodeDecision"]["transcodeParams"]
