@@ -4,15 +4,16 @@ A stream or a socket holds its place (a thread) for minutes, a quick answer for 
 a room of its own, so that paused players and open tabs never keep a search waiting; and one address may fill
 only a part of each room, so that nobody locks the others out. Who finds it full hears 503 with Retry-After.
 
-Four kinds have only a corner of a room, because anybody may ask for them, or because they last longer than the
-others there: logins, long bodies and whatever asks hosts outside (who may not answer) among the quick answers, and
-sockets of who has not logged in among the sockets.
+Five kinds have only a corner of a room, because anybody may ask for them, or because they last longer than the
+others there: logins, long bodies and whatever asks hosts outside (who may not answer) among the quick answers,
+sockets of who has not logged in among the sockets, and what is heard by a link without login among the streams.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -23,12 +24,14 @@ from typing import Any, Literal
 
 from shared.security.proxies import Networks
 
-Kind = Literal["stream", "socket", "quick", "login", "body", "outside", "stranger"]
+Kind = Literal["stream", "socket", "quick", "login", "body", "outside", "stranger", "shared"]
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 STREAM_PATHS = (
     "/api/stream/", "/api/acquire/preview", "/rest/stream", "/rest/download", "/rest/hls", "/rest/getTranscodeStream",
 )
+LISTENING = re.compile(r"/api/(?:episodes|radios)/[^/]+/stream")
+SHARED = re.compile(r"/share/[^/]+/stream/")
 SOCKET_PATHS = ("/socket.io", "/api/downloads/manager/events")
 LOGIN_PATHS = ("/api/session", "/api/setup")    # open to everybody, and each costs a hashed password
 OUTSIDE_PATHS = ("/api/acquire/", "/api/stations/", "/login/oidc")
@@ -82,6 +85,10 @@ def kind_of(method: str, path: str, *, claims: bool = True, long_body: bool = Fa
         return "socket" if claims else "stranger"
     if path.startswith(STREAM_PATHS) and method != "HEAD":
         return "stream"
+    if path.endswith("/stream") and LISTENING.match(path) and method != "HEAD":
+        return "stream"
+    if path.startswith("/share/") and SHARED.match(path) and method != "HEAD":
+        return "shared"
     if is_login(method, path):
         return "login"
     if path.startswith(OUTSIDE_POSTS if method == "POST" else OUTSIDE_PATHS) and not path.startswith(STREAM_PATHS):
@@ -98,7 +105,8 @@ def room_of(kind: Kind) -> Kind:
     return _ROOM_OF.get(kind, kind)
 
 
-_ROOM_OF: dict[Kind, Kind] = {"login": "quick", "body": "quick", "outside": "quick", "stranger": "socket"}
+_ROOM_OF: dict[Kind, Kind] = {"login": "quick", "body": "quick", "outside": "quick", "stranger": "socket",
+                               "shared": "stream"}
 
 
 @lru_cache(maxsize=4096)
@@ -128,7 +136,7 @@ class Room:
 class Rooms:
     """A room for each kind. Streams and sockets share their places: `together` is what both may hold.
 
-    Who is in a corner (login, body, outside, stranger) is in the room around it as well.
+    Who is in a corner (login, body, outside, stranger, shared) is in the room around it as well.
     """
 
     stream: Room
@@ -139,6 +147,7 @@ class Rooms:
     body: Room
     outside: Room
     stranger: Room
+    shared: Room = Room(total=16, per_household=8)
 
     @property
     def threads(self) -> int:
@@ -152,7 +161,8 @@ def rooms_for(threads: int) -> Rooms:
 
     The 400 of the default carry 300 paused players, or 300 sockets, and leave 50 for the other kind. Of the 50 quick
     places 16 are for logins at most, 12 for long bodies, and 16 for what asks outside; of the 300 sockets 40 for who
-    has not logged in: the twenty that `shared.sockets` lets stay for a moment, and as many that come and go.
+    has not logged in: the twenty that `shared.sockets` lets stay for a moment, and as many that come and go. Of the
+    300 streams 60 are for who listens by a link.
     """
     quick = max(48, threads // 8)
     together = max(16, threads - quick)
@@ -165,6 +175,7 @@ def rooms_for(threads: int) -> Rooms:
         body=Room(total=quick // 4, per_household=quick // 6),
         outside=Room(total=quick // 3, per_household=quick // 4),
         stranger=Room(total=strangers, per_household=strangers * 3 // 4),
+        shared=Room(total=max(2, either // 5), per_household=max(2, either // 20)),
     )
 
 

@@ -561,7 +561,7 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
         if self._enter(connection):
             self._answer(connection)
             return
-        may_wait = kind != "stream" or self._let_a_stalled_one_go(connection)
+        may_wait = connection.room != "stream" or self._let_a_stalled_one_go(connection)
         if may_wait and len(self.waiting[kind]) < WAITING_LIMITS.get(kind, WAITING_LIMIT):
             connection.waiting_since = time.monotonic()
             self.waiting[kind].append(connection)
@@ -649,7 +649,7 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
         whole_room = self.admission.full(newcomer.wanted)
         stalled = [
             other for other in self.working
-            if other.wanted == newcomer.wanted == "stream" and other.sock.progress_at < latest
+            if other.wanted == newcomer.wanted and other.room == "stream" and other.sock.progress_at < latest
             and (whole_room or other.asker == newcomer.asker)
         ]
         if not stalled:

@@ -20,8 +20,9 @@ from shared.serving.admission import (
 SMALL = Rooms(
     stream=Room(4, 2), socket=Room(2, 1), quick=Room(3, 2), together=5,
     login=Room(2, 1), body=Room(1, 1), outside=Room(2, 1), stranger=Room(1, 1),
+    shared=Room(2, 1),
 )
-KINDS = ("stream", "socket", "quick", "login", "body", "outside", "stranger")
+KINDS = ("stream", "socket", "quick", "login", "body", "outside", "stranger", "shared")
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,12 @@ KINDS = ("stream", "socket", "quick", "login", "body", "outside", "stranger")
     [
         ("GET", "/api/stream/abc", "stream"),
         ("GET", "/rest/stream.view", "stream"),
+        ("GET", "/api/episodes/e1/stream", "stream"),
+        ("GET", "/api/radios/r1/stream", "stream"),
+        ("GET", "/api/radios/r1/now", "quick"),
+        ("GET", "/share/abc/stream/0", "shared"),
+        ("HEAD", "/share/abc/stream/0", "quick"),
+        ("GET", "/share/abc/about", "quick"),
         ("HEAD", "/api/stream/abc", "quick"),
         ("GET", "/socket.io/", "socket"),
         ("GET", "/api/downloads/manager/events", "socket"),
@@ -68,6 +75,15 @@ def test_who_brings_no_login_is_a_stranger_and_long_bodies_are_apart():
     assert kind_of("GET", "/socket.io/", claims=False) == "stranger"
     assert kind_of("GET", "/api/health", claims=False) == "quick"
     assert kind_of("POST", "/api/library/playlists", long_body=True) == "body"
+
+
+def test_who_listens_by_a_link_has_a_corner_and_leaves_the_house_its_room():
+    admission = Admission(rooms=SMALL)
+    assert [admission.enter("shared", f"203.0.113.{n}") for n in (1, 1, 2, 3)] == [True, False, True, False]
+    assert admission.enter("stream", "192.168.1.5") and admission.enter("stream", "192.168.1.6")
+    assert admission.inside("stream") == 4
+    admission.leave("shared", "203.0.113.1")
+    assert admission.enter("shared", "203.0.113.9")
 
 
 def test_one_household_does_not_fill_the_room():
