@@ -36,9 +36,11 @@ GENRES, CREDITS, YEARS, TOGETHER, COLLEAGUES = 0.45, 0.20, 0.15, 0.50, 0.50  # w
 AGAIN = 0.72  # for each track of the same artist that was chosen before
 NEAR_YEARS = 8.0  # by so many years apart it is worth a third
 SESSION_S = 1800.0  # plays within it go together
-_MOST_ROWS = 20_000  # of genres, a question
+_MOST_ROWS = 15_000  # of genres, a question
 _MOST_OWN = 60  # tracks of an album or artist that stand for it
 _MOST_PLAYS, _MOST_LISTS, _MOST_ENTRIES = 120, 40, 400
+_POOL_OF_ARTISTS = 2000  # tracks whose artists are looked at
+_EQUAL = 1e-6  # scores that are no farther apart
 _POOL = 400  # from which is chosen, and six times what is asked for
 _ROLE_WEIGHTS = {"artist": 1.0, "albumartist": 0.8}  # others: half
 
@@ -110,7 +112,7 @@ class Likeness:
             scores = _with_sounds(_scores(cursor, person, seed, _evidence(cursor, seed)), sounds)
             if seed.kind == "track":
                 scores.pop(seed.id, None)
-            best = heapq.nsmallest(max(_POOL, 6 * limit), scores.items(), key=lambda one: _order(one, seed))
+            best = _best(scores, max(_POOL, 6 * limit), seed)
             return _in_turns(cursor, best, limit)
 
     def similar_artists(
@@ -122,16 +124,12 @@ class Likeness:
             cursor = driver_cursor(conn)
             evidence = _evidence(cursor, seed)
             scores = _with_sounds(_scores(cursor, person, seed, evidence), sounds)
-            best = heapq.nsmallest(3000, scores.items(), key=lambda one: _order(one, seed))
+            best = _best(scores, _POOL_OF_ARTISTS, seed)
             own = {evidence.itself} if evidence.itself is not None else _first_artists(cursor, seed.own)
             found = _artists_of(cursor, best)
             for artist_id, shared in _colleagues(cursor, own).items():
                 found[artist_id] += COLLEAGUES * shared / (shared + 2)
-            ranked = heapq.nsmallest(
-                limit,
-                ((artist_id, score) for artist_id, score in found.items() if artist_id not in own),
-                key=lambda one: _order(one, seed),
-            )
+            ranked = _best({one: score for one, score in found.items() if one not in own}, limit, seed)
             shown = dict(_shown_artists(cursor, [artist_id for artist_id, _ in ranked]))
             return [shown[artist_id] for artist_id, _ in ranked if artist_id in shown]
 
@@ -301,10 +299,14 @@ def _by_genre(cursor: sqlite3.Cursor, evidence: _Evidence) -> tuple[dict[int, fl
             query += " LIMIT ?"
             given.append(max(left, 2000))
         weight = GENRES * weights[genre] / whole
-        for track_id, year in cursor.execute(query, given):
-            scores[track_id] = scores.get(track_id, 0.0) + weight
-            years[track_id] = year
-            left -= 1
+        rows = cursor.execute(query, given).fetchall()
+        years.update(rows)
+        left -= len(rows)
+        if scores:
+            for track_id, _ in rows:
+                scores[track_id] = scores.get(track_id, 0.0) + weight
+        else:
+            scores = dict.fromkeys(years, weight)
     return scores, years
 
 
@@ -379,9 +381,15 @@ def _share_out(met: dict[int, float], own: set[int], rows: Iterable[tuple[int]])
 # ---- choosing ----------------------------------------------------------------------------------------------------
 
 
-def _order(one: tuple[int, float], seed: Seed) -> tuple[float, int]:
+def _best(scores: Mapping[int, float], most: int, seed: Seed) -> list[tuple[int, float]]:
     """The best first; what is equal by a throw of dice that this question always has."""
-    return -round(one[1], 6), (one[0] * 2_654_435_761 ^ seed.id * 40_503) & 0xFFFFFFFF
+    found = list(scores.items())
+    if 0 < most < len(found):
+        least = sorted(scores.values(), reverse=True)[most - 1] - _EQUAL
+        found = [one for one in found if one[1] >= least]
+    throw = seed.id * 40_503
+    found.sort(key=lambda one: (-int(one[1] / _EQUAL), (one[0] * 2_654_435_761 ^ throw) & 0xFFFFFFFF))
+    return found[:most]
 
 
 def _in_turns(cursor: sqlite3.Cursor, best: Sequence[tuple[int, float]], limit: int) -> list[str]:
