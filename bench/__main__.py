@@ -1,6 +1,7 @@
 """`python3 run.py bench [name …]`: run benchmarks, print their table, keep it as JSON and, when all ran, as a page.
 
-Names: scan answers writes streaming hang https live kills downloads drops cloud upload upkeep opensubsonic soak;
+Names: scan answers writes streaming hang https live kills downloads drops cloud upload upkeep likeness opensubsonic
+soak;
 `quick` is all with 10,000 files and 100,000 rows, and one minute of the soak.
 """
 
@@ -20,6 +21,7 @@ from bench import (
     downloads,
     https,
     kills,
+    likeness,
     live,
     opensubsonic,
     scan,
@@ -44,6 +46,7 @@ ALL: dict[str, Callable[[Table], None]] = {
     "cloud": cloud.run,
     "upload": upload.run,
     "upkeep": upkeep.run,
+    "likeness": likeness.run,
     "opensubsonic": opensubsonic.run,
     "soak": soak.run,
 }
