@@ -92,6 +92,10 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Half:
         station.origins.put(uid, provider="direct", url=f"https://a.example/{SECRET}", review="doubtful")
     for uid in unseen["albums"]:
         station.listening.favourite_album(eva, uid, True)
+        station.listening.rate_album(eva, uid, 5)
+    station.shares.make(eva, [(kind, uid) for kind in ("track", "album", "artist") for uid in unseen[f"{kind}s"]])
+    station.bookmarks.set(eva, unseen["tracks"][0], 1)
+    station.now_playing.began(owner, "an app", unseen["tracks"][0])
     station.listening.save_queue(eva, [*unseen["tracks"], *seen["tracks"]], 1, 0)
     both = [*unseen["tracks"], *seen["tracks"], *unseen["tracks"]]
     playlists = {name: station.playlists.make(person, name, both, visibility).id for name, person, visibility in (
@@ -212,6 +216,7 @@ def test_every_deed_on_an_unseen_id_is_on_nothing(half: Half) -> None:
             ("POST", "/api/library/playlists", {"name": "New", "track_ids": ["{}"]}),
             ("PATCH", f"/api/library/playlists/{half.seen['playlists'][0]}", {"track_ids": ["{}"]}),
             ("POST", f"/api/library/playlists/{half.seen['playlists'][0]}/tracks", {"track_ids": ["{}"]}),
+            ("POST", "/api/shares", {"entries": [{"kind": "track", "id": "{}"}]}),
             ("POST", "/api/downloads", {"track": "{}"}),
             ("POST", "/api/downloads/album", {"source": "local", "album_id": "{}"}),
             ("POST", "/api/storage/errands", {"kind": "upload", "track_ids": ["{}"]}),
