@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,14 @@ def test_they_are_open_to_all_and_load_nothing_from_elsewhere(front: Front, path
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
     assert front.ask("GET", path, who=None, If_None_Match=answer.headers["ETag"]).status == 304
+
+
+@pytest.mark.parametrize("page", ["connect", "share"])
+def test_they_hold_nothing_that_their_policy_forbids(page: str) -> None:
+    text = (WEB / page / "index.html").read_text("utf-8")
+    assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=", text)
+    assert set(re.findall(r'(?:src|href)="(?!#|/)([^"]*)"', text)) == set()
+    assert "innerHTML" not in (WEB / page / f"{page}.js").read_text("utf-8")
 
 
 def test_the_page_with_an_apps_password_may_ask_for_nothing(front: Front) -> None:

@@ -531,7 +531,7 @@ export class Player {
   #retry(at) {
     this.#store.set({ waiting: true });
     if (this.#retries === 1) {
-      this.#notify({ tone: 'problem', message: 'The station does not answer. The music goes on when it is back.', action: { words: 'Try now', deed: 'retry-play' } });
+      this.#notify({ tone: 'problem', message: this.live ? 'The radio is not to be heard just now. It goes on when it is back.' : 'The station does not answer. The music goes on when it is back.', action: { words: 'Try now', deed: 'retry-play' } });
     }
     const delay = Math.min(15000, 1000 * 2 ** this.#retries);
     this.#retries += 1;

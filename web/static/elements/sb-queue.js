@@ -3,7 +3,8 @@
 import { Element } from '../core/element.js';
 import { html } from '../core/html.js';
 import { cover, empty, icon } from '../views/parts.js';
-import { plural, span } from '../core/format.js';
+import { count, plural, span } from '../core/format.js';
+import { kindOf } from '../core/items.js';
 import { room } from '../core/room.js';
 import * as Q from '../core/queue.js';
 import { reorderable } from './reorder.js';
@@ -39,7 +40,7 @@ export class QueueList extends Element {
     const known = coming.every((entry) => room.library.track(entry.id));
     return html`
       <div class="queue-head">
-        <div><h2>Queue</h2><p class="quiet">${coming.length ? html`${plural(coming.length, 'track')} to come${known && left ? html` · ${span(left)}` : ''}` : queue.entries.length ? 'Nothing after this' : 'Empty'}</p></div>
+        <div><h2>Queue</h2><p class="quiet">${coming.length ? html`${coming.some((entry) => kindOf(entry.id) !== 'track') ? count(coming.length) : plural(coming.length, 'track')} to come${known && left ? html` · ${span(left)}` : ''}` : queue.entries.length ? 'Nothing after this' : 'Empty'}</p></div>
         ${coming.length ? html`<button class="button button-small" data-do="queue-clear">Clear</button>` : ''}
         <button class="icon-button queue-close" data-do="toggle-queue" aria-label="Close the queue">${icon('x')}</button>
       </div>

@@ -44,7 +44,7 @@ class Scrobbling extends View {
       ${!this.may ? notForYou('This device may listen, and leaves the account as it is.') : this.failure ? this.problem() : this.services === null ? '' : html`
       <p class="lead">What you hear can be told to a service that keeps your listening history. It counts what you hear in this player and in every app; what could not be told waits, and is told once.</p>
       <ul class="things">${this.services.map((one) => this.#service(one))}</ul>
-      <p class="quiet">Without this nothing leaves the station.</p>`}
+      <p class="quiet">Without this nobody outside learns what you hear.</p>`}
     </div>`;
   }
 }
