@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TIMEOUT_S: tuple[Seconds, Seconds] = (5.0, 15.0)
 LIMIT_BYTES = MIB
 KEY_PAUSE_S: Seconds = 3600.0
+MOST_LOOKED_AT = 1000       # of what it has, to see whether a play is among it
 # https://www.last.fm/api/scrobbling and /api/errorcodes
 _LOGIN = frozenset({4, 9, 14, 15, 17})          # the session (or the token to get one) does not count
 _KEY = frozenset({10, 13, 26})                  # the station's own key does not
@@ -85,6 +86,16 @@ class LastfmService:
         return [TAKEN if not code else LATER if code == _DAILY_LIMIT
                 else _IGNORED.get(code, f"Last.fm ignores it ({code}).") for code in codes]
 
+    def known(self, secret: str, url: str, username: str, plays: Sequence[Told]) -> set[int]:
+        """By their moments: nobody hears two things begin in one second. Last.fm does not say that it keeps once what
+        comes twice. Raises NotNow, LoginRefused, NotUnderstood."""
+        network, _ = self._network(secret)
+        moments = [int(one.at) for one in plays]
+        with _translated():
+            there = {int(one.timestamp) for one in network.get_user(username).get_recent_tracks(
+                limit=MOST_LOOKED_AT, cacheable=False, time_from=min(moments) - 1, time_to=max(moments) + 1)}
+        return {place for place, moment in enumerate(moments) if moment in there}
+
     def now(self, secret: str, url: str, playing: Told) -> None:
         network, _ = self._network(secret)
         with _translated():
@@ -125,7 +136,7 @@ def _translated() -> Iterator[None]:
         if isinstance(cause, Failure):
             raise NotNow(cause.message, cause.retry_after_s) from None
         raise NotNow("Last.fm cannot be reached.") from None
-    except (pylast.PyLastError, IndexError, AttributeError):
+    except (pylast.PyLastError, IndexError, AttributeError, ValueError):
         raise NotNow("Last.fm answers something that is not understood.") from None
 
 

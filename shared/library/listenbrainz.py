@@ -59,6 +59,10 @@ class ListenBrainzService:
                 client.submit_multiple_listens(listens)
         return [TAKEN if one.at >= _FIRST_LISTEN else "The play is older than ListenBrainz takes." for one in plays]
 
+    def known(self, secret: str, url: str, username: str, plays: Sequence[Told]) -> set[int]:
+        """It keeps a listen once by itself."""
+        return set()
+
     def now(self, secret: str, url: str, playing: Told) -> None:
         self._client(secret, url).submit_playing_now(_listen(playing, now=True))
 

@@ -2,8 +2,8 @@
 
 Every play of every player and app becomes a line in the records (records.scrobbles) for each service of its person.
 One thread tells them, the oldest first, many at once; what a service does not hear now it hears later. Lines are marked
-before anything more is told, so none is told twice; where the connection breaks between being told and being marked,
-the service is told once more and knows it again by moment and track.
+before anything more is told, so none is told twice; where the connection (or the station) breaks between being told and
+being marked, ListenBrainz is told once more and keeps once what comes twice, and Last.fm is asked first what it has.
 
 A service that refuses the login is left alone for hours, its person told; what waits is kept until it is connected
 anew. What plays now is told once, when it begins, and not again when that fails.
@@ -206,15 +206,21 @@ class Scrobbling:
             try:
                 secret = self._vault.open(scrobbler.secret)
                 # An app's clock may go ahead of ours; nobody heard anything in the future.
-                verdicts = service.tell(secret, scrobbler.url, [
-                    replace(one.told, at=min(one.told.at, now)) for one in waiting])
+                plays = [replace(one.told, at=min(one.told.at, now)) for one in waiting]
+                known = service.known(secret, scrobbler.url, scrobbler.username, plays) if any(
+                    one.tries for one in waiting) else set()
+                if known:
+                    self._settle(scrobbler, [waiting[place] for place in known], [TAKEN] * len(known))
+                    continue
+                self._records.begin([one.id for one in waiting])
+                verdicts = service.tell(secret, scrobbler.url, plays)
             except NotUnderstood as problem:
                 if len(waiting) > 1:        # one of them is at fault: each is told alone
                     at_once = 1
                     continue
                 verdicts = [str(problem)]
             except (LoginRefused, SealedElsewhere) as problem:
-                self._refused(scrobbler, waiting, problem)
+                self._refused(scrobbler, problem)
                 return
             except NotNow as problem:
                 self._later(scrobbler, waiting, problem.message, problem.retry_after_s)
@@ -238,10 +244,9 @@ class Scrobbling:
     def _later(self, scrobbler: ScrobblerRow, waiting: Sequence[Waiting], why: str, pause_s: Seconds | None) -> None:
         usual_s = min(FIRST_PAUSE_S * 2.0 ** min(waiting[0].tries, 10), LONGEST_PAUSE_S)
         log.info("%s is told later: %s", scrobbler.service, why)
-        self._records.put_off(scrobbler.id, self._clock() + max(usual_s, pause_s or 0.0),
-                              tried=[one.id for one in waiting], error=why[:300])
+        self._records.put_off(scrobbler.id, self._clock() + max(usual_s, pause_s or 0.0), error=why[:300])
 
-    def _refused(self, scrobbler: ScrobblerRow, waiting: Sequence[Waiting], problem: Exception) -> None:
+    def _refused(self, scrobbler: ScrobblerRow, problem: Exception) -> None:
         name = NAMES[scrobbler.service]
         why = str(problem) if isinstance(problem, LoginRefused) else f"What {name} is told with cannot be opened."
         new = self._records.put_off(scrobbler.id, self._clock() + REFUSED_S, error=why[:300])

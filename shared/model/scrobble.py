@@ -57,6 +57,11 @@ class Service(Protocol):
         """For each play TAKEN, LATER, or why not. Raises NotUnderstood."""
         ...
 
+    def known(self, secret: str, url: str, username: str, plays: Sequence[Told]) -> set[int]:
+        """Which of these plays (by their places) it has already: asked of what was tried before, where nobody knows
+        how that ended. Empty for a service that keeps by itself what comes twice only once."""
+        ...
+
     def now(self, secret: str, url: str, playing: Told) -> None:
         """What is playing now; the service forgets it by itself."""
         ...

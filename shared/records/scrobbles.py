@@ -162,6 +162,13 @@ class Scrobbles:
             )
             return None if row is None else _told(row)
 
+    def begin(self, ids: Sequence[int]) -> None:
+        """These are about to be told. Kept before they are: whoever finds them waiting with a try behind them does not
+        know whether the service has them."""
+        with self._database.transaction() as conn:
+            for marks, part in chunks(ids):
+                driver_cursor(conn).execute(f"UPDATE scrobbles SET tries = tries + 1 WHERE id IN ({marks})", part)
+
     def settle(self, scrobbler_id: int, *, sent: Sequence[int], refused: Mapping[int, str], at: float) -> None:
         """What became of plays that a service answered for, before it is told anything more."""
         with self._database.transaction() as conn:
@@ -177,7 +184,7 @@ class Scrobbles:
                     "UPDATE scrobblers SET last_sent_at = ?, last_error = NULL WHERE id = ?", (at, scrobbler_id)
                 )
 
-    def put_off(self, scrobbler_id: int, until: float, *, tried: Sequence[int] = (), error: str | None = None) -> bool:
+    def put_off(self, scrobbler_id: int, until: float, *, error: str | None = None) -> bool:
         """Everything that waits for a service waits until then. `error`: what its person is told; whether that is new
         to them."""
         with self._database.transaction() as conn:
@@ -186,8 +193,6 @@ class Scrobbles:
                 "UPDATE scrobbles SET next_at = ? WHERE scrobbler_id = ? AND state = 'waiting' AND next_at < ?",
                 (until, scrobbler_id, until),
             )
-            for marks, part in chunks(tried):
-                cursor.execute(f"UPDATE scrobbles SET tries = tries + 1 WHERE id IN ({marks})", tuple(part))
             if error is None:
                 return False
             told = cursor.execute(

@@ -1,7 +1,7 @@
 """Last.fm as its documentation has it (https://www.last.fm/api/authspec, /api/show/track.scrobble, /api/errorcodes):
-auth.getToken, auth.getSession, track.updateNowPlaying and track.scrobble, with signatures checked. Answers are XML in
-`lfm`; errors come with HTTP 400 or 403; a scrobble is taken or ignored on its own (ignoredMessage), and one that is
-there already (same moment and track) is kept once."""
+auth.getToken, auth.getSession, track.updateNowPlaying, track.scrobble, user.getRecentTracks, with signatures checked.
+Answers are XML in `lfm`; errors come with HTTP 400 or 403; a scrobble is taken or ignored on its own (ignoredMessage).
+`times`: how often each play came, for the documentation promises nothing about those that come twice."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class FakeLastfm(Answering):
         self.tokens: dict[str, bool] = {}           # whether the person has said yes
         self.sessions: dict[str, str] = {}
         self.scrobbles: dict[tuple[str, int, str, str], dict[str, str]] = {}
+        self.times: dict[tuple[str, int, str, str], int] = {}
         self.batches: list[int] = []
         self.playing: dict[str, dict[str, str]] = {}
         self.most_a_day = 10_000
@@ -57,6 +58,8 @@ class FakeLastfm(Answering):
         if method == "track.updateNowPlaying":
             self.playing[user] = given
             return _ok('<nowplaying><ignoredMessage code="0"></ignoredMessage></nowplaying>')
+        if method == "user.getRecentTracks":
+            return self._recent(given)
         if method == "track.scrobble":
             return self._scrobble(user, given)
         return _error(3, "Invalid Method", 400)
@@ -70,6 +73,16 @@ class FakeLastfm(Answering):
         key = f"session-key-{len(self.sessions)}"
         self.sessions[key] = "lastlister"
         return _ok(f"<session><name>lastlister</name><key>{key}</key><subscriber>0</subscriber></session>")
+
+    def _recent(self, given: dict[str, str]) -> Reply:
+        found = [one for one in self.scrobbles
+                 if one[0] == given["user"] and int(given["from"]) < one[1] < int(given["to"])]
+        tracks = "".join(f'<track><artist mbid="">{escape(artist)}</artist><name>{escape(track)}</name><mbid></mbid>'
+                         f'<album mbid=""></album><date uts="{moment}">once</date></track>'
+                         for _, moment, artist, track in sorted(found, key=lambda one: -one[1]))
+        playing = '<track nowplaying="true"><artist mbid="">Now</artist><name>Playing</name></track>'
+        return _ok(f'<recenttracks user="{given["user"]}" page="1" perPage="200" totalPages="1" total="{len(found)}">'
+                   f"{playing}{tracks}</recenttracks>")
 
     def _scrobble(self, user: str, given: dict[str, str]) -> Reply:
         numbers = sorted(int(found[1]) for name in given if (found := re.fullmatch(r"track\[(\d+)\]", name)))
@@ -90,6 +103,7 @@ class FakeLastfm(Answering):
                 code = 5
             else:
                 taken += 1
+                self.times[user, moment, artist, track] = self.times.get((user, moment, artist, track), 0) + 1
                 self.scrobbles[user, moment, artist, track] = {
                     name.partition("[")[0]: value for name, value in given.items() if name.endswith(f"[{one}]")}
             told.append(f'<scrobble><track corrected="0">{escape(track)}</track><artist corrected="0">{escape(artist)}'

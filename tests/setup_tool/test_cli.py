@@ -14,7 +14,8 @@ from tests.setup_tool.conftest import Tool
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = [*COMMANDS, *(f"users {name}" for name in ("list", "add", "password", "role", "remove")),
-       *(f"storage {name}" for name in ("add", "secret", "test", "list", "remove", "key"))]
+       *(f"storage {name}" for name in ("add", "secret", "test", "list", "remove", "key")),
+       *(f"app-password {name}" for name in ("create", "list", "revoke"))]
 
 
 @pytest.mark.parametrize("command", ALL)
@@ -25,7 +26,7 @@ def test_every_command_has_help_with_an_example_within_the_width(tool: Tool, com
     assert max(map(len, said.out.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("command", [one for one in ALL if one not in ("users", "storage")])
+@pytest.mark.parametrize("command", [one for one in ALL if one not in ("users", "storage", "app-password")])
 def test_every_command_speaks_json(tool: Tool, command: str) -> None:
     assert "--json" in tool(*command.split(), "--help").out
 
