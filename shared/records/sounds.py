@@ -6,8 +6,8 @@ vector remembers a file that cannot be listened to, so that it is not tried agai
 
 from __future__ import annotations
 
-import struct
 import time
+from array import array
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -145,10 +145,11 @@ class Sounds:
     def seen(self, person: Person) -> bytes | None:
         """The inner ids of all tracks that a limited person sees, as int64; None: everybody else sees all.
 
-        Costs some 1 ms for each 3,000.
+        Costs some 15 ms for 100,000.
         """
         if not person.limited:
             return None
         with self._database.read(person) as conn:
-            ids = [row[0] for row in driver_cursor(conn).execute("SELECT id FROM tracks WHERE trashed_at IS NULL")]
-        return struct.pack(f"={len(ids)}q", *ids)
+            # What they see is listed there (records.sights); asking its view of `tracks` would look up every one.
+            cursor = driver_cursor(conn).execute("SELECT id FROM temp.seen WHERE NOT trashed")
+            return array("q", (row[0] for row in cursor)).tobytes()
