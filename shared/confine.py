@@ -236,7 +236,7 @@ class Bounds:
 
 
 _PROJECT = str(Path(__file__).resolve().parents[1])
-_OF_DATA = ("covers", "trash", "demo")      # folders of the data folder that crafts work in
+_OF_DATA = ("covers", "trash", "podcasts", "demo")      # folders of the data folder that crafts work in
 
 
 def for_media(settings: Any, roots: Iterable[str] = (), *, programs: Iterable[str] = (),
@@ -252,7 +252,7 @@ def for_media(settings: Any, roots: Iterable[str] = (), *, programs: Iterable[st
     dots: list[str] = []
     with contextlib.suppress(OSError), os.scandir(home) as entries:
         dots = [entry.path for entry in entries if entry.name.startswith(".")]
-    for name in _OF_DATA[:2]:
+    for name in _OF_DATA[:3]:
         with contextlib.suppress(OSError):      # a disk that went; what is made there fails by itself
             (data / name).mkdir(mode=0o700, exist_ok=True)
     return Bounds(

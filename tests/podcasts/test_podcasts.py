@@ -61,7 +61,8 @@ def test_a_feed_is_followed_by_its_address_or_by_a_page_that_names_it(podcasts: 
     server.add("show.xml", rss([item(1, server.url("one.mp3"))]))
     server.add("page.html", b'<html><head><link type="application/rss+xml" href="/show.xml"></head></html>')
     told = podcasts.add(owner, server.url("page.html"), keep=0)
-    assert (told.title, told.url, told.episode_count, told.status) == ("The Show", server.url("show.xml"), 1, "completed")
+    assert (told.title, told.url, told.episode_count, told.status) == (
+        "The Show", server.url("show.xml"), 1, "completed")
     with pytest.raises(Conflict):
         podcasts.add(owner, server.url("show.xml"))
 
@@ -163,7 +164,7 @@ def test_feeds_go_out_and_come_in_as_opml(podcasts: Any, owner: Person, server: 
     follow(podcasts, owner, server, "a.xml", item(1, server.url("one.mp3")), title='Quotes " & <tags>')
     text = podcasts.opml(owner)
     (known,) = podcasts.take_opml(owner, text)
-    assert (known["status"], known["title"]) == ("there", 'Quotes " & <tags>') or known["title"] == 'Quotes " &'
+    assert (known["status"], known["title"]) == ("there", 'Quotes " &')
     told = podcasts.take_opml(owner, f"""<opml><body><outline text="Group">
         <outline xmlUrl="{server.url('b.xml')}" text="B"/><outline xmlUrl="{server.url('b.xml')}" text="B again"/>
         </outline><outline xmlUrl="file:///etc/passwd"/><outline xmlUrl="ftp://x/"/></body></opml>""")
@@ -193,7 +194,8 @@ def test_an_episode_is_fetched_through_the_queue_and_never_into_the_music(made: 
     assert sound.path.read_bytes() == server_bytes(server, "one.mp3")
     assert (sound.format, sound.mime_type, sound.title) == ("mp3", "audio/mpeg", "Episode 1")
     assert whole.shown.size_bytes == sound.size_bytes and 1900 < whole.shown.duration_ms < 2200
-    job = until(lambda: (one := made.station.download_records.as_shown(whole.download)[1]).status == "completed" and one)
+    jobs = made.station.download_records
+    job = until(lambda: (one := jobs.as_shown(whole.download)[1]).status == "completed" and one)
     assert (job.track_id, job.title, job.artist) == (None, "Episode 1", "The Show")
     assert made.station.tracks.list(owner, limit=5).total == 0
     music = Path(made.station.scans.roots()[0].path)

@@ -39,7 +39,7 @@ def test_an_atom_feed_is_a_feed_and_what_has_nothing_to_hear_is_left_out() -> No
 def test_markup_in_texts_becomes_text_and_runs_nowhere() -> None:
     evil = "<script>alert(1)</script><b>Bold</b> &amp; <img src=x onerror=alert(1)>quiet\u202e"
     told = reading.feed(rss([item(1, "http://x.example/1.mp3", title=evil)], title="<i>Show</i>&lt;b&gt;!"), URL)
-    assert told.title == "Show !" or told.title == "Show!"
+    assert told.title == "Show !"
     assert told.episodes[0].title == "Bold & quiet"
 
 
@@ -57,8 +57,8 @@ def test_a_billion_laughs_are_none() -> None:
 def test_entities_from_elsewhere_are_not_fetched(where: str) -> None:
     with open("/etc/hostname", encoding="utf-8") as file:
         name = file.read().strip()
-    told = reading.feed(f'<?xml version="1.0"?><!DOCTYPE rss [<!ENTITY x SYSTEM "{where}">]><rss version="2.0"><channel>'
-                        f"<title>a&x;b</title></channel></rss>".encode(), URL)
+    told = reading.feed(f'<?xml version="1.0"?><!DOCTYPE rss [<!ENTITY x SYSTEM "{where}">]><rss version="2.0">'
+                        f"<channel><title>a&x;b</title></channel></rss>".encode(), URL)
     assert name not in told.title
 
 
@@ -108,7 +108,7 @@ def test_any_bytes_are_a_feed_or_are_refused(content: bytes) -> None:
 def test_whatever_is_written_becomes_plain_and_is_bounded(text: str) -> None:
     for told in (line(text, 50), paragraphs(text, 50)):
         assert len(told) <= 50
-        assert not any(sign < " " and sign != "\n" or "\u202a" <= sign <= "\u202e" for sign in told)
+        assert not any((sign < " " and sign != "\n") or "\u202a" <= sign <= "\u202e" for sign in told)
     found = link(text)
     assert found == "" or found.startswith(("http://", "https://"))
 
@@ -119,8 +119,9 @@ def test_links_that_are_not_of_the_web_are_none() -> None:
 
 
 def test_lengths_are_read_as_feeds_write_them() -> None:
-    assert [reading.duration_ms(one) for one in ("1:02:03", "62:03", "3723", "3723.5", "00:00", "", None, "x", "1:2:3:4")
-            ] == [3_723_000, 3_723_000, 3_723_000, 3_723_500, None, None, None, None, None]
+    given = ("1:02:03", "62:03", "3723", "3723.5", "00:00", "", None, "x", "1:2:3:4")
+    assert [reading.duration_ms(one) for one in given] == [
+        3_723_000, 3_723_000, 3_723_000, 3_723_500, None, None, None, None, None]
 
 
 def test_a_page_names_its_feed() -> None:
@@ -148,5 +149,5 @@ def test_opml_that_is_none_or_means_no_good_is_refused(text: str) -> None:
 
 
 def test_opml_within_opml_without_end_ends() -> None:
-    deep = "<opml><body>" + "<outline>" * 5000 + '<outline xmlUrl="http://x/"/>' + "</outline>" * 5000 + "</body></opml>"
-    assert reading.opml(deep) == []
+    deep = "<outline>" * 5000 + '<outline xmlUrl="http://x/"/>' + "</outline>" * 5000
+    assert reading.opml(f"<opml><body>{deep}</body></opml>") == []

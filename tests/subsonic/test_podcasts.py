@@ -87,6 +87,8 @@ def test_an_episode_is_played_like_a_song(house: House, show: str) -> None:
     assert (part.status_code, part.data) == (206, sound[5:10])
     assert house.raw("download", id=uid).data == sound
     assert house.refused("stream", id=ids(house, show)["Episode 1"]) == 70
+    smaller = house.raw("stream", id=uid, format="opus", maxBitRate=32)
+    assert (smaller.status_code, smaller.data[:4], smaller.mimetype) == (200, b"OggS", "audio/ogg")
 
 
 def test_a_bookmark_is_where_the_person_is_in_it_everywhere(house: House, show: str) -> None:
