@@ -305,7 +305,8 @@ def test_the_sound_comes_from_the_storages_own_address_when_the_station_says_so(
             home.proxy.fault("", drop=True)
             page.evaluate(f"location.hash = '/album/{home.albums['Harbour']}'")
             page.locator(".row-play[title='Harbour 1']").click()
-            page.get_by_text("“Harbour 1” cannot be played. This track lies in the cloud alone").wait_for()
+            page.get_by_text("“Harbour 1” cannot be played. This track lies in the cloud alone").wait_for(
+                timeout=30_000)
             page.evaluate("location.hash = '/you/storage'")
             storages = page.locator("view-storage").get_by_label("In the cloud")
             sync_api.expect(storages).to_contain_text("Does not answer")
