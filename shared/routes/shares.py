@@ -139,7 +139,7 @@ def door(*, shares: Shares, tracks: Tracks, covers: Covers, sending: Sending,
             values["expires_at"] = _at(body.expires_at)
         return _shown(shares.change(person, id, here=request.host_url, **values))
 
-    @door.delete("/shares/<id>", allows="logged_in", answers={204: None}, errors=(403, 404))
+    @door.delete("/shares/<id>", allows="shares", answers={204: None}, errors=(403, 404))
     def end_share(person: Person, id: str) -> None:
         """End a share: its link leads to nothing any more, and who is listening by it stops."""
         shares.end(person, id, _address())

@@ -49,7 +49,7 @@ def calls(*, shares: Shares, telling: Telling, unfold: Unfold = lambda person, u
             values["expires_at"] = asked.number("expires", 0, most=2**53) / 1000 or None
         shares.change(asked.person, uid, **values)
 
-    @calls.answers("deleteShare")
+    @calls.answers("deleteShare", allows="shares")
     def delete_share(asked: Asked) -> None:
         """End a share: its link leads to nothing any more."""
         shares.end(asked.person, asked.need("id"), asked.address)

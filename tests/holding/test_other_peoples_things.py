@@ -23,7 +23,7 @@ from tests.holding.whole import PASSWORD, Whole, may, whole
 PERSONAL = {
     "/api/devices/": "device", "/api/sessions/": "session", "/api/library/playlists/": "playlist",
     "/api/downloads/": "download", "/api/watches/": "watch", "/api/pairing/tokens/": "pairing",
-    "/api/stations/": "station",
+    "/api/stations/": "station", "/api/app-passwords/": "app password", "/api/shares/": "share",
 }
 # What is the house's own: everybody's, or of those whom the rule lets in; limited people see a part of it, which
 # tests/holding/test_unseen.py tries.
@@ -32,6 +32,8 @@ COMMON = (
     "/api/library/favourites/", "/api/library/ratings/", "/api/library/trash/", "/api/downloads/doubtful/",
     "/api/downloads/origins/", "/api/storage/errands/", "/api/storage/pins/", "/api/storage/places/", "/api/users/",
     "/api/invitations/", "/api/podcasts/", "/api/episodes/", "/api/radios/",
+    "/api/scrobblers/",     # names a service, of which each has their own
+    "/share/",              # who has the link; tests/security/test_shares.py
 )
 BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/api/devices/<id>"): {"name": "Taken"},
@@ -80,15 +82,18 @@ def hers(tmp_path_factory: pytest.TempPathFactory) -> Belongings:
         assert answer.status_code == 200, (path, answer.data)
         return answer.json["items"]
 
+    hers = made.ask("POST", "/api/library/playlists", token=token, json={"name": "Hers"}).json["id"]
     download, _ = station.download_records.submit(eva.user_id, Request(query="Eva - Her song"))
     ids = {
         "device": items("/api/devices")[0]["id"],
         "session": items("/api/sessions")[0]["id"],
-        "playlist": made.ask("POST", "/api/library/playlists", token=token, json={"name": "Hers"}).json["id"],
+        "playlist": hers,
         "download": download,
         "watch": station.watches.add(eva.user_id, kind="feed", url="https://a.example/feed", name="Her feed").id,
         "pairing": made.ask("POST", "/api/pairing/tokens", token=token, json={"name": "Hers"}).json["id"],
         "station": "nobody's",
+        "app password": made.ask("POST", "/api/app-passwords", token=token, json={"name": "Her app"}).json["id"],
+        "share": station.shares.make(eva, [("playlist", hers)], description="Her share").id,
     }
     with station.database.transaction() as conn:
         from sqlalchemy import text
@@ -105,7 +110,7 @@ def hers(tmp_path_factory: pytest.TempPathFactory) -> Belongings:
 
         return [plain(items(path)) for path in ("/api/devices", "/api/sessions", "/api/library/playlists",
                                                 "/api/downloads", "/api/watches", "/api/pairing/tokens",
-                                                "/api/stations")]  # fmt: skip
+                                                "/api/stations", "/api/app-passwords", "/api/shares")]  # fmt: skip
 
     assert all(look())
     return Belongings(made, ids, look)

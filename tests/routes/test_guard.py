@@ -30,7 +30,7 @@ FOR_EDITORS = {
     ("PUT", "/api/storage/pins/<kind>/<id>"), ("DELETE", "/api/storage/pins/<kind>/<id>"),
     ("POST", "/api/radios"), ("PATCH", "/api/radios/<id>"), ("DELETE", "/api/radios/<id>"),
 }
-FOR_WHO_SHARES = {("POST", "/api/shares"), ("PATCH", "/api/shares/<id>")}
+FOR_WHO_SHARES = {("POST", "/api/shares"), ("PATCH", "/api/shares/<id>"), ("DELETE", "/api/shares/<id>")}
 ADDING_PODCASTS = {
     ("POST", "/api/podcasts"), ("POST", "/api/podcasts/refresh"), ("POST", "/api/podcasts/opml"),
     ("PATCH", "/api/podcasts/<id>"), ("DELETE", "/api/podcasts/<id>"), ("POST", "/api/episodes/<id>/download"),
