@@ -450,7 +450,8 @@ def test_a_session_that_ended_without_a_word_is_noticed(front: Front, monkeypatc
     ann, ben = front.open("ann-token"), front.open("ben-token")
     monkeypatch.setattr(front.station.accounts, "who",
                         lambda token, address="": SimpleNamespace(**{
-                            "token_id": 2, "user_id": 2, "id": "b", "sees_files": True, "limited": False}) if token[0] == "b" else None)
+                            "token_id": 2, "user_id": 2, "id": "b", "sees_files": True,
+                            "limited": False}) if token[0] == "b" else None)
     assert ann.next() is None
     front.publish(LibraryChanged(8))
     assert ben.hear("library:changed")["revision"] == 8
