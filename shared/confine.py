@@ -82,6 +82,11 @@ def keep_to_oneself() -> bool:
     return prctl(_PR_SET_DUMPABLE, 0)
 
 
+def gain_nothing() -> None:
+    """Whatever program this process or a child of it starts, it has no rights that this one has not (Linux)."""
+    prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
 def adopt_orphans() -> None:
     """Grandchildren whose parent ended become children of this process, so that none gets lost (Linux)."""
     prctl(_PR_SET_CHILD_SUBREAPER, 1)

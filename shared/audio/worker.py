@@ -94,6 +94,7 @@ def find(deed: str, packages: tuple[str, ...]) -> Callable[..., Any]:
 def limit(memory_bytes: int, nice: int) -> None:
     """Bound what this process may take of the machine, for good."""
     os.umask(0o077)
+    confine.gain_nothing()
     if sys.platform == "win32":
         return
     import resource

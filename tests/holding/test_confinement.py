@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -305,10 +307,18 @@ def test_a_real_station_s_workers_are_shut_off(running: RunningStation) -> None:
     """A cover wakes a craft worker; the kernel says that it is shut in and has no new rights to gain."""
     tracks = running.call("GET", "/api/library/tracks")[1]["items"]
     assert running.call("GET", f"/api/covers/{tracks[0]['id']}?size=333")[0] == 200
-    workers = [pid for pid in _children(running.process.pid, deep=True)
-               if b"shared.audio.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    assert workers
-    assert all("NoNewPrivs:\t1" in Path(f"/proc/{pid}/status").read_text() for pid in workers)
+
+    def told() -> list[str]:
+        """Of each worker; one that begins just now says so a moment later."""
+        return [Path(f"/proc/{pid}/status").read_text() for pid in _children(running.process.pid, deep=True)
+                if b"shared.audio.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+    for _ in range(100):
+        with contextlib.suppress(FileNotFoundError):    # one that ended meanwhile
+            if (found := told()) and all("NoNewPrivs:\t1" in one for one in found):
+                return
+        time.sleep(0.05)
+    raise AssertionError(told())
 
 
 def test_a_station_that_keeps_to_itself_still_stops_when_told(tmp_path: Path) -> None:
