@@ -98,8 +98,9 @@ class Service:
             self._check(request)
         return self.submit_for(person.user_id, requests, group)
 
-    def submit_for(self, user_id: int, requests: Sequence[Request], group: str | None) -> list[tuple[str, bool]]:
-        """As `submit_many`, for somebody who is not here: a watch of theirs found something."""
+    def submit_for(self, user_id: int | None, requests: Sequence[Request],
+                   group: str | None) -> list[tuple[str, bool]]:
+        """As `submit_many`, for somebody who is not here: a watch of theirs found something. None: for everybody."""
         added: list[tuple[str, bool]] = self._records.submit_many(user_id, requests, group=group)
         self._engine.announce([uid for uid, created in added if created])
         return added

@@ -124,10 +124,10 @@ def calls(*, accounts: Accounts, people: People, scans: Scans, shares: bool, juk
             row = people.find_user(clean_username(name))
         except BadInput:
             row = None
-        found = row and next((one for one in accounts.users(actor) if one.id == row.uid), None)
-        if found is None:
-            raise NotFound("There is no such user.")
-        return found
+        for user in accounts.users(actor):
+            if row is not None and user.id == row.uid:
+                return user
+        raise NotFound("There is no such user.")
 
     def told(user: User) -> dict[str, Any]:
         """Another person as that person's own devices may."""
