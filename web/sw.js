@@ -2,7 +2,7 @@
  * Keeps the player's shell, and the covers looked at last, so that it opens at once and without the station.
  * Music and everything else under /api goes straight to the station, always.
  */
-const VERSION = /* version */'22f1e9cb7f3c'/* end */;
+const VERSION = /* version */'bb0e6ab4960d'/* end */;
 const FILES = /* files */[
   '/',
   '/manifest.webmanifest',

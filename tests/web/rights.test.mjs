@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { adds, changesList, deletes, edits, ownAccount, owns, ownsList, samePerson, seesFiles, sharing } from '../../web/static/core/rights.js';
+import { adds, changesList, deletes, edits, ownAccount, owns, ownsList, samePerson, seesFiles, shares, sharing } from '../../web/static/core/rights.js';
 
 const all = { add: true, edit: true, delete: true };
 const none = { add: false, edit: false, delete: false };
@@ -31,8 +31,12 @@ test('another right, name or folder makes another person of somebody', () => {
   }
 });
 
+test('owners and adults share by links, and not with a device that only listens', () => {
+  assert.deepEqual([person('owner'), person('adult'), person('adult', 'add'), person('adult', 'listen'), person('child')].map(shares), [true, true, true, false, false]);
+});
+
 test('nobody may nothing', () => {
-  for (const may of [owns, edits, deletes, adds, seesFiles, ownAccount]) assert.equal(may(null), false);
+  for (const may of [owns, edits, deletes, adds, seesFiles, shares, ownAccount]) assert.equal(may(null), false);
 });
 
 test('a playlist is named and shared by its owner, filled by whom it lets', () => {

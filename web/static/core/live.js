@@ -38,6 +38,8 @@ export const createLive = ({ io, store, sync, downloads, errands, onNotice, onDe
   let socket = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let talk;
   // A scan tells of many batches: one question for all that came meanwhile, and fewer while it runs.
   const soon = () => {
     timer ??= setTimeout(() => {
@@ -81,7 +83,10 @@ export const createLive = ({ io, store, sync, downloads, errands, onNotice, onDe
       socket.on('errand:changed', ({ errand }) => errands.changed(errand));
       socket.on('devices:changed', () => onDevices?.());
       socket.on('jukebox:changed', () => onJukebox?.());
-      socket.on('podcasts:changed', () => onPodcasts?.());
+      socket.on('podcasts:changed', () => { // many feeds are looked at together
+        clearTimeout(talk);
+        talk = setTimeout(() => onPodcasts?.(), 300);
+      });
       socket.on('radio:now', (/** @type {any} */ now) => onRadio?.(now));
       socket.on('notice', onNotice);
     },
@@ -89,6 +94,7 @@ export const createLive = ({ io, store, sync, downloads, errands, onNotice, onDe
     again() { socket?.connect(); },
     stop() {
       clearTimeout(timer);
+      clearTimeout(talk);
       timer = undefined;
       socket?.disconnect();
       socket = null;
