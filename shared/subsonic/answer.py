@@ -7,6 +7,8 @@ An answer is a dict (or a dataclass or msgspec Struct) as its JSON is; the XML o
     list                        a child element each, also of texts and numbers
     `value`                     the element's own text (an attribute where it has children too)
 
+Only the texts of ABOUT are elements each, as the protocol has it: programs look for them nowhere else.
+
 None is left out wherever it stands, at no cost of a field that is supported: those are empty texts and lists.
 
 A list may be Pieces: it is made while it is written, so that thousands of entries are never all in memory.
@@ -28,6 +30,7 @@ VERSION = "1.16.1"      # of the Subsonic protocol
 NAMESPACE = "http://subsonic.org/restapi"
 XML = "text/xml; charset=utf-8"
 FORMATS = ("xml", "json", "jsonp")
+ABOUT = frozenset({"artistInfo", "artistInfo2", "albumInfo"})
 
 # What a browser's script may be told to call: a name, or a path of names.
 _CALLBACK = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*", re.ASCII)
@@ -51,6 +54,10 @@ class Pieces:
     def __iter__(self) -> Iterator[list[Any]]:
         for begin in range(0, len(self._keys), PIECE):
             yield self._make(self._keys[begin:begin + PIECE])
+
+    def each(self, become: Callable[[Any], Any]) -> Pieces:
+        """The same list with what `become` makes of each entry."""
+        return Pieces(lambda keys: [become(one) for one in self._make(keys)], self._keys)
 
 
 def listed(make: Callable[[Sequence[Any]], list[Any]], keys: Sequence[Any]) -> list[Any] | Pieces:
@@ -125,6 +132,8 @@ def xml_of(content: Mapping[str, Any]) -> bytes:
 def _element(parts: list[str], name: str, content: Mapping[str, Any]) -> None:
     opening = f"<{name}"
     children: list[tuple[str, Any]] = []
+    if name in ABOUT:
+        content = {key: [value] if type(value) is str else value for key, value in content.items()}
     for key, value in content.items():
         kind = type(value)
         if kind is str:

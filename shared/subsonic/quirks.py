@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shared.subsonic.answer import Pieces
 from shared.subsonic.asking import Asked
 
 
@@ -46,6 +47,48 @@ def seconds_are_meant(asked: Asked) -> Asked:
     return replace(asked, given=given)
 
 
+def _with(asked: Asked, **values: list[str]) -> Asked:
+    return replace(asked, given={**asked.given, **values})
+
+
+def ids_are_joined(asked: Asked) -> Asked:
+    """`id=a;b` as id=a&id=b: two of one name are one to the program, with both ids."""
+    joined = {name: [one for value in asked.given[name] for one in value.split(";")] for name in _IDS
+              if any(";" in value for value in asked.given.get(name, ()))}
+    return _with(asked, **joined) if joined else asked
+
+
+_IDS = ("id", "artistId", "albumId")
+_FIELD = re.compile(r'\b(?:artist|album|title):"([^"]*)"', re.ASCII)
+_OR_FIELD = re.compile(r'\s+OR\s+(?:artist|album|title):"[^"]*"', re.ASCII)
+
+
+def words_are_meant(asked: Asked) -> Asked:
+    """A query of fields, `artist:"x" AND title:"y"`, as its words. Of what is one or the other (OR) the first."""
+    query = asked.text("query") or asked.text("any")
+    words = [word for word in _FIELD.findall(_OR_FIELD.sub("", query)) if word]
+    if not words:
+        return asked
+    return _with(asked, **{name: [" ".join(words)] for name in ("query", "any") if name in asked.given})
+
+
+def limit_is_the_size(asked: Asked) -> Asked:
+    return asked if asked.has("size") or not asked.has("limit") else _with(asked, size=list(asked.given["limit"]))
+
+
+def description_is_the_comment(asked: Asked) -> Asked:
+    if asked.has("comment") or not asked.has("description"):
+        return asked
+    return _with(asked, comment=list(asked.given["description"]))
+
+
+def nothing_is_made_public(asked: Asked) -> Asked:
+    """Who takes songs out of a playlist says nothing of who sees it."""
+    if not asked.has("public") or not asked.has("songIndexToRemove"):
+        return asked
+    return replace(asked, given={name: values for name, values in asked.given.items() if name != "public"})
+
+
 # What songs, albums, artists and playlists had before OpenSubsonic: Subsonic's own schema, 1.16.1.
 _ENTRIES = frozenset({"song", "entry", "child", "album", "artist", "playlist", "match"})
 _OLD = frozenset({
@@ -65,6 +108,8 @@ def as_before_opensubsonic(payload: Any) -> Any:
 def _plain(name: str, value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(name, one) for one in value]
+    if isinstance(value, Pieces):
+        return value.each(lambda one: _plain(name, one))
     if not isinstance(value, Mapping):
         return value
     return {key: _plain(key, one) for key, one in value.items() if name not in _ENTRIES or key in _OLD}
@@ -93,6 +138,41 @@ QUIRKS = (
         why="It shows an empty library where songs and albums hold what OpenSubsonic added to them.",
         threads=("https://github.com/clementine-player/Clementine/issues/7323",
                  "https://github.com/navidrome/navidrome/issues/2924")),
+    Quirk(
+        client=re.compile(r"DSub"), told=as_before_opensubsonic,
+        why="It takes every `artist` in an answer for one of its artists, also the one inside a song's contributors: "
+            "a search found people who were not searched for, and albums went by the name of whoever mixed them.",
+        threads=("https://github.com/InstaZDLL/waveflow-server/blob/cf00a16e8d0ca78bafa9a7e2d45f9a67ad746941/docs/"
+                 "subsonic-compatibility.md",
+                 "https://github.com/daneren2005/Subsonic/blob/1a319189413be73fbd4976620ffd438e836955f4/app/src/main/"
+                 "java/github/daneren2005/dsub/service/parser/SearchResult2Parser.java")),
+    Quirk(
+        client=re.compile(r"DSub"), calls=frozenset({"search", "search2", "search3"}), heard=words_are_meant,
+        why="What was heard and starred offline is looked up with Lucene's syntax, artist:\"x\" AND title:\"y\": "
+            "nothing would be found, and no play would count.",
+        threads=("https://github.com/navidrome/navidrome/issues/1466",
+                 "https://github.com/redshodan/unsonic/issues/93", "https://github.com/paroj/DSub2000/pull/4")),
+    Quirk(
+        client=re.compile(r"DSub"), heard=ids_are_joined,
+        why="Artists and folders of the same name are one line there, with the ids of all of them between semicolons.",
+        threads=("https://github.com/daneren2005/Subsonic/blob/6b08efedf0f212e99b627ebf590fa014b955351a/app/src/main/"
+                 "java/github/daneren2005/dsub/service/parser/IndexesParser.java",)),
+    Quirk(
+        client=re.compile(r"Supersonic", re.IGNORECASE), calls=frozenset({"getAlbumList2"}), heard=limit_is_the_size,
+        why="By year and by genre it says limit for size: its pages were ten albums long.",
+        threads=("https://github.com/dweymouth/supersonic/blob/06b221a46d9df7091afd61347697491a8f365852/backend/"
+                 "mediaprovider/subsonic/albumiterator.go",)),
+    Quirk(
+        client=re.compile(r"Supersonic", re.IGNORECASE), calls=frozenset({"updatePlaylist"}),
+        heard=description_is_the_comment,
+        why="The description of a new playlist comes as `description`, and would be lost.",
+        threads=("https://github.com/dweymouth/supersonic/blob/b0d918b93ead8a0066e38fc885b8abbce2d62406/backend/"
+                 "mediaprovider/subsonic/subsonicmediaprovider.go",)),
+    Quirk(
+        client=re.compile(r"Tempus", re.IGNORECASE), calls=frozenset({"updatePlaylist"}), heard=nothing_is_made_public,
+        why="Taking a song out comes with public=true, whatever the playlist is: everybody would see it from then on.",
+        threads=("https://github.com/eddyizm/tempus/blob/0625b7c63461c228bf1c2973ecac6a378486f9fa/app/src/main/java/com/"
+                 "cappielloantonio/tempo/repository/PlaylistRepository.java",)),
 )
 
 

@@ -71,10 +71,10 @@ class House:
 
     def raw(self, call: str, *, who: str | None = "owner", f: str | None = "json", method: str = "GET",
             body: Any = None, headers: dict[str, str] | None = None, view: bool = False, login: str = "apiKey",
-            address: str = "127.0.0.1", **given: Any) -> Any:
+            address: str = "127.0.0.1", client: str = CLIENT, **given: Any) -> Any:
         """The answer as it came (buffered). `given`: lists are repeated; POST sends them as a form, or beside `body`
         (JSON) in the query."""
-        fields: list[tuple[str, Any]] = [("c", CLIENT), ("v", "1.16.1")]
+        fields: list[tuple[str, Any]] = [("c", client), ("v", "1.16.1")]
         if f is not None:
             fields.append(("f", f))
         if who is not None:
@@ -83,15 +83,15 @@ class House:
             fields += [(name, one) for one in (value if isinstance(value, (list, tuple)) else [value])]
         fields = [(name, str(value).lower() if isinstance(value, bool) else value) for name, value in fields]
         path = f"/rest/{call}{'.view' if view else ''}"
-        client = self.app.test_client(use_cookies=False)
+        asking = self.app.test_client(use_cookies=False)
         options: dict[str, Any] = {"method": method, "headers": headers or {}, "buffered": True,
                                    "environ_overrides": {"REMOTE_ADDR": address}}
         if method == "POST" and body is None:
-            return client.open(path, data=urlencode(fields), content_type="application/x-www-form-urlencoded",
+            return asking.open(path, data=urlencode(fields), content_type="application/x-www-form-urlencoded",
                                **options)
         if body is not None:
             options["json"] = body
-        return client.open(f"{path}?{urlencode(fields)}", **options)
+        return asking.open(f"{path}?{urlencode(fields)}", **options)
 
     def told(self, call: str, **given: Any) -> dict[str, Any]:
         """The JSON envelope, whatever it says."""

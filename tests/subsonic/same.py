@@ -6,6 +6,8 @@ from typing import Any
 from xml.etree.ElementTree import Element, fromstring
 
 NAMESPACE = "{http://subsonic.org/restapi}"
+# Whose texts are elements of their own (ArtistInfoBase and AlbumInfo of the protocol's schema).
+WITH_ELEMENTS = ("/artistInfo", "/artistInfo2", "/albumInfo")
 
 
 def content_of(xml: bytes) -> Element:
@@ -25,7 +27,8 @@ def differences(element: Element, content: dict[str, Any], path: str = "") -> li
     attributes = dict(element.attrib)
     for name, value in content.items():
         here = f"{path}/{name}"
-        if isinstance(value, (list, dict)):
+        element_each = path.partition("[")[0] in WITH_ELEMENTS
+        if isinstance(value, (list, dict)) or element_each:
             told = children.pop(name, [])
             wanted = value if isinstance(value, list) else [value]
             if len(told) != len(wanted):

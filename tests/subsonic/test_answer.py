@@ -30,6 +30,18 @@ def test_scalars_are_attributes_lists_children_and_value_the_text():
     assert [one.text for one in x] == ["A", "B"]
 
 
+@pytest.mark.parametrize("name", ["artistInfo", "artistInfo2", "albumInfo"])
+def test_what_is_known_of_artists_and_albums_is_an_element_each(name):
+    """As the protocol's schema has it: programs that read XML look for a biography and pictures nowhere else."""
+    body, _ = told({name: {"biography": "", "lastFmUrl": "https://x.example/?a&b", "musicBrainzId": None,
+                           "similarArtist": [{"id": "1", "name": "A"}]}}, "xml")
+    info = ElementTree.fromstring(body).find(NS + name)
+    assert info.attrib == {} and [one.tag.removeprefix(NS) for one in info] == [
+        "biography", "lastFmUrl", "similarArtist"]
+    assert info.findtext(NS + "lastFmUrl") == "https://x.example/?a&b"
+    assert info.find(NS + "similarArtist").attrib == {"id": "1", "name": "A"}
+
+
 def test_what_xml_cannot_say_is_left_out_and_the_rest_is_kept():
     body, _ = told({"x": {"title": 'a\x00b\ud800c"<>&\n\t'}}, "xml")
     assert ElementTree.fromstring(body).find(NS + "x").get("title") == 'abc"<>&\n\t'
