@@ -328,6 +328,8 @@ def _by_credit(cursor: sqlite3.Cursor, evidence: _Evidence) -> dict[int, float]:
 def _together(cursor: sqlite3.Cursor, person: Person, seed: Seed) -> dict[int, float]:
     """0 to 1: how much tracks are played, loved and listed with it, more than by their popularity alone."""
     own = set(seed.own)
+    # What a limited person does not see makes no list longer and leaves nobody out.
+    seen = " AND track_id IN (SELECT id FROM tracks)" if person.limited else ""
     met: dict[int, float] = defaultdict(float)
     for marks, part in chunks(seed.own[:_MOST_OWN]):
         plays = cursor.execute(
@@ -337,7 +339,7 @@ def _together(cursor: sqlite3.Cursor, person: Person, seed: Seed) -> dict[int, f
         for user_id, played_at in plays:
             nearest: dict[int, float] = {}
             for track_id, other_at in cursor.execute(
-                "SELECT track_id, played_at FROM plays WHERE user_id = ? AND played_at BETWEEN ? AND ? LIMIT ?",
+                f"SELECT track_id, played_at FROM plays WHERE user_id = ? AND played_at BETWEEN ? AND ?{seen} LIMIT ?",
                 (user_id, played_at - SESSION_S, played_at + SESSION_S, _MOST_ENTRIES),
             ):
                 if track_id not in own:
@@ -350,7 +352,7 @@ def _together(cursor: sqlite3.Cursor, person: Person, seed: Seed) -> dict[int, f
             "ORDER BY user_id LIMIT ?", [*part, _MOST_LISTS])]  # fmt: skip
         for user_id in lovers:
             _share_out(met, own, cursor.execute(
-                "SELECT track_id FROM track_listening WHERE user_id = ? AND favourite_at IS NOT NULL "
+                f"SELECT track_id FROM track_listening WHERE user_id = ? AND favourite_at IS NOT NULL{seen} "
                 "ORDER BY favourite_at DESC LIMIT ?", (user_id, _MOST_ENTRIES)))  # fmt: skip
         lists = [row[0] for row in cursor.execute(
             "SELECT DISTINCT e.playlist_id FROM playlist_entries e JOIN playlists p ON p.id = e.playlist_id "
@@ -358,7 +360,7 @@ def _together(cursor: sqlite3.Cursor, person: Person, seed: Seed) -> dict[int, f
             "ORDER BY e.playlist_id DESC LIMIT ?", [*part, person.user_id, _MOST_LISTS])]  # fmt: skip
         for playlist_id in lists:
             _share_out(met, own, cursor.execute(
-                "SELECT track_id FROM playlist_entries WHERE playlist_id = ? ORDER BY position LIMIT ?",
+                f"SELECT track_id FROM playlist_entries WHERE playlist_id = ?{seen} ORDER BY position LIMIT ?",
                 (playlist_id, _MOST_ENTRIES)))  # fmt: skip
     if not met:
         return {}

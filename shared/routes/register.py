@@ -126,7 +126,7 @@ def register(app: Flask, station: Any, *, feed: Feed) -> list[Operation]:
         ),
         trust.door(certificates=station.certificates, announced=station.finding.names),
     ]
-    pictures = Pictures(covers=station.covers, folder=station.settings.config_dir)
+    pictures = Pictures(covers=station.covers, people=station.people, folder=station.settings.config_dir)
     if station.settings.subsonic:
         doors.append(pictures.door())
     operations: list[Operation] = []

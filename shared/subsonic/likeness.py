@@ -21,8 +21,8 @@ _DEEPEST = 16       # directories that are gone down into
 
 
 def calls(*, likeness: Likeness, telling: Telling, directories: Directories,
-          picture: Callable[[str, int], str]) -> Calls:
-    """picture(uid, size): a link to the picture of an album or an artist."""
+          picture: Callable[[Person, str, int], str]) -> Calls:
+    """picture(person, uid, size): a link to the picture of an album or an artist as the person sees it."""
     calls = Calls("likeness")
 
     # ---- songs
@@ -94,10 +94,11 @@ def calls(*, likeness: Likeness, telling: Telling, directories: Directories,
         count = asked.number("count", 20)
         facts = likeness.artist_of(person, uid)
         if facts is None:       # a song by nobody
-            return {"biography": "", "musicBrainzId": "", "lastFmUrl": "", **pictures(None), "similarArtist": []}
+            return {"biography": "", "musicBrainzId": "", "lastFmUrl": "", **pictures(person, None),
+                    "similarArtist": []}
         its = telling.artists(person, [facts.id])
         return {"biography": "", "musicBrainzId": facts.mbid or "", "lastFmUrl": lastfm(facts.name),
-                **pictures(its[0] if its else None),
+                **pictures(person, its[0] if its else None),
                 "similarArtist": telling.artists(person, likeness.similar_artists(person, facts.id, count))}
 
     @calls.answers("getAlbumInfo")
@@ -114,15 +115,15 @@ def calls(*, likeness: Likeness, telling: Telling, directories: Directories,
         person, uid = asked.person, meant(asked.person, asked.need("id"))
         facts = likeness.album_of(person, uid)
         if facts is None:
-            return {"notes": "", "musicBrainzId": "", "lastFmUrl": "", **pictures(None)}
+            return {"notes": "", "musicBrainzId": "", "lastFmUrl": "", **pictures(person, None)}
         its = telling.albums(person, [facts.id])
         return {"notes": "", "musicBrainzId": facts.mbid or "", "lastFmUrl": lastfm(facts.artist, facts.title),
-                **pictures(its[0] if its else None)}
+                **pictures(person, its[0] if its else None)}
 
-    def pictures(thing: Content | None) -> Content:
+    def pictures(person: Person, thing: Content | None) -> Content:
         """Links, where there is a picture."""
         uid = thing["id"] if thing is not None and "coverArt" in thing else None
-        return {name: "" if uid is None else picture(uid, size) for name, size in SIZES}
+        return {name: "" if uid is None else picture(person, uid, size) for name, size in SIZES}
 
     # ---- folders
 

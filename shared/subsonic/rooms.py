@@ -46,7 +46,8 @@ def rooms(station: Any, *, sending: Sending, pictures: Pictures) -> list[Calls]:
         system.calls(sounds_known=station.likeness.known),
         browsing.calls(choosing=choosing, entries=entries, telling=telling),
         folders.calls(choosing=choosing, entries=entries, directories=directories, telling=telling),
-        likeness.calls(likeness=station.likeness, telling=telling, directories=directories, picture=pictures.url),
+        likeness.calls(likeness=station.likeness, telling=telling, directories=directories,
+                       picture=lambda person, uid, size: pictures.url(uid, size, person=person)),
         lists.calls(choosing=choosing, telling=telling),
         searching.calls(choosing=choosing, search=station.search, telling=telling),
         media.calls(tracks=station.tracks, albums=station.albums, playlists=station.playlists, covers=station.covers,
@@ -63,7 +64,7 @@ def rooms(station: Any, *, sending: Sending, pictures: Pictures) -> list[Calls]:
         bookmarks.calls(bookmarks=station.bookmarks, telling=telling, episodes=station.podcast_records),
         jukebox.calls(jukebox=station.jukebox, telling=telling),
         scanning.calls(scanning=station.scanning, count=lambda person: station.tracks.list(person, limit=1).total,
-                       folders=lambda: len(station.scans.roots())),
+                       folders=lambda person: len(choosing.folders(person))),
         users.calls(accounts=station.accounts, people=station.people, scans=station.scans,
                     shares=station.settings.shares),
     ]

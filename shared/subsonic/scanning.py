@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from shared.library.scanning import Scanning
 
 
-def calls(*, scanning: Scanning, count: Callable[[Person], int], folders: Callable[[], int]) -> Calls:
-    """count: the tracks that a person sees; folders: how many music folders there are."""
+def calls(*, scanning: Scanning, count: Callable[[Person], int], folders: Callable[[Person], int]) -> Calls:
+    """count: the tracks that a person sees; folders: the music folders that they see something of."""
     calls = Calls("scanning")
 
     @calls.answers("startScan", allows="edits")
@@ -33,7 +33,7 @@ def calls(*, scanning: Scanning, count: Callable[[Person], int], folders: Callab
         told = {
             "scanning": running,
             "count": report.found if running and not person.limited else count(person),
-            "folderCount": folders(),
+            "folderCount": folders(person),
             "lastScan": report.finished_at,
         }
         if report.state == "failed" and person.sees_files:

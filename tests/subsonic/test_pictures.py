@@ -12,15 +12,20 @@ from PIL import Image
 from shared.subsonic.pictures import KEY_FILE, PATH, Pictures
 
 
+def made_of(house, folder=None):
+    return Pictures(covers=house.station.covers, people=house.station.people,
+                    folder=folder or house.station.settings.config_dir)
+
+
 @pytest.fixture(scope="module")
 def pictures(house):
-    return Pictures(covers=house.station.covers, folder=house.station.settings.config_dir)
+    return made_of(house)
 
 
 @pytest.fixture(scope="module")
 def link(house, pictures):
     with house.app.test_request_context("/rest/getArtistInfo2", base_url="https://music.example:8443"):
-        return pictures.url(house.artist("Björk"), 300)
+        return pictures.url(house.artist("Björk"), 300, person=house.person())
 
 
 def asked(house, path):
@@ -51,13 +56,13 @@ def test_a_link_shows_no_other_picture_and_no_other_size(house, link):
 
 def test_a_size_is_one_of_those_that_are_drawn(house, pictures):
     with house.app.test_request_context("/"):
-        assert pictures.url("abc", 10**9).split("/")[-2] == "1200"
-        assert pictures.url("abc", 1).split("/")[-2] == "64"
+        assert pictures.url("abc", 10**9, person=house.person()).split("/")[-2] == "1200"
+        assert pictures.url("abc", 1, person=house.person()).split("/")[-2] == "64"
 
 
 def test_what_has_no_picture_is_404_behind_a_right_link(house, pictures):
     with house.app.test_request_context("/"):
-        path = urlsplit(pictures.url(house.album("Two Sides"), 300)).path
+        path = urlsplit(pictures.url(house.album("Two Sides"), 300, person=house.person())).path
     assert asked(house, path).status_code == 404
 
 
@@ -65,9 +70,9 @@ def test_links_outlive_the_process_and_end_with_their_key(house, pictures, link,
     file = house.station.settings.config_dir / KEY_FILE
     assert file.stat().st_mode & 0o777 == 0o600 or os.name == "nt"
     with house.app.test_request_context("/", base_url="https://music.example:8443"):
-        again = Pictures(covers=house.station.covers, folder=file.parent)
-        assert again.url(house.artist("Björk"), 300) == link
-        elsewhere = Pictures(covers=house.station.covers, folder=tmp_path)
-        assert elsewhere.url(house.artist("Björk"), 300) != link
+        again = made_of(house, file.parent)
+        assert again.url(house.artist("Björk"), 300, person=house.person()) == link
+        elsewhere = made_of(house, tmp_path)
+        assert elsewhere.url(house.artist("Björk"), 300, person=house.person()) != link
         (tmp_path / KEY_FILE).write_bytes(b"damaged")
-        assert Pictures(covers=house.station.covers, folder=tmp_path).url("x", 64)
+        assert made_of(house, tmp_path).url("x", 64, person=house.person())
