@@ -11,7 +11,7 @@ from shared.model.person import Person
 from shared.records import folding
 from shared.records.choosing import Choosing
 from shared.records.entries import Entries
-from shared.subsonic.answer import PIECE, Pieces
+from shared.subsonic.answer import PIECE, Pieces, listed
 from shared.subsonic.asking import Asked
 from shared.subsonic.calls import Calls
 from shared.subsonic.telling import Content, Telling
@@ -50,7 +50,7 @@ def calls(*, choosing: Choosing, entries: Entries, telling: Telling) -> Calls:
         uid = asked.need("id")
         album = telling.album(asked.person, uid)
         keys = choosing.songs_of(asked.person, key_of(entries, asked.person, "album", uid))
-        return {"album": {**album, "song": telling.tracks(asked.person, keys)}}
+        return {"album": {**album, "song": listed(partial(telling.tracks, asked.person), keys)}}
 
     @calls.answers("getSong")
     def get_song(asked: Asked) -> dict[str, Any]:

@@ -6,6 +6,8 @@ the folders, and albums the folders in them. Ids of artists, albums and music fo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from shared.model.errors import NotFound
@@ -14,6 +16,7 @@ from shared.records import folding
 from shared.records.choosing import Choosing, Roots
 from shared.records.directories import Directories, Directory
 from shared.records.entries import Entries
+from shared.subsonic.answer import Pieces, listed
 from shared.subsonic.asking import Asked
 from shared.subsonic.browsing import IGNORED_ARTICLES, by_letter, under_letters
 from shared.subsonic.calls import Calls
@@ -43,7 +46,7 @@ def calls(*, choosing: Choosing, entries: Entries, directories: Directories, tel
             inside = directories.inside(Directory(folder.id, "", folder.name))
             named += [(folding.sort_key(one.name), one) for one in inside.directories]
             top = Directory(folder.id, "", folder.name)
-            answer["child"] += [_at(one, top) for one in telling.tracks(person, inside.tracks)]
+            answer["child"] = listed(partial(_tracks_at, person, top), inside.tracks, answer["child"])
         named.sort(key=lambda one: (one[0], one[1].root_id, one[1].path))
         answer["index"] = under_letters(
             (folding.letter(key[:1]), {"id": one.id, "name": one.name}) for key, one in named)
@@ -62,12 +65,12 @@ def calls(*, choosing: Choosing, entries: Entries, directories: Directories, tel
                 pass    # it may be something else, whose id begins so
         if key := entries.keys(person, "album", [uid]).get(uid):
             album = telling.album(person, uid)
-            return {"directory": _told(album, telling.tracks(person, choosing.songs_of(person, key)),
-                                       album.get("artistId"))}
+            songs = listed(partial(telling.tracks, person), choosing.songs_of(person, key))
+            return {"directory": _told(album, songs, album.get("artistId"))}
         if key := entries.keys(person, "artist", [uid]).get(uid):
             children = [album_child(one) for one in telling.albums_by_key(person, choosing.albums_of(person, key))]
-            children += telling.tracks(person, choosing.loose_of(person, key))
-            return {"directory": _told(telling.artist(person, uid), children, None)}
+            loose = listed(partial(telling.tracks, person), choosing.loose_of(person, key), children)
+            return {"directory": _told(telling.artist(person, uid), loose, None)}
         raise NotFound("There is no such folder here.")
 
     def _whole(person: Person, root_id: int) -> Content:
@@ -77,23 +80,26 @@ def calls(*, choosing: Choosing, entries: Entries, directories: Directories, tel
         roots: Roots = choosing.roots(person, [str(root_id)])
         keys = [one.key for one in choosing.artists(person, roots)]
         return {"id": str(root_id), "name": name,
-                "child": [Entry(artist_child(one), parent=str(root_id))
-                          for one in telling.artists_by_key(person, keys)]}
+                "child": listed(lambda some: [Entry(artist_child(one), parent=str(root_id))
+                                              for one in telling.artists_by_key(person, some)], keys)}
 
     def _directory(person: Person, directory: Directory) -> Content:
         inside = directories.inside(directory)
-        children: list[Content] = []
+        folders: list[Content] = []
         for one in inside.directories:
             child: Content = {"id": one.id, "parent": _id_of(directory), "isDir": True, "title": one.name,
                               "album": one.name, "isVideo": False}
             if one.path in inside.pictures:
                 child["coverArt"] = inside.pictures[one.path]
-            children.append(child)
-        children += [_at(one, directory) for one in telling.tracks(person, inside.tracks)]
+            folders.append(child)
+        children = listed(partial(_tracks_at, person, directory), inside.tracks, folders)
         told: Content = {"id": _id_of(directory), "name": directory.name, "child": children}
         if above := directory.parent:
             told["parent"] = _id_of(above)
         return told
+
+    def _tracks_at(person: Person, directory: Directory, keys: Sequence[int]) -> list[Content]:
+        return [Entry(one, parent=_id_of(directory)) for one in telling.tracks(person, keys)]
 
     return calls
 
@@ -103,11 +109,7 @@ def _id_of(directory: Directory) -> str:
     return directory.id if directory.path else str(directory.root_id)
 
 
-def _at(song: Content, directory: Directory) -> Content:
-    return Entry(song, parent=_id_of(directory))
-
-
-def _told(thing: Content, children: list[Content], parent: str | None) -> Content:
+def _told(thing: Content, children: list[Content] | Pieces, parent: str | None) -> Content:
     """An album or artist as a directory."""
     told: Content = {"id": thing["id"], "name": thing["name"]}
     told |= {name: thing[name] for name in ("starred", "userRating", "averageRating", "playCount", "coverArt")

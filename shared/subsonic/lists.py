@@ -52,7 +52,7 @@ def calls(*, choosing: Choosing, telling: Telling) -> Calls:
                       to_year=_year(asked, "toYear"),
                       roots=choosing.roots(asked.person, asked.texts("musicFolderId")))
         keys = choosing.random_songs(asked.person, asked.number("size", 10, most=MOST), which)
-        return {"randomSongs": {"song": telling.tracks(asked.person, keys)}}
+        return {"randomSongs": {"song": listed(partial(telling.tracks, asked.person), keys)}}
 
     @calls.answers("getSongsByGenre")
     def get_songs_by_genre(asked: Asked) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def calls(*, choosing: Choosing, telling: Telling) -> Calls:
         keys = choosing.songs_in_genre(
             asked.person, asked.need("genre"), limit=asked.number("count", 10, most=MOST),
             offset=asked.number("offset", 0), roots=choosing.roots(asked.person, asked.texts("musicFolderId")))
-        return {"songsByGenre": {"song": telling.tracks(asked.person, keys)}}
+        return {"songsByGenre": {"song": listed(partial(telling.tracks, asked.person), keys)}}
 
     @calls.answers("getStarred")
     def get_starred(asked: Asked) -> dict[str, Any]:

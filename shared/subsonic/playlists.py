@@ -6,10 +6,12 @@ their songs: `readonly` says to whom that does not apply.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shared.model.person import Person
 from shared.model.track import Playlist
+from shared.subsonic.answer import listed
 from shared.subsonic.asking import Asked, Refused
 from shared.subsonic.calls import Calls
 from shared.subsonic.telling import seconds
@@ -74,7 +76,7 @@ def calls(*, playlists: Playlists, telling: Telling) -> Calls:
 
     def whole(person: Person, uid: str) -> dict[str, Any]:
         playlist, songs = playlists.contents(person, uid)
-        return {**_shown(person, playlist), "entry": telling.songs(person, songs)}
+        return {**_shown(person, playlist), "entry": listed(partial(telling.songs, person), songs)}
 
     return calls
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shared.records.listening import Queue
+from shared.subsonic.answer import listed
 from shared.subsonic.asking import Asked, Refused
 from shared.subsonic.calls import Calls
 
@@ -69,7 +71,7 @@ def calls(*, listening: Listening, telling: Telling) -> Calls:
         return queue, {
             "position": queue.position_ms, "username": asked.person.username, "changed": queue.updated_at or NEVER,
             "changedBy": queue.client or (PLAYER if queue.updated_at else ""),
-            "entry": telling.songs(asked.person, queue.track_ids),
+            "entry": listed(partial(telling.songs, asked.person), queue.track_ids),
         }
 
     return calls

@@ -79,6 +79,25 @@ def test_a_list_in_pieces_is_told_as_the_list_itself(count, format):
     assert told({"x": {"song": answer.listed(make, range(count)), "after": 1}}, format) == whole
 
 
+@pytest.mark.parametrize("counts", [(0, 0, 501), (1, 600, 0), (501, 1, 1), (0, 501, 700), (2, 3, 4)])
+@pytest.mark.parametrize("format", ["json", "xml"])
+def test_lists_in_pieces_behind_others_are_one_list(counts, format):
+    def make(numbers):
+        assert len(numbers) <= answer.PIECE
+        return [{"id": f"ü{number}"} for number in numbers]
+
+    def become(one):
+        return {**one, "more": True}
+
+    begun, first, second = range(counts[0]), range(1000, 1000 + counts[1]), range(9000, 9000 + counts[2])
+    together = answer.listed(make, second, answer.listed(make, first, make_all(make, counts[0])))
+    entries = [{"id": f"ü{number}"} for number in (*begun, *first, *second)]
+    assert told({"x": {"song": together}}, format) == told({"x": {"song": entries}}, format)
+    if isinstance(together, answer.Pieces):
+        assert told({"x": {"song": together.each(become)}}, format) == told(
+            {"x": {"song": [become(one) for one in entries]}}, format)
+
+
 def make_all(make, count):
     return [one for number in range(count) for one in make([number])]
 

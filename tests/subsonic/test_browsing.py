@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.records.choosing import ALBUM_LISTS
+from shared.records.entries import Entries
 from tests.subsonic.house import House
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -268,3 +269,38 @@ def test_ids_stay_when_the_folders_are_read_again(house: House) -> None:
     house.rescan()
     after = house.ask("search3", query="")["searchResult3"], house.ask("getIndexes")["indexes"]["index"]
     assert before == after and all(one["id"] != other["id"] for one, other in pairwise(before[0]["song"]))
+
+
+def test_long_lists_are_never_whole_in_memory_and_yet_the_same(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    songs = house.ask("search3", query="", songCount=50)["searchResult3"]["song"]
+    ids = [one["id"] for one in songs] * 2
+    made = house.ask("createPlaylist", name="twice", songId=ids)["playlist"]
+    house.ask("savePlayQueue", id=ids, current=ids[3])
+    top = house.ask("getIndexes")["indexes"]["index"]
+    folder = next(one for letter in top for one in letter["artist"] if one["name"] == "Björk")
+    album = house.ask("getMusicDirectory", id=folder["id"])["directory"]["child"][0]["id"]
+    asked: list[dict[str, Any]] = [
+        {"call": "getAlbum", "id": house.album("Début")}, {"call": "getMusicDirectory", "id": house.album("Début")},
+        {"call": "getMusicDirectory", "id": album}, {"call": "getPlaylist", "id": made["id"]}, {"call": "getPlayQueue"},
+        {"call": "getSongsByGenre", "genre": "Rock", "count": 10},
+        {"call": "getMusicDirectory", "id": 1, "who": "child"},
+    ]
+    whole = [house.ask(**one) for one in asked]
+    most: list[int] = []
+
+    def counting(kind: str) -> Any:
+        first = getattr(Entries, kind)
+
+        def rows(self: Entries, person: Any, keys: Any) -> Any:
+            most.append(len(keys))
+            return first(self, person, keys)
+
+        return rows
+
+    monkeypatch.setattr("shared.subsonic.answer.PIECE", 2)
+    for kind in ("tracks", "artists"):
+        monkeypatch.setattr(Entries, kind, counting(kind))
+    assert [house.ask(**one) for one in asked] == whole
+    assert max(most) == 2
+    house.ask("deletePlaylist", id=made["id"])
+    house.ask("savePlayQueue")

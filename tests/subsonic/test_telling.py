@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -34,6 +37,36 @@ NEEDED = {"id", "isDir", "title", "size", "contentType", "suffix", "duration", "
           "mediaType", "genres", "artists", "albumArtists", "contributors", "replayGain", "displayArtist", "bpm",
           "displayAlbumArtist", "displayComposer", "musicBrainzId", "isrc", "comment", "sortName", "channelCount",
           "samplingRate", "bitDepth", "playCount"}
+
+
+def test_what_makes_long_lists_leaves_room_for_who_asks_for_little():
+    class Slow:
+        """Long lists take until they may end."""
+
+        def __init__(self) -> None:
+            self.may_end, self.lock, self.now, self.most = threading.Event(), threading.Lock(), 0, 0
+
+        def artists(self, person: Person, keys: Any) -> ArtistRows:
+            if len(keys) > telling.LONG:
+                with self.lock:
+                    self.now += 1
+                    self.most = max(self.most, self.now)
+                self.may_end.wait(30)
+                with self.lock:
+                    self.now -= 1
+            return ArtistRows([], {}, {})
+
+    rows: Any = Slow()
+    tell = Telling(entries=rows)
+    with ThreadPoolExecutor(20) as many:
+        long = [many.submit(tell.artists_by_key, PERSON, range(500)) for _ in range(20)]
+        while rows.now < telling.LONG_AT_ONCE:
+            time.sleep(0.001)
+        assert tell.artists_by_key(PERSON, range(telling.LONG)) == []
+        assert not any(one.done() for one in long)
+        rows.may_end.set()
+        assert [one.result(30) for one in long] == [[]] * 20
+    assert rows.most == telling.LONG_AT_ONCE
 
 
 @given(row=TRACKS, credits=st.lists(st.tuples(st.just(1), st.sampled_from(("artist", "composer")), TEXT, TEXT),
