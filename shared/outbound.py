@@ -33,6 +33,8 @@ from shared.model.units import MIB, Bytes, Seconds
 LONGEST_LINK = 8000
 MOST_REDIRECTS = 10
 TIMEOUT_S = (5.0, 20.0)         # to connect, and between two pieces of an answer
+HEAD_S: Seconds = 45.0          # to connect and have an answer's head, of each redirect anew, however slowly it drips
+MOST_ADDRESSES = 6              # of one name that are tried
 LIMIT_BYTES = 16 * MIB          # of an answer that is read whole
 _PORTS = {"http": 80, "https": 443}
 _CHUNK = 64 * 1024
@@ -312,9 +314,16 @@ class Session(requests.Session):
         while True:
             link = Link(url)
             try:
-                answer = super().request(method, url, allow_redirects=False, **kwargs)
+                with Hourglass(HEAD_S) as head:
+                    _asking.head = head
+                    answer = super().request(method, url, allow_redirects=False, **kwargs)
             except requests.RequestException as error:
-                raise failure_of(error, link.host) from error
+                if not head.over:
+                    raise failure_of(error, link.host) from error
+            finally:
+                _asking.head = None
+            if head.over:       # what came of it until then may look like a whole head
+                raise Failure("timed_out", f"{link.host} does not answer in time.")
             target = super().get_redirect_target(answer) if follow else None
             if target is None:
                 answer.history = was
@@ -500,6 +509,9 @@ class _Adapter(HTTPAdapter):
             super().cert_verify(conn, url, verify, cert)    # type: ignore[no-untyped-call]
 
 
+_asking = threading.local()     # head: the time that the request of this thread has left for it
+
+
 class _Pinned:
     """Connects to an address that was looked up and checked in the same breath."""
 
@@ -510,7 +522,8 @@ class _Pinned:
     def _new_conn(self) -> socket.socket:
         host = getattr(self, "_dns_host", self.host)
         error: OSError | None = None
-        for family, kind, protocol, _, address in self.outbound.addresses(host, self.port):
+        head: Hourglass | None = getattr(_asking, "head", None)
+        for family, kind, protocol, _, address in self.outbound.addresses(host, self.port)[:MOST_ADDRESSES]:
             plug = None
             try:
                 plug = socket.socket(family, kind, protocol)
@@ -518,6 +531,8 @@ class _Pinned:
                     plug.setsockopt(*option)
                 timeout = getattr(self, "timeout", None)
                 plug.settimeout(timeout if isinstance(timeout, int | float) else None)
+                if head is not None:
+                    head.watch(plug)
                 plug.connect(address)
                 self.outbound.opened(plug)
                 return plug

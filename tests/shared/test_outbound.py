@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import gzip
 import ipaddress
@@ -286,6 +287,48 @@ def test_what_goes_wrong_on_the_line_has_a_name(server: MediaServer, names: dict
             assert code_of(session.get, server.url("hang")) == "timed_out"
             assert code_of(session.get, f"http://127.0.0.1:{shut}/") == "refused"
             assert code_of(session.read_bytes, session.get(server.url("cut"))) == "connection_lost"
+
+
+@pytest.mark.parametrize("said", [
+    [b"HTTP/1.1 200 OK\r\nX-A: ", b"a"], [b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"],
+    [b"HTTP/1.1 100 Continue\r\n\r\n"] * 2, [b"HTTP/1.1 302 Found\r\nLocation: /\r\nX: ", b"a"], [b"", b" "],
+])
+def test_a_head_that_drips_for_ever_is_not_waited_for(said: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each drop comes in time, and so the time-out between two of them never does."""
+    monkeypatch.setattr(outbound, "HEAD_S", 0.3)
+    over = threading.Event()
+
+    def drip() -> None:
+        plug, _ = door.accept()
+        with plug, contextlib.suppress(OSError):
+            plug.sendall(said[0])
+            while not over.wait(0.01):
+                plug.sendall(said[1])
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{door.getsockname()[1]}/"
+        with Outbound(["127.0.0.1"]).session() as session:
+            assert code_of(session.get, url) == "timed_out"
+        over.set()
+        thread.join(5)
+
+
+def test_of_a_name_with_hundreds_of_addresses_a_few_are_tried(
+    names: dict[str, list[list[str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Any] = []
+
+    def connect(plug: socket.socket, address: Any) -> None:
+        tried.append(address)
+        raise TimeoutError
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    names["many.example"] = [[f"93.184.216.{n}" for n in range(200)]]
+    with Outbound().session() as session:
+        assert code_of(session.get, "http://many.example/") == "timed_out"
+    assert len(tried) == outbound.MOST_ADDRESSES
 
 
 @pytest.mark.parametrize(("status", "code", "retryable"), [
