@@ -19,7 +19,7 @@ from shared.database import Database
 from shared.records.moments import make_uid
 from shared.security.passwords import Passwords
 from tests.patience import LONG
-from tests.running import RunningStation, make_music, start_station
+from tests.running import Quick, RunningStation, make_music, start_station
 
 # The tests start hundreds of processes: Python's own caches are kept, whatever the machine says. They are not tracked.
 sys.dont_write_bytecode = False
@@ -82,6 +82,16 @@ def _cheap_hashes() -> Iterator[None]:
 def made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Databases are made as a station makes its own."""
     monkeypatch.setattr(Database, "_make", Database._make_anew)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _stations_from_one() -> Iterator[None]:
+    """Stations begin where they have imported everything: half a second of work instead of two."""
+    Quick.wanted = True
+    yield
+    Quick.wanted = False
+    if Quick.nest is not None:
+        Quick.nest.end()
 
 
 @pytest.fixture(scope="session")

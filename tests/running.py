@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.nest import POSSIBLE, Born, Nest
+
 ROOT = Path(__file__).resolve().parent.parent
 OWNER, PASSWORD = "ann", "correct horse battery"
 
@@ -28,7 +30,7 @@ class RunningStation:
     url: str
     home: Path
     music: Path
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Born
     owner_name: str = OWNER
     owner_password: str = PASSWORD
     _tokens: dict[str, str] = field(default_factory=dict)
@@ -97,20 +99,41 @@ def free_port() -> int:
             return port
 
 
-def start_station(home: Path, music: list[Path], *, environ: dict[str, str] | None = None) -> RunningStation:
-    """Start a station on a free port and wait until it answers. One process reads its music, unless told otherwise."""
+class Quick:
+    """Whether stations come from a nest (tests/nest.py), made with the first; tests/conftest.py says so."""
+
+    wanted = False
+    nest: Nest | None = None
+
+
+def begin(arguments: list[str], environ: dict[str, str], output: int, *, as_people_do: bool
+          ) -> subprocess.Popen[bytes] | Born:
+    """A station's process."""
+    if as_people_do or not (Quick.wanted and POSSIBLE):
+        return subprocess.Popen([sys.executable, "-m", "shared.api", *arguments], cwd=ROOT, env=environ,
+                                stdout=output, stderr=output)
+    if Quick.nest is None or not Quick.nest.lives:
+        Quick.nest = Nest()
+    return Quick.nest.begin(arguments, environ, output)
+
+
+def start_station(home: Path, music: list[Path], *, environ: dict[str, str] | None = None,
+                  as_people_do: bool = False) -> RunningStation:
+    """Start a station on a free port and wait until it answers. One process reads its music, unless told otherwise.
+
+    `as_people_do`: by a Python of its own, also where tests have a quicker way.
+    """
     port = free_port()
-    arguments = [sys.executable, "-m", "shared.api", "--host", "127.0.0.1", "--port", str(port)]
+    arguments = ["--host", "127.0.0.1", "--port", str(port)]
     for folder in music:
         arguments += ["--music", str(folder)]
     home.mkdir(parents=True, exist_ok=True)
     log = open(home / "station.log", "ab")  # noqa: SIM115  (the child keeps it)
-    process = subprocess.Popen(
-        arguments, cwd=ROOT, stdout=log, stderr=log,
-        env=clean_environment(home, **{"SOUNDSIBLE_OWNER": f"{OWNER}:{PASSWORD}", "SOUNDSIBLE_SCAN_WORKERS": "1",
-                                       **(environ or {})}),
-    )
-    log.close()
+    with log:
+        process = begin(
+            arguments, clean_environment(home, **{"SOUNDSIBLE_OWNER": f"{OWNER}:{PASSWORD}",
+                                                  "SOUNDSIBLE_SCAN_WORKERS": "1", **(environ or {})}),
+            log.fileno(), as_people_do=as_people_do)
     station = RunningStation(f"http://127.0.0.1:{port}", home, music[0] if music else home / "none", process)
     deadline = time.monotonic() + 60
     while True:

@@ -246,7 +246,7 @@ def test_what_a_worker_may_take_is_bounded(home: Home) -> None:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStation]:
     base = tmp_path_factory.mktemp("confined")
-    station = start_station(base / "home", [make_music(base / "music")])
+    station = start_station(base / "home", [make_music(base / "music")], as_people_do=True)
     try:
         station.wait_for_scan()
         yield station
@@ -322,7 +322,7 @@ def test_a_real_station_s_workers_are_shut_off(running: RunningStation) -> None:
 
 
 def test_a_station_that_keeps_to_itself_still_stops_when_told(tmp_path: Path) -> None:
-    station = start_station(tmp_path / "home", [])
+    station = start_station(tmp_path / "home", [], as_people_do=True)
     assert station.stop() == 0
 
 

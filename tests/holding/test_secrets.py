@@ -44,7 +44,7 @@ def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStation
     running = start_station(base / "home", [make_music(base / "music")], environ={
         **GIVEN, "SOUNDSIBLE_SLSKD_URL": "http://127.0.0.1:9", "SOUNDSIBLE_LOG_LEVEL": "debug",
         "SOUNDSIBLE_LISTENBRAINZ_URL": "http://127.0.0.1:9",
-        "SOUNDSIBLE_SPOTIFY_CLIENT_ID": "client"})
+        "SOUNDSIBLE_SPOTIFY_CLIENT_ID": "client"}, as_people_do=True)
     try:
         running.wait_for_scan()
         yield running

@@ -23,7 +23,8 @@ GUARD_S = 30    # against waiting for ever; nothing here measures speed
 
 
 def start(base: Path) -> RunningStation:
-    return start_station(base / "home", [base / "music"], environ={"SOUNDSIBLE_SERVER": "eventlet"})
+    return start_station(base / "home", [base / "music"], environ={"SOUNDSIBLE_SERVER": "eventlet"},
+                         as_people_do=True)
 
 
 @pytest.fixture(scope="module")

@@ -79,7 +79,7 @@ def test_what_is_streamed_is_the_file_bit_for_bit(station: RunningStation) -> No
 
 
 def test_an_unplugged_folder_and_an_empty_one_in_its_place_remove_nothing(tmp_path: Path, music: Path) -> None:
-    station = start_station(tmp_path / "home", [music], environ={"SOUNDSIBLE_WATCH": "false"})
+    station = start_station(tmp_path / "home", [music], environ={"SOUNDSIBLE_WATCH": "false"}, as_people_do=True)
     try:
         station.wait_for_scan()
         before = _tracks(station)
@@ -107,11 +107,11 @@ def test_an_unplugged_folder_and_an_empty_one_in_its_place_remove_nothing(tmp_pa
 
 
 def test_a_known_folder_that_vanished_does_not_stop_the_start_but_a_new_one_does(tmp_path: Path, music: Path) -> None:
-    station = start_station(tmp_path / "home", [music])
+    station = start_station(tmp_path / "home", [music], as_people_do=True)
     station.wait_for_scan()
     assert station.stop() == 0
     music.rename(tmp_path / "elsewhere")
-    station = start_station(tmp_path / "home", [music])
+    station = start_station(tmp_path / "home", [music], as_people_do=True)
     try:
         assert len(_tracks(station)) == 13
     finally:

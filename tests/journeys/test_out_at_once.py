@@ -28,7 +28,7 @@ def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStation
     """With one long track: no buffer between station and player holds it."""
     base = tmp_path_factory.mktemp("out")
     make_audio(base / "music", "long.wav", seconds=150, tags={"title": "Long", "artist": "The Testers"})
-    running = start_station(base / "home", [base / "music"])
+    running = start_station(base / "home", [base / "music"], as_people_do=True)
     try:
         running.wait_for_scan()
         yield running

@@ -12,7 +12,7 @@ from tests.running import start_station
 
 
 def test_a_station_whose_serving_process_died_answers_and_is_found_again(tmp_path: Path) -> None:
-    station = start_station(tmp_path / "home", [])
+    station = start_station(tmp_path / "home", [], as_people_do=True)
     try:
         log = tmp_path / "home" / "station.log"
         deadline = time.monotonic() + 30
