@@ -7,6 +7,7 @@ checked like the first link. Headers, redirects, lines and silence are bounded.
 
 from __future__ import annotations
 
+import math
 import re
 import socket
 import ssl
@@ -17,14 +18,16 @@ from urllib.parse import urljoin, urlsplit
 
 from shared.model.download import Failure
 from shared.model.units import Bytes, Seconds
-from shared.outbound import Link, Outbound, failure_of_status
+from shared.outbound import MOST_ADDRESSES, Link, Outbound, failure_of_status
 
 CONNECT_S: Seconds = 6.0
 HEAD_S: Seconds = 15.0              # for all of an answer's head, redirects each anew
+FIRST_S: Seconds = 15.0             # for the beginning that is looked at, however it drips
 SILENT_S: Seconds = 20.0            # between two pieces of sound
 HEAD_BYTES: Bytes = 32 * 1024
 MOST_REDIRECTS = 5
-METAINT = range(1, 1_000_000)       # bytes of sound between two lines
+METAINT = range(128, 1_000_000)     # bytes of sound between two lines; they are 8,192 or 16,000 mostly
+MOST_BLANK = 100                    # lines where the size of a piece should be
 PIECE: Bytes = 16 * 1024
 LONGEST_TITLE = 500
 _TITLE = re.compile(rb"StreamTitle='(.*?)'(?:;|\s*\x00|\s*\Z)", re.DOTALL)
@@ -78,9 +81,11 @@ class Stream:
 
     def first(self, most: Bytes) -> bytes:
         """The beginning, for looking at what it is; it is not given again."""
-        found = b""
+        found, until = b"", time.monotonic() + FIRST_S
         while len(found) < most and (piece := self._some(most - len(found))):
             found += piece
+            if time.monotonic() > until:
+                raise Failure("timed_out", "The radio's server is too slow.")
         return found
 
     def close(self) -> None:
@@ -107,11 +112,12 @@ class Stream:
         if not self._chunked:
             return self._raw(most)
         if not self._in_chunk:
-            line = self._line()
-            while line == b"":      # the end of the piece before
-                line = self._line()
+            line = b""
+            for _ in range(MOST_BLANK):
+                if line := self._line():
+                    break           # a blank one is the end of the piece before
             try:
-                self._in_chunk = int(line.split(b";")[0].strip() or b"0", 16)
+                self._in_chunk = int(line.split(b";")[0].strip(), 16)
             except ValueError:
                 raise Failure("garbage", "The radio's server sends pieces of no size.") from None
             if self._in_chunk <= 0:
@@ -156,10 +162,12 @@ def title_in(line: bytes) -> str | None:
 
 
 def tune(outbound: Outbound, url: str, *, context: Callable[[], ssl.SSLContext] | None = None,
-         metadata: bool = True) -> Stream:
-    """Connect to a stream, following redirects. Raises Failure."""
+         metadata: bool = True, until: float = math.inf) -> Stream:
+    """Connect to a stream, following redirects until then (time.monotonic). Raises Failure."""
     for _ in range(MOST_REDIRECTS + 1):
         link = Link(url)
+        if time.monotonic() > until:
+            raise Failure("timed_out", f"{link.host} is one of too many that lead to this radio too slowly.")
         plug = _connected(outbound, link, context)
         try:
             status, headers, rest = _asked(plug, link, outbound.user_agent, metadata)
@@ -177,11 +185,14 @@ def tune(outbound: Outbound, url: str, *, context: Callable[[], ssl.SSLContext] 
             plug.close()
             raise
         plug.settimeout(SILENT_S)
-        said = headers.get("icy-metaint", "")
-        metaint = int(said) if re.fullmatch(r"\d{1,7}", said, re.ASCII) and int(said) in METAINT else None
+        said = headers.get("icy-metaint", "0")
+        metaint = int(said) if re.fullmatch(r"\d{1,7}", said, re.ASCII) else -1
+        if metaint and metaint not in METAINT:      # the sound would be torn to bits, or be full of lines
+            plug.close()
+            raise Failure("garbage", f"{link.host} says what it plays after every {said[:20]} bytes.")
         return Stream(
             url=url, kind=headers.get("content-type", "").partition(";")[0].strip().lower(),
-            name=_UNWANTED.sub("", headers.get("icy-name", ""))[:200], metaint=metaint, headers=headers,
+            name=_UNWANTED.sub("", headers.get("icy-name", ""))[:200], metaint=metaint or None, headers=headers,
             _plug=plug, _rest=rest, _chunked="chunked" in headers.get("transfer-encoding", "").lower(),
         )
     raise Failure("garbage", f"The radio redirects more than {MOST_REDIRECTS} times.")
@@ -189,7 +200,7 @@ def tune(outbound: Outbound, url: str, *, context: Callable[[], ssl.SSLContext] 
 
 def _connected(outbound: Outbound, link: Link, context: Callable[[], ssl.SSLContext] | None) -> socket.socket:
     problem: OSError | None = None
-    for family, kind, protocol, _, address in outbound.addresses(link.host, link.port):
+    for family, kind, protocol, _, address in outbound.addresses(link.host, link.port)[:MOST_ADDRESSES]:
         plug = socket.socket(family, kind, protocol)
         try:
             plug.settimeout(CONNECT_S)

@@ -2,7 +2,8 @@
 
 A page over HTTPS may not play HTTP radio, and no player here talks to strangers: the sound comes through the station,
 without the lines about what is played, which are told on their own. A listener that does not keep up loses sound, not
-the others. Streams that only make sense from their beginning (Ogg) are fetched for each listener.
+the others. A station that sends more than any sound is, in crumbs, or a new title with each of them, is taken no faster
+than sound is. Streams that only make sense from their beginning (Ogg) are fetched for each listener.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import re
 import ssl
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -34,6 +36,11 @@ log = logging.getLogger(__name__)
 AT_ONCE = 64                        # listeners; each holds a thread of the server
 BURST: Bytes = 64 * 1024            # of the last sound, for who joins
 BEHIND: Bytes = 1024 * 1024         # that a listener may be behind
+OPEN_S: Seconds = 40.0              # after that nothing more is tried to find the stream behind a link
+FASTEST: Bytes = 1024 * 1024        # a second; the finest sound has less
+CRUMB: Bytes = 4096                 # what is smaller counts as much
+AHEAD: Bytes = 4 * 1024 * 1024      # that may come at once: servers begin with what was heard before
+TITLE_S: Seconds = 1.0              # between two titles
 AGAIN_S = (0.5, 2.0, 5.0)           # before a lost connection is tried again; then its listeners are let go
 PATIENCE_S: Seconds = 30.0          # for sound
 _SHARED = ("audio/mpeg", "audio/mp3", "audio/x-mpeg", "audio/aac", "audio/aacp", "audio/x-aac")
@@ -73,8 +80,9 @@ class Listening:
                     self._changed.wait(PATIENCE_S)
                 if not self._pieces:
                     return
-                piece = self._pieces.popleft()
-                self._waiting -= len(piece)
+                piece = b"".join(self._pieces)
+                self._pieces.clear()
+                self._waiting = 0
             yield piece
 
     def close(self) -> None:
@@ -120,6 +128,10 @@ class Radios:
         first = relay.join(self._left)
         assert first is not None
         with self._lock:
+            other = self._on.get(uid)
+            if other is not None and other.url == url and (joined := other.join(self._left)):
+                stream.close()      # somebody was quicker
+                return joined
             if stream.kind in _SHARED:
                 self._on[uid] = relay
             else:
@@ -138,7 +150,8 @@ class Radios:
 
     def open(self, url: str) -> Stream:
         """The stream behind a link, which may be a playlist of several. Raises Failure."""
-        stream = tune(self._outbound, url, context=lambda: self._context)
+        until = time.monotonic() + OPEN_S
+        stream = tune(self._outbound, url, context=lambda: self._context, until=until)
         if not is_list(stream):
             return _sounding(stream)
         try:
@@ -148,7 +161,7 @@ class Radios:
         failure: Failure | None = None
         for link in links[:4]:
             try:
-                stream = tune(self._outbound, link, context=lambda: self._context)
+                stream = tune(self._outbound, link, context=lambda: self._context, until=until)
                 if is_list(stream):
                     stream.close()
                     raise Failure("not_audio", "This playlist leads to further playlists, and to no radio.")
@@ -180,9 +193,11 @@ class Radios:
     def forget(self, uid: str) -> None:
         """A radio is gone, or lies elsewhere: who listens is let go."""
         with self._lock:
-            relay = self._on.pop(uid, None)
+            relays = [one for one in self._alone if one.uid == uid]
+            if uid in self._on:
+                relays.append(self._on.pop(uid))
             self._air.pop(uid, None)
-        if relay is not None:
+        for relay in relays:
             relay.end()
 
     def stop(self) -> None:
@@ -212,6 +227,9 @@ class _Relay:
         self._latest_bytes = 0
         self._over = False
         self._ending = threading.Event()
+        self._line: str | None = None       # not told yet
+        self._told_at = -TITLE_S
+        self._due_at = 0.0                  # when what came until now would be through at FASTEST
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="radio", daemon=True).start()
@@ -246,10 +264,11 @@ class _Relay:
             tries = 0
             while not self._ending.is_set():
                 try:
-                    for piece in self._stream.sound(lambda line: self._radios.said(self.uid, line)):
+                    for piece in self._stream.sound(self._hear):
                         tries = 0
                         self._give(piece)
-                        if self._ending.is_set():
+                        self._tell()
+                        if self._ending.wait(self._ahead_s(len(piece))):
                             return
                 except Failure as failure:
                     log.info("a radio broke off: %s", failure.message)
@@ -270,6 +289,23 @@ class _Relay:
                 listeners = list(self._listeners)
             for one in listeners:
                 one.end()
+
+    def _hear(self, line: str) -> None:
+        self._line = line
+        self._tell()
+
+    def _tell(self) -> None:
+        """The latest title, once the one before it has stood for a while."""
+        now = time.monotonic()
+        if self._line is not None and now - self._told_at >= TITLE_S:
+            line, self._line, self._told_at = self._line, None, now
+            self._radios.said(self.uid, line)
+
+    def _ahead_s(self, size: Bytes) -> Seconds:
+        """How long to wait after a piece, so that it comes no faster than sound may."""
+        now = time.monotonic()
+        self._due_at = max(self._due_at, now) + max(size, CRUMB) / FASTEST
+        return max(0.0, self._due_at - now - AHEAD / FASTEST)
 
     def _again(self, tries: int) -> bool:
         """Whether the station could be had once more, sending the same kind of sound."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +18,7 @@ from shared.model.download import Failure
 from shared.model.errors import NotFound, Overloaded
 from shared.model.podcast import OnAir
 from shared.outbound import Outbound
-from shared.radio import relay
+from shared.radio import icy, relay
 from shared.radio.icy import title_in, tune
 from shared.radio.relay import Radios
 from shared.records.radios import Radios as Records
@@ -42,6 +45,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Ra
     for one in made:
         one.stop()
     database.close()
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "TITLE_S", 0.2)
 
 
 def add(radios: Radios, url: str) -> str:
@@ -231,3 +239,128 @@ def test_listening_again_after_silence_begins_anew(house: Any) -> None:
             listening.close()
             until(lambda: not server.open)
             assert len(server.asked) == count
+
+
+# ---- servers that mean no good
+
+
+class Drip:
+    """Sends `head`, then `drop` for ever."""
+
+    def __init__(self, head: bytes, drop: bytes, pause_s: float = 0.005) -> None:
+        self._head, self._drop, self._pause_s = head, drop, pause_s
+        self._over = threading.Event()
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.allow = f"127.0.0.1:{self._door.getsockname()[1]}"
+        self.sent = 0
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                plug, _ = self._door.accept()
+                threading.Thread(target=self._send, args=(plug,), daemon=True).start()
+
+    def _send(self, plug: socket.socket) -> None:
+        with plug, contextlib.suppress(OSError):
+            plug.sendall(self._head)
+            while not self._over.wait(self._pause_s) if self._pause_s else not self._over.is_set():
+                plug.sendall(self._drop)
+                self.sent += len(self._drop)
+
+    def __enter__(self) -> Drip:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._door.close()
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: audio/x-mpegurl\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(("head", "drop"), [
+    (b"HTTP/1.0 200 OK\r\nContent-Type: audio/x-scpls\r\n\r\n", b"a"), (CHUNKED, b"\r\n"),
+    (CHUNKED, b"1\r\na\r\n"), (CHUNKED, b"00000"), (CHUNKED, b"-5\r\n"),
+])
+def test_a_list_that_drips_for_ever_keeps_no_thread(
+    house: Any, head: bytes, drop: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(icy, "FIRST_S", 0.3)
+    with Drip(head, drop) as server:
+        radios = house(server)
+        with pytest.raises(Failure) as failure:
+            radios.listen(add(radios, f"http://{server.allow}/list"))
+        assert failure.value.code in ("timed_out", "garbage", "not_audio")
+        assert radios._places._value == 8
+
+
+def test_a_list_of_slow_servers_is_not_gone_through_to_its_end(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "OPEN_S", -1.0)
+    with Icy(SOUND) as server:
+        radios = house(server)
+        with pytest.raises(Failure) as failure:
+            radios.listen(add(radios, server.url))
+        assert failure.value.code == "timed_out" and not server.asked
+
+
+@pytest.mark.parametrize("said", ["1", "127", "99999999", "-5", "abc"])
+def test_lines_between_every_few_bytes_are_no_radio(house: Any, said: str) -> None:
+    head = f"ICY 200 OK\r\ncontent-type: audio/mpeg\r\nicy-metaint: {said}\r\n\r\n".encode()
+    with Drip(head, b"\x00") as server:
+        radios = house(server)
+        with pytest.raises(Failure) as failure:
+            radios.listen(add(radios, f"http://{server.allow}/"))
+        assert failure.value.code == "garbage"
+
+
+def test_a_title_with_every_crumb_is_told_now_and_then(house: Any) -> None:
+    told: list[RadioMoved] = []
+    events = EventBus()
+    events.subscribe(RadioMoved, told.append)
+    titles = [f"Her Band - Song {number}" for number in range(5000)]
+    with Icy(SOUND, titles=titles, metaint=128, pause_s=0) as server:
+        radios = house(server, events=events)
+        listening = radios.listen(add(radios, server.url))
+        some_of(listening, 40_000)
+        until(lambda: len(told) == 2)       # the latest, not the next
+        listening.close()
+    assert (told[0].title, told[1].title) == ("Song 0", told[1].title) and int(told[1].title[5:]) > 100
+
+
+def test_a_flood_is_taken_no_faster_than_sound_is(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits in its own line meanwhile: what is not taken is not sent."""
+    monkeypatch.setattr(relay, "AHEAD", 200_000)
+    monkeypatch.setattr(relay, "FASTEST", 100_000)
+    with Drip(b"ICY 200 OK\r\ncontent-type: audio/mpeg\r\n\r\n", SOUND, pause_s=0) as server:
+        radios = house(server)
+        listening = radios.listen(add(radios, f"http://{server.allow}/"))
+        taken = len(some_of(listening, 150_000))
+        slept = radios._on[next(iter(radios._on))]._ahead_s(10**6)
+        assert taken >= 150_000 and slept > 5
+        listening.close()
+
+
+def test_an_ogg_radio_that_is_removed_ends_too(house: Any) -> None:
+    with Icy(SOUND, kind="application/ogg", metaint=None) as server:
+        radios = house(server)
+        uid = add(radios, server.url)
+        listening = radios.listen(uid)
+        some_of(listening, 500)
+        radios.records.remove(uid)
+        radios.forget(uid)
+        until(lambda: not server.open)
+        assert len(b"".join(listening)) < 100_000
+
+
+def test_two_who_begin_at_once_are_one_connection_in_the_end(house: Any) -> None:
+    with Icy(SOUND) as server:
+        radios = house(server)
+        uid = add(radios, server.url)
+        streams = [radios.open(server.url) for _ in range(2) if radios._places.acquire()]
+        listening = [radios._begin(uid, server.url, one) for one in streams]
+        until(lambda: server.open == 1)
+        assert all(is_sound(some_of(one, 2000)) for one in listening)
+        for one in listening:
+            one.close()
+        until(lambda: not server.open)
