@@ -271,8 +271,8 @@ def test_the_jukebox(client: Client, station: RunningStation) -> None:
 
 def test_likeness(client: Client, station: RunningStation) -> None:
     first, second = (one.id for one in client.search3("", song_count=2).song)
-    assert client.get_sonic_similar_tracks(first) == []     # nothing was listened to yet, so that is no extension here
     assert "sonicSimilarity" not in {one.name for one in client.get_open_subsonic_extensions()}
+    assert client.get_sonic_similar_tracks(first) == []     # nothing was listened to yet
     done = subprocess.run([sys.executable, "-m", "setup_tool", "sounds"], cwd=ROOT, capture_output=True, text=True,
                           env=clean_environment(station.home))
     assert done.returncode == 0, done.stderr
