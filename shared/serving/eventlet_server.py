@@ -27,6 +27,7 @@ from shared.security.proxies import Forwarded, Proxies
 from shared.serving.admission import SMALL_BODY_BYTES, Admission, Doorkeeper, WsgiApp
 from shared.serving.files import CHUNK_BYTES, ChunkedFile
 from shared.serving.hang_up import HANG_UP, HangUp
+from shared.serving.heads import LONGEST_LINE_BYTES
 from shared.serving.lifecycle import begin, ending, tell_ready
 from shared.serving.porch import Households
 from shared.serving.strict_heads import ShortLines, StrictHeads
@@ -93,6 +94,7 @@ def run(
             keepalive=KEEP_ALIVE_S,
             minimum_chunk_size=1,   # else it gathers 4 kB of an event stream before it sends any
             socket_timeout=SOCKET_TIMEOUT_S,
+            url_length_limit=LONGEST_LINE_BYTES,
         )
         for listener in listeners
     ]

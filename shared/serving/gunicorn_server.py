@@ -61,14 +61,14 @@ from shared.serving.admission import (
     short_answer,
 )
 from shared.serving.hang_up import HANG_UP, HangUp
-from shared.serving.heads import Chunks, Head, head_of, without_expectation
+from shared.serving.heads import LONGEST_LINE_BYTES, Chunks, Head, head_of, without_expectation
 from shared.serving.tls import HELLO, Tls, TlsOf, begin_tls
 from shared.serving.tls_relay import HANDSHAKE_S
 
 log = logging.getLogger("soundsible.server")
 
 CONNECTIONS = 2048          # open at once; the longest idle ones make room for new ones
-HEAD_LIMIT_BYTES = 64 * 1024
+HEAD_LIMIT_BYTES = LONGEST_LINE_BYTES
 FIRST_BYTE_S = 20.0         # browsers open connections in advance and use them seconds later
 HEAD_S = 15.0               # from a request's first byte to the end of its head
 GATHER_BODY_S = 4.0         # from a head's end to that of a short body; longer as bytes come, at BODY_BYTES_PER_S
@@ -507,6 +507,8 @@ class StationWorker(ThreadWorker):  # type: ignore[misc]
             connection.said = said = head_of(head)
             if said is None:
                 return _BAD_REQUEST
+            if said.end > HEAD_LIMIT_BYTES:
+                return _HEAD_TOO_LARGE
             if said.chunked:
                 connection.chunks = Chunks(start=said.end)
             connection.deadline = time.monotonic() + GATHER_BODY_S
@@ -815,7 +817,7 @@ class StationApplication(BaseApplication):  # type: ignore[misc]
             "timeout": 120,                     # a main loop silent for so long is replaced
             "graceful_timeout": 5,
             "keepalive": KEEP_ALIVE_S,
-            "limit_request_line": 8190,
+            "limit_request_line": 0,            # HEAD_LIMIT_BYTES bounds it: see heads.LONGEST_LINE_BYTES
             "limit_request_fields": 100,
             "limit_request_field_size": 8190,
             "forwarded_allow_ips": "",          # who may speak for others is the application's decision

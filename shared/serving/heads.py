@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 LONGEST_CHUNK_LINE_BYTES = 8190
+# Of a request: Subsonic's programs send a queue or a playlist of a thousand songs as the query of a GET
+# (https://github.com/Psysonic/psysonic/pull/1262).
+LONGEST_LINE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,6 +191,16 @@ def test_the_others_are_answered_while_one_call_hangs(kind, small_station):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_thousand_songs_are_named_by_one_address(kind, small_station):
+    station = small_station(kind)
+    songs = "&".join("id=c23uef23oqgksaki" for _ in range(2500))
+    with station.wire() as wire:
+        assert wire.ask(f"/api/health?{songs}")[0] == 200
+    with station.wire() as wire:
+        assert wire.ask(f"/api/health?{songs}&{songs}")[0] in (414, 431)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_bodies_arrive_whole_and_too_large_ones_are_refused(kind, small_station):
     station = small_station(kind)
     with station.wire() as wire:
