@@ -17,6 +17,7 @@ from shared.model.errors import BadInput, Conflict, Forbidden, NotFound, NotLogg
 from shared.model.person import Person
 from shared.records.app_passwords import MOST
 from shared.records.app_passwords import AppPasswords as Records
+from shared.security import app_passwords
 from shared.security.accounts import OPERATOR
 from shared.security.app_passwords import DIGITS, LENGTH, AppPasswords, canonical, in_groups, new_secret
 from shared.security.throttle import FREE
@@ -315,3 +316,23 @@ def test_what_is_known_in_memory_is_forgotten_when_anything_ends(apps: Apps) -> 
         assert apps.passwords._known
         bus.publish(event)
         assert not apps.passwords._known
+
+
+def test_a_wrong_digest_is_as_much_work_for_a_name_that_nobody_has(
+    apps: Apps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        apps.passwords.create(apps.person(), f"app {number}")
+    work: list[str] = []
+    fits, opened = app_passwords._fits, apps.passwords._vault.open
+    monkeypatch.setattr(app_passwords, "_fits", lambda *given: work.append("tried") or fits(*given))
+    monkeypatch.setattr(apps.passwords._vault, "open", lambda sealed: work.append("opened") or opened(sealed))
+
+    def guess(username: str) -> list[str]:
+        work.clear()
+        with pytest.raises((NotLoggedIn, TooOften)):
+            apps.passwords.by_digest(username, "0" * 32, "salt", address="10.0.0.1")
+        return list(work)
+
+    guess("ann")    # what is sealed is opened once
+    assert guess("ann") == guess("ben") == guess("nobody") == ["tried"] * app_passwords.USUAL
