@@ -22,7 +22,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance
 
-from tests.patience import often
+from tests.patience import LONG, often
 from tests.subsonic import specification
 from tests.subsonic.house import House
 from tests.subsonic.same import content_of, differences
@@ -350,10 +350,15 @@ def test_whatever_is_asked_is_answered_as_the_document_has_it(house: House, mode
     schema.app = house.app
     ids = [house.track("Walk"), house.album("Début"), house.artist("Björk"), a_playlist(house), a_radio(house)]
     wrong, asked_for = [], set()
-    for each in schema.get_all_operations():
-        operation = each.ok()
+    operations = [each.ok() for each in schema.get_all_operations()]
+    ways = Counter(operation.path for operation in operations)
+    for operation in operations:
         name = operation.path.removeprefix("/rest/")
         asked_for.add(name)
+        # As a query or as a form: what is allowed in one way, what is not in the other; with time both in both.
+        first = (len(asked_for) % 2 == 0) is (mode is GenerationMode.POSITIVE)
+        if not LONG and ways[operation.path] > 1 and (operation.method.lower() == "get") is not first:
+            continue
         if name in STREAMS or (mode is GenerationMode.NEGATIVE and not takes_anything(operation)):
             continue
         try:
@@ -416,4 +421,4 @@ def judge(operation: Any, case: Any, name: str, answer: Any) -> None:
 
 def test_enough_was_asked() -> None:
     assert counted["same"] >= 100 and counted["well"] >= 130
-    assert not specification.is_there() or counted["wild"] >= 350
+    assert not specification.is_there() or counted["wild"] >= 250
