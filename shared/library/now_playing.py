@@ -8,7 +8,7 @@ the same listening: `scrobbled` says whether a play that is told outright was co
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import threading
 import time
 import zlib
@@ -17,9 +17,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.events import EventBus, NowPlayingMoved
-from shared.model.errors import BadInput, NotFound
+from shared.model.errors import BadInput, NotFound, SoundsibleError
 from shared.model.person import Person
 from shared.model.units import Milliseconds
+
+log = logging.getLogger(__name__)
 
 STATES = ("starting", "playing", "paused", "stopped")
 ENOUGH_MS: Milliseconds = 240_000   # of a long track
@@ -101,6 +103,7 @@ class NowPlaying:
         self._playing: OrderedDict[tuple[int, int, str], Playing] = OrderedDict()
         # what was counted, by app: (uid, from, until)
         self._counted: OrderedDict[tuple[int, int, str], deque[tuple[str, float, float]]] = OrderedDict()
+        self._unwritten: list[Playing] = []     # counted, while the library could not be written to
 
     def report(
         self, person: Person, client: str, uid: str, kind: str = "track", state: str = "playing",
@@ -160,18 +163,23 @@ class NowPlaying:
                 self._playing.popitem(last=False)
         self._tell(new, due)
 
-    def scrobbled(self, person: Person, client: str, uid: str, at: float | None) -> bool:
+    def scrobbled(self, person: Person, client: str, uid: str, at: float | None, kind: str = "track") -> bool:
         """An app tells that something was heard, `at` (Unix seconds; None: now): whether that was counted already. If
-        not, what is playing is not counted once more."""
+        not, what is playing is not counted once more. The same told twice of a track is found by the records; of an
+        episode, whose plays have no records of their own, here."""
         now, key = self._clock(), _key(person, client)
         moment = now if at is None else at
         with self._lock:
             one = self._playing.get(key)
             if one is not None and one.uid == uid and one.began_at - SAME_S <= moment <= now + SAME_S:
-                one.told = True
-                return False
-            return any(known == uid and begun - SAME_S <= moment <= until + SAME_S
-                       for known, begun, until in self._counted.get(key, ()))
+                before, one.told = one.told, True
+                return before and kind == "episode" and moment <= one.ends_at() + SAME_S
+            if any(known == uid and begun - SAME_S <= moment <= until + SAME_S
+                   for known, begun, until in self._counted.get(key, ())):
+                return True
+            if kind == "episode":
+                self._remember(key, uid, moment, moment)
+            return False
 
     def playing(self, person: Person) -> list[Playing]:
         """What all apps play now, the latest first. What of it a person sees is for who shows it to say."""
@@ -202,11 +210,13 @@ class NowPlaying:
         del self._playing[key]
         if one.heard(at) and not one.quiet and not one.told:
             due.append(one)
-            known = self._counted.setdefault(key, deque(maxlen=REMEMBERED))
-            known.append((one.uid, one.began_at, at))
-            self._counted.move_to_end(key)
-            while len(self._counted) > MOST:
-                self._counted.popitem(last=False)
+            self._remember(key, one.uid, one.began_at, at)
+
+    def _remember(self, key: tuple[int, int, str], uid: str, begun: float, until: float) -> None:
+        self._counted.setdefault(key, deque(maxlen=REMEMBERED)).append((uid, begun, until))
+        self._counted.move_to_end(key)
+        while len(self._counted) > MOST:
+            self._counted.popitem(last=False)
 
     def _ended_twice(self, key: tuple[int, int, str], one: Playing) -> bool:
         """Whether its end was told before."""
@@ -217,9 +227,20 @@ class NowPlaying:
     # ---- without it
 
     def _tell(self, moved: Playing | None, due: list[Playing], news: bool = True) -> None:
-        for one in due:
-            with contextlib.suppress(NotFound):     # it left the library meanwhile
+        with self._lock:
+            due, self._unwritten = [*self._unwritten, *due], []
+        for place, one in enumerate(due):
+            try:
                 self._count(one.person, one.kind, one.uid, one.began_at, one.furthest_ms - one.began_ms, one.client)
+            except NotFound:        # it left the library meanwhile
+                continue
+            except SoundsibleError as problem:      # a full disk, a library that others hold: tried again with the next
+                log.warning("%d plays cannot be written now: %s", len(due) - place, problem.message)
+                with self._lock:
+                    self._unwritten = [*due[place:], *self._unwritten][:MOST]
+                break
+            except Exception:       # the person is gone, too: nobody else is to hear of it
+                log.exception("a play of %s was not counted", one.uid)
         if moved is not None:
             self._events.publish(NowPlayingMoved(
                 moved.person.user_id, moved.client, moved.uid, moved.kind, moved.state, moved.position_ms, news))

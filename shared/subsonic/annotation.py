@@ -125,8 +125,10 @@ def calls(*, listening: Listening, now_playing: NowPlaying, telling: Telling, ep
         known = episodes.wholes(asked.person, uids)
         there, heard = 0, []
         for uid, at in zip(uids, times, strict=True):
-            if now_playing.scrobbled(asked.person, client, uid, at):
+            if now_playing.scrobbled(asked.person, client, uid, at, "episode" if uid in known else "track"):
                 there += 1
+            elif uid in known and known[uid].shown.finished:
+                there += 1      # reaching its end was the play
             elif uid in known:
                 episodes.played(asked.person, uid, time.time() if at is None else at)
                 there += 1
@@ -148,7 +150,7 @@ def calls(*, listening: Listening, now_playing: NowPlaying, telling: Telling, ep
         if state not in STATES or position_ms < 0:
             raise Refused(Refused.GENERIC, f"A state is {', '.join(STATES)}, and a position no less than 0.")
         quiet, rate = asked.flag("ignoreScrobble"), _rate(asked.text("playbackRate", "1"))
-        if kind == "episode" and not quiet:
+        if kind == "episode" and not quiet and state != "starting":     # from where is not said yet: it is asked for
             whole = episodes.wholes(asked.person, [uid]).get(uid)
             length_ms = whole and whole.shown.duration_ms
             episodes.set_position(asked.person, uid, position_ms,

@@ -26,7 +26,7 @@ def calls(*, bookmarks: Bookmarks, telling: Telling, episodes: Episodes = NO_EPI
         places = {uid: one.shown.position_ms for uid, one in heard.items()}     # also as the player left it
         return {"bookmarks": {"bookmark": [
             {
-                "position": places.get(one.thing_id) or one.position_ms,
+                "position": places.get(one.thing_id, one.position_ms),
                 "username": asked.person.username, "comment": one.comment,
                 "created": one.created_at, "changed": one.changed_at, "entry": entries[one.thing_id],
             } for one in kept if one.thing_id in entries

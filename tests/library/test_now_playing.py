@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.events import EventBus, NowPlayingMoved
 from shared.library.now_playing import NowPlaying
-from shared.model.errors import BadInput, NotFound
+from shared.model.errors import BadInput, DiskFull, NotFound
 from shared.model.person import Person
 
 ANN = Person(user_id=1, id="a", username="ann", role="owner", token_id=11)
@@ -25,7 +25,11 @@ class Room:
         self.told: list[NowPlayingMoved] = []
         events = EventBus()
         events.subscribe(NowPlayingMoved, self.told.append)
-        self.playing = NowPlaying(events=events, length_of=self.length_of, count=self.count, clock=lambda: self.now)
+        self._events = events
+        self.count_with(self.count)
+
+    def count_with(self, count: Any) -> None:
+        self.playing = NowPlaying(events=self._events, length_of=self.length_of, count=count, clock=lambda: self.now)
 
     def length_of(self, person: Person, kind: str, uid: str) -> int | None:
         if uid not in LENGTHS:
@@ -182,3 +186,47 @@ def test_no_more_is_counted_than_there_was_time_for(steps: list[tuple[str, str, 
     for uid, _, ms in room.heard:
         assert ms >= min((LENGTHS[uid] or 10**9) / 2, 240_000)
         assert ms <= (LENGTHS[uid] or 10**9)
+
+
+def test_a_play_that_cannot_be_written_now_is_written_later_and_once(room: Room) -> None:
+    write, full = room.count, True
+
+    def count(*what: Any) -> None:
+        if full:
+            raise DiskFull("The disk is full.")
+        write(*what)
+
+    room.count_with(count)
+    room.tell("song", "playing", 0)
+    room.tell("song", "stopped", 150, 150)
+    room.tell("song", "stopped", 150, 1)                        # the app tries again
+    assert room.playing.scrobbled(ANN, "app", "song", room.now)  # it is counted, so nobody else writes it
+    assert room.playing.playing(BOB) == [] and room.heard == []
+    full = False
+    assert room.playing.playing(BOB) == []
+    assert room.heard == [("song", 1_000_000.0, 150_000)]
+    room.playing.playing(BOB)
+    assert len(room.heard) == 1
+
+
+def test_what_goes_wrong_with_somebody_s_play_is_not_told_to_others(room: Room) -> None:
+    def gone(*what: Any) -> None:
+        raise ZeroDivisionError("their row is gone")
+
+    room.count_with(gone)
+    room.tell("song", "playing", 0)
+    room.tell("song", "playing", 150, 150)
+    room.now += 3600
+    assert room.playing.playing(BOB) == []
+
+
+def test_an_episode_that_is_told_of_twice_was_heard_once(room: Room) -> None:
+    def told(uid: str) -> bool:
+        return room.playing.scrobbled(ANN, "app", uid, None, "episode")
+
+    assert (told("long"), told("long")) == (False, True)
+    room.now += 600
+    room.playing.began(ANN, "app", "other", "episode")
+    assert (told("other"), told("other")) == (False, True)
+    room.now += 4000
+    assert not told("other")                                    # once more

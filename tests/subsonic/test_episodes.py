@@ -61,6 +61,39 @@ def test_it_is_heard_once_and_its_place_is_kept(house: House, episode: str) -> N
     assert house.ask("getNowPlaying")["nowPlaying"]["entry"][0]["id"] == episode
 
 
+def test_its_place_is_one_wherever_it_is_told(house: House, episode: str) -> None:
+    def place() -> Any:
+        (bookmark,) = house.ask("getBookmarks")["bookmarks"]["bookmark"]
+        return bookmark["position"], whole(house, episode).shown.position_ms
+
+    house.ask("createBookmark", id=episode, position=30_000)
+    assert place() == (30_000, 30_000)
+    house.station.podcast_records.set_position(house.person(), episode, 50_000)     # as the player does
+    assert place() == (50_000, 50_000)
+    house.ask("reportPlayback", mediaId=episode, mediaType="podcast", positionMs=0, state="starting")
+    assert place() == (50_000, 50_000)      # who puts it on has not gone back to its beginning
+    house.ask("reportPlayback", mediaId=episode, mediaType="podcast", positionMs=2_000, state="stopped")
+    assert place() == (2_000, 2_000)
+    house.station.podcast_records.set_position(house.person(), episode, 0)
+    assert place() == (0, 0)
+    house.ask("deleteBookmark", id=episode)
+
+
+def test_however_often_it_is_told_it_was_heard_once(house: House, episode: str) -> None:
+    begun = whole(house, episode).play_count
+    house.ask("reportPlayback", mediaId=episode, mediaType="podcast", positionMs=5_000, state="playing")
+    house.ask("reportPlayback", mediaId=episode, mediaType="podcast", positionMs=99_000, state="playing")
+    assert whole(house, episode).shown.finished and whole(house, episode).play_count == begun + 1
+    house.ask("scrobble", id=episode)
+    house.ask("reportPlayback", mediaId=episode, mediaType="podcast", positionMs=100_000, state="stopped")
+    house.ask("scrobble", id=episode)
+    assert whole(house, episode).play_count == begun + 1
+    house.station.podcast_records.set_position(house.person(), episode, 9_000)     # and once more
+    house.ask("scrobble", id=episode, time=1_700_000_000_000)
+    house.ask("scrobble", id=episode, time=1_700_000_000_000)
+    assert whole(house, episode).play_count == begun + 2
+
+
 def test_it_stands_in_the_queue_between_songs_and_has_a_bookmark(house: House, episode: str) -> None:
     songs = [house.track("Walk"), episode, house.track("Walk")]
     house.ask("savePlayQueue", id=songs, current=episode, position=5)
