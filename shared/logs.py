@@ -19,10 +19,11 @@ _SECRETS = re.compile(
     ([^\s"'&,;)}\]]+)
     """
 )
-# In a link a value goes on to the next &, whatever stands in it: people type passwords into all sorts of programs.
+# In a link a value goes on to the next &, whatever stands in it: people type passwords into all sorts of programs. In
+# quotation marks a form begins, which a server took for the beginning of a request.
 _IN_A_LINK = re.compile(
     r"""(?ix)
-    ( [?&;](?:token|apiKey|p|t|s|sk|code|X-Amz-Signature|X-Amz-Credential|X-Amz-Security-Token|Signature|sig)= )
+    ( [?&;"'](?:token|apiKey|p|t|s|sk|code|X-Amz-Signature|X-Amz-Credential|X-Amz-Security-Token|Signature|sig)= )
     ([^\s"&\#]+)
     """
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import quote_from_bytes
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, UnsupportedMediaType
@@ -22,6 +23,7 @@ COOKIE = "soundsible_session"
 # Over HTTPS: browsers take it from this very host only and never send it over HTTP, where others could read it.
 SECURE_COOKIE = "__Host-soundsible"
 REST = "/rest"     # where programs of the OpenSubsonic API ask (shared.subsonic.door)
+_WRITTEN = bytes(range(0x80)).decode()      # in a query stays as it is
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _REFUSED = {
@@ -108,6 +110,9 @@ class Guard:
                 "This station does not go by that name. Ask it by its IP address or its own name, or add the name to "
                 "SOUNDSIBLE_ALLOWED_HOSTS."
             )
+        if not request.query_string.isascii():
+            # Some programs send letters as they are, and strangers any byte: as if they had been written as they ought.
+            request.query_string = quote_from_bytes(request.query_string, safe=_WRITTEN).encode()
         path = request.path
         # At /rest forms are taken from anywhere: no cookie counts there, a program brings its login with each call.
         if request.method not in SAFE_METHODS and not path.startswith(REST + "/"):

@@ -26,6 +26,7 @@ def _line(message: str, *arguments: object, error: bool = False) -> str:
     "secret: abcdef123", "app_password='abcdef123'",
     "GET /rest/ping?u=ann&p=enc:abcdef123&c=x", "/rest/ping?apiKey=abcdef123", "?u=ann&p=a,b;c)'abcdef123&v=1",
     "https://ws.audioscrobbler.com/2.0/?method=track.scrobble&sk=abcdef123",
+    "Invalid HTTP request line: 'p=abcdef123&u=ann'", 'Bad request syntax ("t=abcdef123&u=ann")',
     "http://192.0.2.1:5005/connect#server=x&username=ann&password=abcdef123",
 ])
 def test_secrets_are_not_shown(text: str) -> None:

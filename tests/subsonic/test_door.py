@@ -183,6 +183,21 @@ def test_what_is_not_there_and_what_is_not_understood_is_told_in_the_form_that_w
     assert jsonp.headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_letters_are_understood_as_they_are_and_any_byte_is_no_defect(house: House, caplog: pytest.LogCaptureFixture
+                                                                     ) -> None:
+    key = house.keys["adult"]
+
+    def raw(query: bytes):
+        return house.app.test_client(use_cookies=False).get(
+            "/rest/search3", environ_overrides={"QUERY_STRING": f"f=json&apiKey={key}&" + query.decode("latin-1")})
+
+    found = json.loads(raw("query=Señorita".encode()).data)["subsonic-response"]["searchResult3"]["song"]
+    assert [one["title"] for one in found] == ["Señorita"]
+    for query in (b"query=Se\xf1orita", b"query=\xff\x00", b"\xed\xa0\x80=1&query=x"):
+        assert code(raw(query)) is None
+    assert not [one for one in caplog.records if one.exc_info]
+
+
 def test_a_browser_may_ask_first(house: House) -> None:
     answer = house.app.test_client().options("/rest/ping", headers={
         "Origin": "https://player.example", "Access-Control-Request-Method": "POST"})
