@@ -315,6 +315,6 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites(app: Flask) -> None:
 @pytest.mark.parametrize("query", ["limit=2\xff", "limit=2&q=\xc3\xa9", "limit=2&q=\xe9\xff\x00", "\xed\xa0\x80=1"])
 def test_any_byte_may_stand_in_a_query(app: Flask, query: str) -> None:
     """Servers pass them on as they came; what is not UTF-8 was an error of the station's once."""
-    for path in ("/api/library/tracks", "/share/x/cover/1", "/login/oidc/callback"):
+    for path in ("/api/library/tracks", "/api/library/search", "/api/library/changes"):
         answer = client(app).get(path, headers=bearer(), environ_overrides={"QUERY_STRING": query})
         assert answer.status_code < 500, path
