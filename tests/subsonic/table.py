@@ -19,10 +19,15 @@ PAGE = HERE.parents[1] / "docs" / "opensubsonic.md"
 BEGIN, END = "<!-- written by python -m tests.subsonic.table -->", "<!-- end -->"
 MOST = 2            # tests named beside the one that asks every call
 EVERY = "test_conformance.py"
-# Where an extension is no call of its own, what proves it.
+# What proves an extension that is no call of its own, or is more than its calls.
 PROOFS = {
     "formPost": ("test_conformance.py", "test_what_goes_well_is_as_the_document_has_it"),
     "apiKeyAuthentication": ("test_py_opensonic.py", "test_it_logs_in_in_each_of_its_ways"),
+    "transcodeOffset": ("test_media.py", "test_an_offset_begins_there"),
+    "indexBasedQueue": ("test_queue.py", "test_a_queue_keeps_what_stands_in_it_twice"),
+    "playbackReport": ("test_annotation.py", "test_what_an_app_reports_is_shown_and_heard_once"),
+    "transcoding": ("test_media.py", "test_a_transcode_that_was_decided_comes_as_it_was_decided"),
+    "topSongsByArtistId": ("test_likeness.py", "test_top_songs_are_asked_for_by_name_or_by_id"),
 }
 WORDS = {
     "formPost": "every call may come as a form",

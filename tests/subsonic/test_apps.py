@@ -229,16 +229,18 @@ def plays(app: App, id: str) -> int:
 # ---- Symfonium ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("login", ["key", "token"])
+@pytest.mark.parametrize("login", ["key", "token", "enc"])
 def test_symfonium(station: RunningStation, login: str) -> None:
     """It keeps a copy of everything: `search3` with the literal "" in pages of 500, never `getArtists`; then
     bookmarks, genres, playlists and radio, each of which must be in its answer even when there is nothing. After the
     login it asks `ping` once more as test/test, to see what server that is. It sends `v=1.13.0` and `f=json` with
-    everything, also with `stream`, and logs in with a token or with an API key.
+    everything, also with `stream`, and logs in with a token, with an API key, or ("legacy") with the password
+    hexadecimal.
 
     https://github.com/InstaZDLL/waveflow-server/blob/cf00a16e8d0ca78bafa9a7e2d45f9a67ad746941/docs/subsonic-compatibility.md
     https://github.com/Chevron7Locked/kima-hub/issues/126 (what its decoder missed)
     https://github.com/ampache/ampache/issues/4235 (stream with an API key)
+    https://github.com/epoupon/lms/issues/635 (`p=enc%3A…`)
     https://github.com/navidrome/navidrome/issues/3719 (pictures without a size)
     https://github.com/nc-music/oc-music/issues/1131 (a page must not hold what another held)
     """
@@ -293,7 +295,8 @@ def test_symfonium(station: RunningStation, login: str) -> None:
     assert (sound.status, sound.kind, len(sound.data)) == (200, "audio/mpeg", song["size"])
     part = app.send("stream", {"id": song["id"]}, headers={"Range": "bytes=100-"})
     assert (part.status, part.data) == (206, sound.data[100:])
-    app.ask("scrobble", id=song["id"], submission=True, time=int(time.time() * 1000) - 60_000 * (1 + len(login)))
+    ago = {"key": 240, "token": 360, "enc": 480}[login]     # seconds; plays of its own
+    app.ask("scrobble", id=song["id"], submission=True, time=int(time.time() - ago) * 1000)
     assert plays(app, song["id"]) == before + 1
     app.ask("createBookmark", id=song["id"], position=2000, comment="")
     assert app.ask("getBookmarks")["bookmarks"]["bookmark"][0]["entry"]["id"] == song["id"]
