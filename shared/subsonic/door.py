@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
+from urllib.parse import parse_qsl, unquote_plus
 
 from flask import Blueprint, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -37,6 +38,11 @@ PREFIX = "/rest"
 EXPOSED = "Content-Length, Content-Range, Accept-Ranges, ETag, Retry-After"     # to pages of other sites
 METHODS = ["GET", "POST", "HEAD", "OPTIONS"]
 LONGEST_NAME = 64
+MOST_PARAMETERS = 101_000       # of one form: a playlist of 100,000 songs
+SHORT_FORM_BYTES = 16 * 1024    # is read at once, also a stranger's
+LONGEST_FIRST = 1024            # bytes
+# What must be known of a long form before it is read: whose it is, and how they are answered.
+_FIRST = ("u", "p", "t", "s", "apiKey", "f", "callback", "c")
 NOBODY = Person(user_id=0, id="", username="", role="guest", scope="listen")
 
 
@@ -87,7 +93,7 @@ def _answered(calls: Mapping[str, Call], app_passwords: AppPasswords, meaning: C
               quirks: Callable[[Asked, str, Any], Any], name: str) -> Response:
     format, callback = "xml", None
     try:
-        given = _given()
+        given, form = _given()
         format, callback = _form_of(given)
         call = calls.get(name)
         if call is None:
@@ -101,7 +107,8 @@ def _answered(calls: Mapping[str, Call], app_passwords: AppPasswords, meaning: C
             person = g.person = _who(given, app_passwords, asked.address)
             if not RULES[call.allows](person):
                 raise Refused(Refused.FORBIDDEN, "This app password, or its person, may not do that here.")
-            asked = Asked(given=given, person=person, client=asked.client, address=asked.address)
+            asked = Asked(given=_with(given, _read(form)) if form else given, person=person, client=asked.client,
+                          address=asked.address)
         payload = call.deed(meaning(asked, call.name))
         if isinstance(payload, Response):
             return payload
@@ -139,17 +146,48 @@ def _told(problem: SoundsibleError, format: str, callback: str | None) -> Respon
 # ---- what came ---------------------------------------------------------------------------------------------------
 
 
-def _given() -> Mapping[str, Sequence[str]]:
-    """The query's parameters, and behind them those of a form. What comes as a form asks like GET from here on: a song
-    has its ranges, and ends with its login, in whatever way it was asked for."""
-    given = dict(request.args.lists())
-    if request.method == "POST" and not request.is_json:
-        if request.mimetype == "application/x-www-form-urlencoded":
-            request.max_content_length = request.max_form_memory_size = BODY_LIMIT_BYTES
-            for name, values in request.form.lists():
-                given[name] = [*given.get(name, ()), *values]
-        request.method = "GET"
-    return given
+def _given() -> tuple[Mapping[str, Sequence[str]], bytes]:
+    """(the query's parameters and behind them those of a form, a form that is left to be read). What comes as a form
+    asks like GET from here on: a song has its ranges, and ends with its login, in whatever way it was asked for.
+
+    Of a long form a stranger is let in to have it read: only what that needs is looked for in it. Raises Refused.
+    """
+    given: dict[str, Sequence[str]] = dict(request.args.lists())
+    if request.method != "POST" or request.is_json:
+        return given, b""
+    request.method = "GET"
+    if request.mimetype != "application/x-www-form-urlencoded":
+        return given, b""
+    request.max_content_length = BODY_LIMIT_BYTES
+    form = request.get_data(cache=False)
+    if len(form) <= SHORT_FORM_BYTES:
+        return _with(given, _read(form)), b""
+    return _with(given, {name: [value] for name in _FIRST if (value := _found(form, name))}), form
+
+
+def _found(form: bytes, name: str) -> str:
+    """The first value of a parameter, without reading the others; "" for an odd one."""
+    sign = f"{name}=".encode()
+    at = len(sign) if form.startswith(sign) else form.find(b"&" + sign) + len(sign) + 1
+    if at <= len(sign) and not form.startswith(sign):
+        return ""
+    end = form.find(b"&", at)
+    value = form[at:end if end >= 0 else len(form)]
+    return unquote_plus(value.decode("utf-8", "replace")) if len(value) <= LONGEST_FIRST else ""
+
+
+def _read(form: bytes) -> Mapping[str, Sequence[str]]:
+    """Its parameters. Raises Refused for more than a whole playlist has."""
+    found: dict[str, list[str]] = {}
+    if form.count(b"&") >= MOST_PARAMETERS:
+        raise Refused(Refused.GENERIC, f"At most {MOST_PARAMETERS} parameters in one call.")
+    for name, value in parse_qsl(form.decode("utf-8", "replace"), keep_blank_values=True, errors="replace"):
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def _with(given: Mapping[str, Sequence[str]], more: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+    return {name: [*given.get(name, ()), *more.get(name, ())] for name in dict.fromkeys((*given, *more))}
 
 
 def _first(given: Mapping[str, Sequence[str]], name: str) -> str:

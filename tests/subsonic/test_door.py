@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.security.accounts import OPERATOR
+from shared.subsonic import door
 from tests.holding.whole import PASSWORD, whole
 from tests.subsonic.house import House
 
@@ -209,3 +213,34 @@ def test_switched_off_there_is_nothing(tmp_path: Path) -> None:
     for method in ("GET", "POST"):
         assert made.ask(method, "/rest/ping?f=json", **({"data": "u=x"} if method == "POST" else {})).status_code == 404
     made.station.database.close()
+
+
+def test_a_long_form_is_read_when_it_is_known_whose_it_is(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    real = door._read
+    monkeypatch.setattr(door, "_read", lambda form: read.append(len(form)) or real(form))
+    key, track = house.keys["adult"], house.track("Walk")
+    songs = f"&songId={track}" * 5_000
+    for login in (f"apiKey={key}", f"u=adult&p=enc:{key.encode().hex()}", f"u=adult&{digest(key)}"):
+        told = ask(house, "createPlaylist", body=f"c=x&f=json&name=Many%20songs+here&{login}{songs}")
+        made = told.json["subsonic-response"]["playlist"]
+        assert (made["name"], made["songCount"], len(read)) == ("Many songs here", 5_000, 1)
+        again = ask(house, f"updatePlaylist?f=json&playlistId={made['id']}", body=songs[1:] + "&name=Other&" + login)
+        assert code(again) is None
+        ask(house, f"deletePlaylist?id={made['id']}&apiKey={key}")
+        read.clear()
+    for stranger in ("", "apiKey=wrong", "u=adult&p=wrong", "u=adult&t=0&s=0"):
+        told = ask(house, "createPlaylist?f=json", body=f"{stranger}{songs}", address="10.7.7.7")
+        assert code(told) in (10, 40, 44) and not read
+    assert code(ask(house, "createPlaylist", body=f"f=json&apiKey={key}&name=x" + "&songId=" * 101_000)) == 0
+    assert b"too large" in ask(house, "ping", body="x" * (5 << 20)).data
+
+
+@given(st.lists(st.tuples(st.sampled_from((*door._FIRST, "id", "x", "uu", "xp")), st.text(max_size=5)), max_size=8),
+       st.booleans())
+def test_what_is_looked_for_in_a_form_is_what_reading_it_would_find(fields: list[tuple[str, str]], raw: bool) -> None:
+    form = ("&".join(f"{name}={value}" for name, value in fields if not set(value) & set("&+%")).encode(
+        "utf-8", "replace") if raw else urlencode(fields, errors="replace").encode())
+    read = door._read(form)
+    for name in door._FIRST:
+        assert door._found(form, name) == read.get(name, [""])[0]
