@@ -16,10 +16,16 @@ home = Path(os.environ["SOUNDSIBLE_HOME"])
 
 
 def say(what: dict[str, Any]) -> None:
-    sys.stderr.write(json.dumps(what) + "\n")
-    sys.stderr.flush()
+    os.write(2, json.dumps(what).encode() + b"\n")       # a signal may come amid it and say something itself
 
 
+if provider == "long":      # before it says a word, for then it may be asked to end
+    def end(*_: object) -> None:
+        (home / "asked").touch()
+        say({"progress": {"phase": "ending", "done": 2}})
+        sys.exit(1)
+
+    signal.signal(signal.SIGTERM, end)
 with (home / "began").open("a") as began:
     began.write(json.dumps({"arguments": arguments, "nice": os.nice(0), "pid": os.getpid(),
                             "environment": dict(os.environ)}) + "\n")
@@ -43,12 +49,6 @@ elif provider == "some":
 elif provider == "killed":
     os.kill(os.getpid(), signal.SIGKILL)
 elif provider == "long":
-    def end(*_: object) -> None:
-        (home / "asked").touch()
-        say({"progress": {"phase": "ending", "done": 2}})
-        sys.exit(1)
-
-    signal.signal(signal.SIGTERM, end)
     until = time.monotonic() + 60
     while time.monotonic() < until:
         time.sleep(0.02)

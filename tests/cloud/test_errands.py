@@ -71,7 +71,7 @@ class House:
 
     def wait(self, true: Callable[[Errand], bool]) -> Errand:
         with self.came:
-            assert self.came.wait_for(lambda: any(true(one) for one in self.heard), 20), self.heard
+            assert self.came.wait_for(lambda: any(true(one) for one in self.heard), 60), self.heard
             return next(one for one in self.heard if true(one))
 
     def began(self) -> list[dict[str, Any]]:
@@ -143,7 +143,7 @@ def test_a_running_errand_that_is_cancelled_is_asked_to_end_and_stays_cancelled(
     house.wait(lambda one: one.progress is not None)
     assert house.errands.cancel(long.id).state == "cancelled"
     with house.came:
-        house.came.wait_for(lambda: sum(one.state == "cancelled" for one in house.heard) == 2, 10)
+        house.came.wait_for(lambda: sum(one.state == "cancelled" for one in house.heard) == 2, 30)
     assert (house.settings.home / "asked").exists()     # type: ignore[operator]
     after = house.errands.get(long.id)
     assert (after.state, after.message, after.progress) == ("cancelled", None, Moved("ending", 2))
