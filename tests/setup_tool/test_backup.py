@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import make_album, make_picture
+from tests.here import take_up
 from tests.s3_server import server
 from tests.setup_tool.conftest import Tool
 from tests.upkeep import libraries
@@ -23,7 +24,7 @@ def filled(tool: Tool, home: Path) -> Tool:
 def test_it_says_where_the_backup_is_and_that_it_is_whole(tool: Tool, tmp_path: Path) -> None:
     make_album(tmp_path / "music", count=2, picture=make_picture())
     tool("users", "add", "ann", "--role", "owner")
-    assert tool("scan", str(tmp_path / "music")).code == 0
+    take_up(tmp_path / "music")
     said = tool("backup", str(tmp_path / "to"))
     assert said.code == 0 and "Read back and compared" in said.out and "2 tracks" in " ".join(said.out.split())
     [archive] = (tmp_path / "to").iterdir()

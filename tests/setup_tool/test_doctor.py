@@ -15,6 +15,7 @@ import pytest
 from setup_tool import doctor
 from shared import __version__
 from tests.builders import make_audio
+from tests.here import take_up
 from tests.setup_tool.conftest import Tool
 
 
@@ -26,7 +27,7 @@ def checks(tool: Tool) -> dict[str, dict[str, Any]]:
 def healthy(tool: Tool, tmp_path: Path) -> Tool:
     make_audio(tmp_path / "music", "1.mp3", seconds=0.5, tags={"title": "One"})
     tool("users", "add", "ann", "--role", "owner")
-    assert tool("scan", str(tmp_path / "music")).code == 0
+    take_up(tmp_path / "music")
     return tool
 
 
@@ -98,7 +99,7 @@ def test_a_running_station_is_recognised(healthy: Tool, version: str, state: str
 
 def test_a_station_without_owner_is_found(tool: Tool, tmp_path: Path) -> None:
     make_audio(tmp_path / "music", "1.mp3", seconds=0.5)
-    tool("scan", str(tmp_path / "music"))
+    take_up(tmp_path / "music")
     assert checks(tool)["owner"]["state"] == "warn"
     assert tool("doctor").code == 0
 

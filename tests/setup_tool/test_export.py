@@ -15,6 +15,7 @@ from shared import settings
 from shared.model.person import Person
 from shared.model.track import Filters
 from tests.builders import make_audio
+from tests.here import take_up
 from tests.setup_tool.conftest import Tool
 
 EVIL = "../../../evil\r\n#EXTINF:1,x\n/etc/passwd"
@@ -28,7 +29,7 @@ def filled(tool: Tool, tmp_path: Path) -> Tool:
             "title": f"Süng {number}", "artist": "The Band", "album": "Album", "track_number": number})
     for name in ("ann", "bob"):
         tool("users", "add", name, "--role", "owner")
-    assert tool("scan", str(tmp_path / "music")).code == 0
+    take_up(tmp_path / "music")
     with rooms(settings.load()) as station:
         ann, bob = (Person(user_id=one.id, id=one.uid, username=one.username, role=one.role)
                     for one in station.people.users())

@@ -13,6 +13,7 @@ from tests.builders import make_album
 from tests.fakes.coverart import FakeCoverArt
 from tests.fakes.deezer import FakeDeezer
 from tests.fakes.musicbrainz import FakeMusicBrainz, Recording, Release
+from tests.here import take_up
 from tests.s3_server import server
 from tests.setup_tool.conftest import Tool
 from tests.upkeep.covers_house import drawn
@@ -31,7 +32,7 @@ def files(tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
         monkeypatch.setenv("SOUNDSIBLE_MUSICBRAINZ_URL", brainz.url)
         monkeypatch.setenv("SOUNDSIBLE_COVERART_URL", archive.url)
         monkeypatch.setenv("SOUNDSIBLE_DEEZER_URL", deezer.url)
-        tool("scan", str(tmp_path / "music"))
+        take_up(tmp_path / "music")
         yield made
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from shared.model.cloud import Provider
 from tests.builders import make_album
+from tests.here import take_up
 from tests.s3_server import server
 from tests.setup_tool.conftest import Tool
 
@@ -18,7 +19,7 @@ def music(tool: Tool, tmp_path: Path) -> Path:
     folder = tmp_path / "music"
     make_album(folder, artist="A", album="One", count=2)
     make_album(folder, artist="A", album="Two", count=1)
-    tool("scan", str(folder))
+    take_up(folder)
     return folder
 
 

@@ -11,6 +11,7 @@ from shared.audio import tags
 from tests.builders import make_audio
 from tests.fakes.answering import Reply
 from tests.fakes.musicbrainz import FakeMusicBrainz, Recording, Release
+from tests.here import take_up
 from tests.setup_tool.conftest import Tool
 
 SONGS = [Recording(title, ["David Bowie"], length_ms=1000) for title in ("Speed of Life", "Breaking Glass")]
@@ -30,7 +31,7 @@ def music(tool: Tool, brainz: FakeMusicBrainz, tmp_path: Path) -> Path:
     for number, title in enumerate(["speed of life", "breaking glass", "Nobody Knows This"], 1):
         make_audio(folder / "low", f"{number}.flac", seconds=1.0, tags={
             "title": title, "artist": "David Bowie", "album": "low", "track_number": number})
-    tool("scan", str(folder))
+    take_up(folder)
     return folder
 
 

@@ -9,6 +9,7 @@ import pytest
 from shared.library.presence import Presence
 from shared.settings import Settings
 from tests.builders import make_album, make_picture
+from tests.here import take_up
 from tests.records.songs import Music, metadata
 from tests.s3_server import server
 from tests.setup_tool.conftest import Said, Tool
@@ -31,7 +32,7 @@ def scanned(tool: Tool, tmp_path: Path) -> Path:
     """A music folder with two tracks, scanned and backed up."""
     make_album(tmp_path / "music", count=2, picture=make_picture())
     tool("users", "add", "ann", "--role", "owner")
-    tool("scan", str(tmp_path / "music"))
+    take_up(tmp_path / "music")
     assert tool("backup", str(tmp_path / "backups")).code == 0
     return tmp_path / "music"
 

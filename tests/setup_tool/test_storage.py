@@ -18,6 +18,7 @@ from shared.model.cloud import Copy, Provider
 from shared.settings import Settings
 from shared.storage.providers import Providers
 from shared.storage.sealing import parse_recovery_key
+from tests.here import take_up
 from tests.s3_server import FaultProxy, server
 from tests.setup_tool.conftest import Tool
 
@@ -350,7 +351,7 @@ def library(home: Path, tool: Tool, options: list[str], place: Provider, tmp_pat
 
     music = make_music(tmp_path / "music")
     assert tool("storage", "add", "r2", *options).code == 0
-    assert tool("scan", str(music)).code == 0
+    take_up(music)
     with rooms(Settings(home=home)) as station:
         copies = Copies(database=station.database)
         uids = copies.track_uids(everything=True)[:2]

@@ -9,29 +9,16 @@ Nothing is started but what a call needs: craft workers begin when they are aske
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from shared.library.scanner import scan
-from shared.records.recall import Recall
+from tests import here
 from tests.builders import make_audio, make_picture
 from tests.holding.whole import Whole, whole
 
 CLIENT = "a test"
 ALBUMS = ("Début", "Two Sides", "Moving")
-
-
-class HereAndNow:
-    """Readers that read in this process."""
-
-    def map_batches(self, deed: str, batches: Iterable[list[Any]], /, *, timeout_s: float
-                    ) -> Iterator[tuple[int, list[Any]]]:
-        module, _, name = deed.partition(":")
-        for number, items in enumerate(batches):
-            yield number, getattr(importlib.import_module(module), name)(items)
 
 
 class House:
@@ -54,9 +41,7 @@ class House:
         self.station.database.close()
 
     def rescan(self) -> None:
-        roots = self.station.scans.roots()
-        scan(roots, scans=self.station.scans, recall=Recall(database=self.station.database), pool=HereAndNow(),
-             every=roots, progress=lambda report: None)
+        here.rescan(self.station)
 
     def key_of(self, username: str, scope: str = "own", name: str = "test") -> str:
         """A new app password of a person."""
