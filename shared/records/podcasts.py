@@ -291,20 +291,22 @@ class Podcasts:
                     found[row[0]] = _whole(row)
         return found
 
-    def wholes_of(self, person: Person, uid: str | None, *, limit: int) -> list[EpisodeWhole]:
-        """The newest episodes of a podcast (None: of all). Raises NotFound."""
+    def newest(self, person: Person, *, limit: int) -> list[EpisodeWhole]:
+        """The newest episodes of all podcasts."""
         with self._database.read() as conn:
-            cursor = driver_cursor(conn)
-            narrow = ""
-            values: tuple[int, ...] = (person.user_id,)
-            if uid is not None:
-                row = cursor.execute("SELECT id FROM podcasts WHERE uid = ?", (uid,)).fetchone()
-                if row is None:
-                    raise _no_podcast()
-                narrow, values = " WHERE e.podcast_id = ?", (person.user_id, row[0])
-            rows = cursor.execute(
-                f"{_EPISODE}{narrow} ORDER BY e.published_at DESC, e.id DESC LIMIT ?", (*values, limit))
+            rows = driver_cursor(conn).execute(
+                f"{_EPISODE} ORDER BY e.published_at DESC, e.id DESC LIMIT ?", (person.user_id, limit))
             return [_whole(row) for row in rows]
+
+    def uids_of(self, uid: str, *, limit: int) -> list[str]:
+        """The newest episodes of a podcast, and all whose files are here, the newest first."""
+        with self._database.read() as conn:
+            its = "podcast_id = (SELECT id FROM podcasts WHERE uid = ?1)"
+            rows = driver_cursor(conn).execute(
+                f"SELECT uid FROM episodes WHERE {its} AND (path IS NOT NULL OR id IN (SELECT id FROM episodes "
+                f"WHERE {its} ORDER BY published_at DESC, id DESC LIMIT ?2)) ORDER BY published_at DESC, id DESC",
+                (uid, limit))
+            return [row[0] for row in rows]
 
     # ---- fetching them
 

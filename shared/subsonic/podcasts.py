@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shared.model.errors import Conflict
 from shared.model.person import Person
 from shared.model.podcast import EpisodeWhole, Podcast
 from shared.records.moments import shown
+from shared.subsonic.answer import Pieces
 from shared.subsonic.asking import Asked
 from shared.subsonic.calls import Calls
 
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from shared.library.outside_covers import OutsideCovers
     from shared.podcasts.podcasts import Podcasts
 
-MOST = 5_000            # episodes of one channel in one answer; clients ask for no pages
+# Episodes in one answer, since clients ask for no pages: of one channel; of all of them, and of each of these at least.
+MOST, LEAST_OF_EACH = 5_000, 20
 NEWEST = 20
 _SUFFIXES = {"vorbis": "ogg", "aac": "m4a", "alac": "m4a"}
 
@@ -26,7 +29,8 @@ def calls(*, podcasts: Podcasts) -> Calls:
     calls = Calls("podcasts")
     records = podcasts.records
 
-    def channel(person: Person, one: Podcast, episodes: bool) -> dict[str, Any]:
+    def channel(person: Person, one: Podcast, episodes: int) -> dict[str, Any]:
+        """episodes: so many of the newest, beside those that are fetched; 0: none."""
         told: dict[str, Any] = {
             "id": one.id, "url": one.url, "title": one.title, "description": one.description, "status": one.status,
             "originalImageUrl": "", "errorMessage": one.error,
@@ -34,22 +38,26 @@ def calls(*, podcasts: Podcasts) -> Calls:
         if one.image:
             told |= {"coverArt": one.id, "originalImageUrl": records.image_url(one.id)}
         if episodes:
-            told["episode"] = [episode_of(each, one.image)
-                               for each in records.wholes_of(person, one.id, limit=MOST)]
+            told["episode"] = Pieces(partial(entries, person, one.image), records.uids_of(one.id, limit=episodes))
         return told
+
+    def entries(person: Person, picture: bool, uids: Sequence[str]) -> list[dict[str, Any]]:
+        wholes = records.wholes(person, uids)
+        return [episode_of(wholes[uid], picture) for uid in uids if uid in wholes]
 
     @calls.answers("getPodcasts")
     def get_podcasts(asked: Asked) -> dict[str, Any]:
-        """All podcasts that the station follows, or one, with their episodes."""
-        episodes, uid = asked.flag("includeEpisodes", True), asked.text("id")
+        """All podcasts that the station follows, with their newest episodes, or one with all."""
+        uid = asked.text("id")
         found = [records.get(asked.person, uid)] if uid else records.every(asked.person)
+        episodes = max(MOST // max(1, len(found)), LEAST_OF_EACH) if asked.flag("includeEpisodes", True) else 0
         return {"podcasts": {"channel": [channel(asked.person, one, episodes) for one in found]}}
 
     @calls.answers("getNewestPodcasts")
     def get_newest_podcasts(asked: Asked) -> dict[str, Any]:
         """The episodes that came last, of all podcasts."""
         count = asked.number("count", NEWEST, most=500)
-        found = records.wholes_of(asked.person, None, limit=count)
+        found = records.newest(asked.person, limit=count)
         return {"newestPodcasts": {"episode": [episode_of(one, True) for one in found]}}
 
     @calls.answers("getPodcastEpisode", extension="getPodcastEpisode")

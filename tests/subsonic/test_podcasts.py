@@ -175,3 +175,34 @@ def test_internet_radio_stations_are_noted_changed_and_forgotten(house: House) -
     house.ask("deleteInternetRadioStation", id=one["id"])
     assert stations() == []
     assert house.refused("deleteInternetRadioStation", id=one["id"]) == 70
+
+
+def test_of_many_podcasts_the_newest_episodes_are_told_and_those_that_are_fetched(
+        house: House, show: str, stranger: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = house.station.podcasts.records
+    records.take_in(stranger, Feed(title="Long", episodes=tuple(entry(which) for which in range(1, 41))), now=1.7e9,
+                    next_at=4e9)
+    fetched = ids(house, show)["Episode 2"]
+    records.take_in(show, Feed(title="The Show", cut=True, episodes=tuple(entry(which) for which in range(3, 7))),
+                    now=1.7e9, next_at=4e9)
+    most: list[int] = []
+    first = type(records).wholes
+
+    def wholes(self: Any, person: Any, uids: Any) -> Any:
+        most.append(len(uids))
+        return first(self, person, uids)
+
+    monkeypatch.setattr(type(records), "wholes", wholes)
+    monkeypatch.setattr("shared.subsonic.answer.PIECE", 7)
+    for name, number in (("MOST", 6), ("LEAST_OF_EACH", 2)):
+        monkeypatch.setattr(f"shared.subsonic.podcasts.{name}", number)
+    told = {one["id"]: [each["title"] for each in one["episode"]] for one in channels(house)}
+    assert told[stranger] == ["Episode 40", "Episode 39", "Episode 38"]
+    assert told[show] == ["Episode 6", "Episode 5", "Episode 4", "Episode 2"]
+    assert fetched in [each["id"] for one in channels(house, f="json") for each in one["episode"]]
+    monkeypatch.setattr("shared.subsonic.podcasts.MOST", 5_000)
+    (one,) = channels(house, id=stranger)
+    assert [each["title"] for each in one["episode"]] == [f"Episode {which}" for which in range(40, 0, -1)]
+    assert max(most) == 7
+    records.take_in(show, Feed(title="The Show", episodes=(entry(2, season=1, number=7, explicit=True), entry(1))),
+                    now=1.7e9, next_at=4e9)
