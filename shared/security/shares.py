@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from shared.events import EventBus, PersonChanged, SessionsEnded
-from shared.model.errors import BadInput, Forbidden, Gone, NotFound
+from shared.model.errors import BadInput, Forbidden, Gone, NotFound, SoundsibleError
 from shared.model.person import Person
 from shared.records.moments import shown
 from shared.records.shares import KINDS, MOST_ENTRIES, Entry, Item
@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 CODE_BYTES = 16             # 128 bits; 26 letters and digits
 LONGEST_DESCRIPTION = 1_000
+LATE_S, LONGEST_WAIT_S = 0.05, 86_400.0     # after the end of a share; when it is looked again at the latest
+LAST_S = 253_402_300_800.0  # Unix seconds of what can be told as a date
 REMEMBERED = 64             # shares whose items are known as they are now
 _OFF = "This station shares nothing by links: the setting shares is off."
 _WRONG = "This link leads to nothing here, or no more. Whoever sent it can make a new one."
@@ -109,6 +111,7 @@ class Shares:
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[str, int, bool], tuple[str, Sequence[Item]]] = OrderedDict()
         self._heard: OrderedDict[str, int] = OrderedDict()      # uid → id of shares that were heard lately
+        self._next: tuple[float, threading.Timer] | None = None     # when the first of these is over
         events.subscribe(PersonChanged, lambda event: self._look_again())
         events.subscribe(SessionsEnded, lambda event: self._look_again())      # an account that is removed
 
@@ -128,6 +131,7 @@ class Shares:
             raise BadInput(f"Shared are {', '.join(KINDS)}.", field="entries")
         if expires_at is not None and expires_at <= self._clock():
             raise BadInput("The end of a share lies in the future.", field="expires_at")
+        _must_be_told(expires_at)
         names = self._records.names(person, wanted)
         missing = [uid for kind, uid in wanted if (kind, uid) not in names]
         if missing:
@@ -157,6 +161,7 @@ class Shares:
         self._must(person)
         if "description" in values:
             values["description"] = _described(values["description"])
+        _must_be_told(values.get("expires_at"))
         row = self._records.change(person.user_id, uid, values)
         self._look_again()
         return self._shown(person, row, here)
@@ -187,6 +192,7 @@ class Shares:
             self._heard.move_to_end(row.uid)
             while len(self._heard) > REMEMBERED * 16:
                 self._heard.popitem(last=False)
+        self._wake_at(row.expires_at)
         return Opened(
             id=row.id, uid=row.uid, person=person, title=title, description=row.description,
             expires_at=None if row.expires_at is None else shown(row.expires_at), items=items,
@@ -248,6 +254,30 @@ class Shares:
             for one in ended:
                 self._heard.pop(one, None)
         self._streams.end(_pseudo(heard[one]) for one in ended)
+        for one in set(there) - set(ended):
+            self._wake_at(there[one].expires_at)
+
+    def _wake_at(self, at: float | None) -> None:
+        """Look again when a share that was heard is over."""
+        if at is None:
+            return
+        with self._lock:
+            if self._next is not None:
+                if self._next[0] <= at:
+                    return
+                self._next[1].cancel()
+            timer = threading.Timer(min(max(at - self._clock(), 0.0) + LATE_S, LONGEST_WAIT_S), self._wake)
+            timer.daemon = True
+            self._next = at, timer
+            timer.start()
+
+    def _wake(self) -> None:
+        with self._lock:
+            self._next = None
+        try:
+            self._look_again()
+        except SoundsibleError as error:    # the edge of this thread; who comes next has it looked again
+            log.warning("shares that are over cannot be looked for now: %s", error.message)
 
     def _shown(self, person: Person, row: ShareRow, here: str) -> Share:
         title, items = self._now(person, row)
@@ -278,6 +308,12 @@ def hash_of(code: str) -> bytes:
 def _pseudo(share_id: int) -> int:
     """What stands for a share among the tokens of open streams, where no token can be."""
     return -share_id
+
+
+def _must_be_told(at: float | None) -> None:
+    """Raises BadInput for a moment that no date tells."""
+    if at is not None and not 0 <= at < LAST_S:
+        raise BadInput("A share ends before the year 10000, or never.", field="expires_at")
 
 
 def _described(text: str) -> str:

@@ -20,6 +20,7 @@ from shared.security.audit import AuditLog
 from shared.security.open_streams import OpenStreams
 from shared.security.shares import LONGEST_DESCRIPTION, Shares, hash_of
 from shared.vault import Vault
+from tests.podcasts.feeds_made import until
 from tests.records.songs import Music, metadata
 from tests.security.houses import PASSWORD, House
 
@@ -209,3 +210,32 @@ def test_the_audit_log_tells_who_shared_what(stall: Stall) -> None:
     assert [(line.deed, line.username, line.subject) for line in reversed(lines)] == [
         ("share_made", "ann", "One"), ("share_ended", "ann", "")]
     assert code not in str(lines) and hash_of(code).hex() not in str(lines)
+
+
+def test_who_listens_is_hung_up_on_when_its_time_is_over(stall: Stall) -> None:
+    clock = stall.house.clock
+    soon, later = (stall.code(expires_at=clock.now + seconds) for seconds in (0.2, 500))
+    never = stall.code()
+    for code in (never, later, soon):
+        stall.listen(code)
+    clock.now += 0.3    # the timer's own seconds go on by themselves
+    until(lambda: stall.hung_up)
+    assert stall.hung_up == [soon]
+    share = next(one for one in stall.shares.list(stall.ann) if one.link.endswith(later))
+    stall.shares.change(stall.ann, share.id, expires_at=clock.now + 0.1)
+    clock.now += 0.2
+    until(lambda: len(stall.hung_up) == 2)
+    assert stall.hung_up == [soon, later]
+
+
+@pytest.mark.parametrize("at", [253_402_300_800.0, 9e12, 9e15, -1e12, float("inf"), float("nan")])
+def test_a_moment_that_no_date_tells_is_no_end(stall: Stall, at: float) -> None:
+    """It made every list of that person's shares, and the link itself, an error of the station's."""
+    code = stall.code()
+    (share,) = stall.shares.list(stall.ann)
+    with pytest.raises(BadInput):
+        stall.code(expires_at=at)
+    with pytest.raises(BadInput):
+        stall.shares.change(stall.ann, share.id, expires_at=at)
+    assert stall.shares.change(stall.ann, share.id, expires_at=253_402_300_799.0).expires_at is not None
+    assert stall.shares.open(code).expires_at == "9999-12-31T23:59:59.000Z"
