@@ -28,6 +28,7 @@ from shared.records.tables import episodes
 MOST_PODCASTS = 1_000
 MOST_EPISODES = 20_000  # of one podcast: a feed that names other entries at every look must not fill the disk
 NEW_S = 30 * 86_400.0  # an episode is called new for so long, unless it was begun
+WRONG_S = 14 * 86_400.0  # longer than any feed is left alone
 STARTED_MS = 1_000  # a position before that is none
 
 
@@ -184,10 +185,11 @@ class Podcasts:
         return [one[0] for one in running]
 
     def due(self, now: float) -> list[DueFeed]:
-        """Those whose time has come, the longest overdue first."""
+        """Those whose time has come, the longest overdue first; also those that were put off by a clock that went
+        wrong."""
         with self._database.read() as conn:
             return [_due(row) for row in driver_cursor(conn).execute(
-                f"{_DUE} WHERE next_at <= ? ORDER BY next_at, id", (now,))]  # fmt: skip
+                f"{_DUE} WHERE next_at <= ? OR next_at > ? ORDER BY next_at, id", (now, now + WRONG_S))]  # fmt: skip
 
     def one(self, uid: str) -> DueFeed:
         """One, due or not. Raises NotFound."""
@@ -207,12 +209,12 @@ class Podcasts:
         """Look at all of them (or at these) next, but for what was looked at less than `least_s` ago."""
         with self._database.transaction(durable=False) as conn:
             cursor = driver_cursor(conn)
-            rested = "(checked_at IS NULL OR checked_at < ?)"
+            rested = "(checked_at IS NULL OR checked_at < ? OR checked_at > ?)"
             if uids is None:
-                cursor.execute(f"UPDATE podcasts SET next_at = ? WHERE {rested}", (now, now - least_s))
+                cursor.execute(f"UPDATE podcasts SET next_at = ? WHERE {rested}", (now, now - least_s, now))
             for uid in uids or ():
                 cursor.execute(
-                    f"UPDATE podcasts SET next_at = ? WHERE uid = ? AND {rested}", (now, uid, now - least_s))
+                    f"UPDATE podcasts SET next_at = ? WHERE uid = ? AND {rested}", (now, uid, now - least_s, now))
 
     # ---- a look at a feed
 

@@ -24,6 +24,9 @@ from shared.records.settling import chunks
 # played. Where nobody told how much was played, the one who told of the play has decided that.
 SHORTEST_MS = 30_000
 ENOUGH_MS = 240_000
+# Nothing is put off for longer than the first: what is to wait until after the second was written by a clock that went
+# wrong, and waits no more.
+LONGEST_WAIT_S, WRONG_S = 86_400.0, 3 * 86_400.0
 
 _ENQUEUE = (
     "INSERT INTO scrobbles (scrobbler_id, play_id, next_at) SELECT s.id, p.id, max(?, coalesce((SELECT max(w.next_at) "
@@ -116,8 +119,8 @@ class Scrobbles:
         """The services that are to be told something by now."""
         return self._rows(
             "WHERE EXISTS (SELECT 1 FROM scrobbles w WHERE w.scrobbler_id = s.id AND w.state = 'waiting' "
-            "AND w.next_at <= ?) ORDER BY s.id",
-            (now,),
+            "AND (w.next_at <= ? OR w.next_at > ?)) ORDER BY s.id",
+            (now, now + WRONG_S),
         )
 
     def _rows(self, where: str, given: tuple[Any, ...]) -> Sequence[ScrobblerRow]:
@@ -146,8 +149,8 @@ class Scrobbles:
             found = driver_cursor(conn).execute(
                 f"SELECT w.id, w.tries, {_FACTS}, p.played_at FROM scrobbles w JOIN plays p ON p.id = w.play_id "
                 "JOIN tracks t ON t.id = p.track_id LEFT JOIN albums a ON a.id = t.album_id WHERE w.scrobbler_id = ? "
-                "AND w.state = 'waiting' AND w.next_at <= ? ORDER BY p.played_at, p.id LIMIT ?",
-                (scrobbler_id, now, most),
+                "AND w.state = 'waiting' AND (w.next_at <= ? OR w.next_at > ?) ORDER BY p.played_at, p.id LIMIT ?",
+                (scrobbler_id, now, now + WRONG_S, most),
             )
             return [Waiting(row[0], row[1], _told(row[2:-1], row[-1])) for row in found]
 
@@ -190,8 +193,9 @@ class Scrobbles:
         with self._database.transaction() as conn:
             cursor = driver_cursor(conn)
             cursor.execute(
-                "UPDATE scrobbles SET next_at = ? WHERE scrobbler_id = ? AND state = 'waiting' AND next_at < ?",
-                (until, scrobbler_id, until),
+                "UPDATE scrobbles SET next_at = ? WHERE scrobbler_id = ? AND state = 'waiting' "
+                "AND (next_at < ? OR next_at > ?)",
+                (until, scrobbler_id, until, until + LONGEST_WAIT_S),
             )
             if error is None:
                 return False

@@ -230,6 +230,22 @@ def test_pauses_grow_and_new_plays_wait_with_the_others(house: House, song: str)
     assert {state for state, _ in house.states()} == {"sent"} and len(house.listenbrainz.listens) == 11
 
 
+def test_a_clock_that_went_wrong_holds_nothing_up(house: House, song: str) -> None:
+    house.connect()
+    house.play(song, NOW - 5000)
+    house.listenbrainz.always(Reply(503))
+    house.round(10 * 365 * 86_400)          # ten years ahead, and the service is away
+    tried = len(house.listenbrainz.asked)
+    house.now = NOW                         # the clock is put right
+    house.play(song, NOW - 1000)
+    house.round()
+    house.round(FIRST_PAUSE_S / 2)          # it is left in peace as ever
+    assert len(house.listenbrainz.asked) == tried + 1
+    house.listenbrainz.always(None)
+    house.round(3600)
+    assert {state for state, _ in house.states()} == {"sent"} and len(house.listenbrainz.listens) == 2
+
+
 def test_a_service_that_wants_to_be_left_in_peace_is(house: House, song: str) -> None:
     house.connect()
     house.play(song, NOW - 100)

@@ -62,6 +62,16 @@ def test_a_feed_is_followed_once_and_is_due_at_once(podcasts: Podcasts, owner: P
         podcasts.get(owner, "nothing")
 
 
+def test_a_clock_that_went_wrong_leaves_no_feed_alone(podcasts: Podcasts, owner: Person) -> None:
+    ahead = 10 * 365 * 86_400.0
+    uid = podcasts.add(owner.user_id, URL, now=ahead)
+    podcasts.take_in(uid, Feed(title="The Show", episodes=()), now=ahead, next_at=ahead + 3600)
+    assert [one.uid for one in podcasts.due(1000.0)] == [uid]
+    podcasts.looked(uid, now=ahead, next_at=ahead + 3600)
+    podcasts.hurry(1000.0)
+    assert podcasts.next_at() == 1000.0
+
+
 def test_what_a_feed_says_is_taken_in_and_told(podcasts: Podcasts, owner: Person, show: str) -> None:
     told = podcasts.get(owner, show)
     assert (told.title, told.status, told.episode_count, told.keep, told.checked_at) == (
