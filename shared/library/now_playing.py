@@ -29,6 +29,7 @@ GRACE_S = 60.0                      # that an app may be late at a track's end
 UNKNOWN_S = 600.0                   # that a thing of unknown length is thought to play
 PAUSED_S = 1800.0                   # that a pause may last
 MOST = 500                          # apps that are followed; those that were silent for longest go
+MOST_OF_PERSON = 20                 # of these: an app that calls itself otherwise each time drives out no others
 REMEMBERED = 16                     # listenings of one app that are over and were counted
 SAME_S = 60.0                       # so much may two ways of telling a moment differ
 FASTEST = 10.0                      # times the usual speed
@@ -139,9 +140,7 @@ class NowPlaying:
             self._playing.move_to_end(key)
             if state == "stopped":
                 self._end(key, before, now, due)
-            while len(self._playing) > MOST:
-                other, oldest = next(iter(self._playing.items()))
-                self._end(other, oldest, oldest.told_at, due)
+            self._bound(person, due)
         self._tell(before, due, news)
 
     def began(self, person: Person, client: str, uid: str, kind: str = "track") -> None:
@@ -159,8 +158,7 @@ class NowPlaying:
             new = Playing(person, client, uid, kind, length_ms, "playing", 0, 1.0, now, now, 0, 0)
             self._playing[key] = new
             self._playing.move_to_end(key)
-            while len(self._playing) > MOST:
-                self._playing.popitem(last=False)
+            self._bound(person, due)
         self._tell(new, due)
 
     def scrobbled(self, person: Person, client: str, uid: str, at: float | None, kind: str = "track") -> bool:
@@ -204,6 +202,14 @@ class NowPlaying:
         for key, one in [(key, one) for key, one in self._playing.items() if one.ends_at() <= now]:
             self._end(key, one, one.told_at, due)   # nobody said that it played on
         return due
+
+    def _bound(self, person: Person, due: list[Playing]) -> None:
+        """End what was silent for longest of too many: of this person's apps first, then of everybody's."""
+        own = [key for key in self._playing if key[0] == person.user_id]
+        every = list(self._playing)
+        for key in (*own[:max(0, len(own) - MOST_OF_PERSON)], *every[:max(0, len(every) - MOST)]):
+            if key in self._playing:
+                self._end(key, self._playing[key], self._playing[key].told_at, due)
 
     def _end(self, key: tuple[int, int, str], one: Playing, at: float, due: list[Playing]) -> None:
         """It is over; into `due` when it counts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.events import EventBus, NowPlayingMoved
+from shared.library import now_playing
 from shared.library.now_playing import NowPlaying
 from shared.model.errors import BadInput, DiskFull, NotFound
 from shared.model.person import Person
@@ -230,3 +232,17 @@ def test_an_episode_that_is_told_of_twice_was_heard_once(room: Room) -> None:
     assert (told("other"), told("other")) == (False, True)
     room.now += 4000
     assert not told("other")                                    # once more
+
+
+def test_an_app_that_calls_itself_otherwise_each_time_drives_out_nobody_elses(room: Room) -> None:
+    room.tell("long", "playing", 0)
+    for number in range(3 * now_playing.MOST):
+        for told in (lambda name: room.playing.began(BOB, name, "song"),
+                     lambda name: room.playing.report(BOB, f"{name} b", "song", "track", "playing", 0)):
+            told(f"app {number}")
+    shown = room.playing.playing(ANN)
+    assert [one.uid for one in shown if one.person == ANN] == ["long"]
+    assert len(shown) == now_playing.MOST_OF_PERSON + 1
+    for number in range(now_playing.MOST):
+        room.playing.began(replace(BOB, user_id=100 + number), "app", "song")
+    assert len(room.playing.playing(ANN)) == now_playing.MOST
