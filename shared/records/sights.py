@@ -30,7 +30,8 @@ from sqlalchemy import Column, Connection, Engine, Float, Integer, LargeBinary, 
 from shared.records import identity, revisions, tables
 from shared.records.settling import COUNTED, chunks, name_of
 
-MOST = 6  # people whose connections are kept
+# People whose connections are kept, about 3 MiB each. When more ask in turn, every answer makes its tables anew.
+MOST = 12
 _FEW = 0.1  # of all tracks; when fewer are seen, lists begin with what is seen instead of with an index
 _MOST_NEWS = 20_000  # rows of came and gone
 _BEYOND = b"\xff"  # sorts after every text

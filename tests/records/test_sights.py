@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +25,7 @@ from shared.model.errors import BadInput, NotFound, RevisionTooOld
 from shared.model.person import Person
 from shared.model.scan import Picture
 from shared.model.track import Filters
-from shared.records import albums, artists, genres, tracks
+from shared.records import albums, artists, genres, sights, tracks
 from shared.records.albums import Albums
 from shared.records.artists import Artists
 from shared.records.changes import Changes
@@ -456,7 +457,7 @@ def test_two_limited_people_and_one_who_is_not_do_not_get_each_others_totals() -
     with library() as whole:
         music = whole.musics[0]
         music.album("A", "A", "Ana", 3), music.album("B", "B", "Ben", 2)
-        others = [replace(whole.person(f"kid{n}"), limited=True) for n in range(8)]
+        others = [replace(whole.person(f"kid{n}"), limited=True) for n in range(sights.MOST + 2)]
         for number, person in enumerate(others):    # more than have a connection kept
             whole.folders.set(person.user_id, [(music.root.id, "AB"[number % 2])])
         for _ in range(2):
@@ -471,6 +472,26 @@ def test_two_limited_people_and_one_who_is_not_do_not_get_each_others_totals() -
         except BadInput:
             return
         raise AssertionError("one's place in a list counts for nobody else")
+
+
+def test_what_ten_people_see_is_made_once_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    first = sights._Making.make
+
+    def make(self: Any) -> Any:
+        made.append(self)
+        return first(self)
+
+    with library() as whole:
+        music = whole.musics[0]
+        music.album("A", "A", "Ana", 3)
+        others = [replace(whole.person(f"kid{n}"), limited=True) for n in range(10)]
+        for person in others:
+            whole.folders.set(person.user_id, [(music.root.id, "A")])
+        monkeypatch.setattr(sights._Making, "make", make)
+        for person in others * 3:
+            assert whole.tracks.list(person).total == 3
+    assert len(made) == 10
 
 
 def test_a_limited_person_can_change_nothing_on_the_connection_they_are_answered_from() -> None:
