@@ -32,7 +32,11 @@ PAGES = ["/", "/library/albums", "/library/artists", "/library/tracks", "/librar
          "/you/shares", "/you/scrobbling", "/podcasts", "/radio", "/no/such/page"]
 
 
-def until(page: Any, expression: str, timeout_s: float = 10) -> None:
+# What never comes true is told late; what comes late on a busy machine is no failure.
+PATIENCE_S = 40
+
+
+def until(page: Any, expression: str, timeout_s: float = PATIENCE_S) -> None:
     """Waits for `expression` (Playwright's own waiting evaluates text in the page, which its policy forbids)."""
     deadline = time.monotonic() + timeout_s
     while not page.evaluate(expression):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.browsing import DESKTOP
+from tests.web.browsing import DESKTOP, PATIENCE_S
 
 # The shell is Chromium without the windows that nobody sees here, for half the work; `run.py test` looks for both.
 CHROMIUM = os.environ.get("CHROMIUM_PATH") or os.environ.get("SOUNDSIBLE_TEST_BROWSER") or shutil.which(
@@ -21,6 +21,8 @@ NOT_NEEDED = ["WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopu
               "HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "PaintHolding",
               "ThirdPartyStoragePartitioning", "AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints",
               "NetworkTimeServiceQuerying", "AimEnabled", "PreconnectToSearch"]
+# What these try has nothing to do with the service worker; each of their pages begins with a third less work without.
+WITHOUT_WORKER = ("test_account", "test_away", "test_downloads", "test_people", "test_podcasts", "test_sharing")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
              "--autoplay-policy=no-user-gesture-required", f"--disable-features={','.join(NOT_NEEDED)}"]
 
@@ -28,7 +30,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api")
-    sync_api.expect.set_options(timeout=10_000)
+    sync_api.expect.set_options(timeout=PATIENCE_S * 1000)
     with sync_api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield chromium
@@ -36,10 +38,11 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def open_player(browser: Any, station: Any) -> Iterator[Callable[..., Any]]:
+def open_player(browser: Any, station: Any, request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     """Opens the player, as the owner unless told otherwise; at the end nothing may have been complained of."""
     contexts: list[Any] = []
     complaints: list[str] = []
+    workers = "block" if request.path.stem in WITHOUT_WORKER else "allow"
 
     def complain(message: Any) -> None:
         # A picture that is not there is an everyday answer; the browser logs it all the same.
@@ -48,9 +51,9 @@ def open_player(browser: Any, station: Any) -> Iterator[Callable[..., Any]]:
 
     def opened(path: str = "/", *, size: dict[str, int] = DESKTOP, logged_in: bool = True, token: str | None = None,
                at: Any = station, **more: Any) -> Any:
-        context = browser.new_context(viewport=size, **more)
+        context = browser.new_context(viewport=size, service_workers=workers, **more)
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_S * 1000)
         if logged_in:
             context.add_cookies([{"name": "soundsible_session", "value": token or at.login(), "url": at.url,
                                   "httpOnly": True, "sameSite": "Lax"}])

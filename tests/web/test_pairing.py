@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.running import RunningStation
-from tests.web.browsing import DESKTOP, HEARD, PHONE, TELL_VIOLATIONS, TOO_WIDE, play_first_album, until
+from tests.web.browsing import DESKTOP, HEARD, PATIENCE_S, PHONE, TELL_VIOLATIONS, TOO_WIDE, play_first_album, until
 from tests.web.conftest import ARGUMENTS, CHROMIUM
 from tests.web.trusting import home_of_browser, secure
 
@@ -57,7 +57,7 @@ def visit(trusting: Any, playwright: Any, home: dict[str, str], station: Running
             tmp_path / "profile", executable_path=CHROMIUM, env=dict(home), args=ARGUMENTS, **more,
         ) if lasting else trusting.new_context(**more)
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_S * 1000)
         context.add_init_script(TELL_VIOLATIONS)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text)

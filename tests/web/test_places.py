@@ -19,6 +19,7 @@ from tests.web.browsing import (
     HEARD,
     KEPT_THAT_SHOULD_NOT_BE,
     NAMELESS,
+    PATIENCE_S,
     PHONE,
     PLAYING,
     TELL_VIOLATIONS,
@@ -124,7 +125,7 @@ def test_an_album_leaves_this_machine_plays_on_and_is_kept_again(
 
     choose(page, ALBUM_MENU, "Free up space")
     dialog.get_by_role("button", name="Free up").click()
-    page.get_by_text(f"{round(size / 1000)} KB are free again. “Weather” streams").wait_for(timeout=30_000)
+    page.get_by_text(f"{round(size / 1000)} KB are free again. “Weather” streams").wait_for()
     sync_api.expect(place).to_contain_text("In the cloud")
     assert (home.files("Weather"), page.locator("view-album .fetched").count()) == (0, 0), "said once, not on all rows"
     page.locator("view-album .row-play").nth(1).click()
@@ -145,7 +146,7 @@ def test_an_album_leaves_this_machine_plays_on_and_is_kept_again(
     page.keyboard.press("Escape")
 
     choose(page, ALBUM_MENU, "Keep on this machine")
-    sync_api.expect(place).to_have_text("Kept on this machine", timeout=30_000)
+    sync_api.expect(place).to_have_text("Kept on this machine")
     until(page, "document.querySelectorAll('view-album .row').length === 2")
     assert home.files("Weather") == 2 and {one["place"] for one in home.tracks("Weather")} == {"local"}
     page.locator(ALBUM_MENU).click()
@@ -168,7 +169,7 @@ def test_the_page_shows_what_lies_where_and_what_the_station_is_at(
     page.evaluate(f"location.hash = '/album/{home.albums['Harbour']}'")
     choose(page, ALBUM_MENU, "Copy to the cloud")
     told = page.get_by_text("Copying to the cloud did not work for “Harbour”")
-    told.wait_for(timeout=30_000)
+    told.wait_for()
     page.locator(".toast", has=told).get_by_role("button", name="See").click()
     lately = view.get_by_label("Lately")
     failed = view.locator(".errand[data-state='failed']")
@@ -178,7 +179,7 @@ def test_the_page_shows_what_lies_where_and_what_the_station_is_at(
     assert refused.hits
     home.proxy.heal()
     failed.get_by_role("button", name="Try again: Harbour").click()
-    sync_api.expect(lately).to_contain_text("Copied to the cloud", timeout=30_000)
+    sync_api.expect(lately).to_contain_text("Copied to the cloud")
 
     home.proxy.fault(PUT, bytes_per_s=40_000)
     choose_all = view.get_by_role("button", name="Copy everything")
@@ -187,10 +188,10 @@ def test_the_page_shows_what_lies_where_and_what_the_station_is_at(
     sync_api.expect(asked).to_contain_text("nothing is removed here")
     asked.get_by_role("button", name="Copy everything").click()
     active = view.get_by_label("Under way")
-    sync_api.expect(active).to_contain_text("Copying to the cloud", timeout=20_000)
+    sync_api.expect(active).to_contain_text("Copying to the cloud")
     until(page, "Number(document.querySelector('view-storage .errand .meter')?.getAttribute('aria-valuenow')) > 0", 20)
     active.get_by_role("button", name="Stop: All your music").click()
-    sync_api.expect(lately).to_contain_text("Stopped", timeout=20_000)
+    sync_api.expect(lately).to_contain_text("Stopped")
     sync_api.expect(active).to_have_count(0)
     home.proxy.heal()
 
@@ -202,7 +203,7 @@ def test_the_page_shows_what_lies_where_and_what_the_station_is_at(
     page.keyboard.press(" ")
     page.evaluate("location.hash = '/you/storage'")
     cache = view.get_by_label("Cache", exact=True)
-    sync_api.expect(cache).to_contain_text("from the cloud, ready to play", timeout=20_000)
+    sync_api.expect(cache).to_contain_text("from the cloud, ready to play")
     cache.get_by_role("button", name="Empty").click()
     page.get_by_text("are free again").first.wait_for()
     assert page.evaluate(TOO_WIDE) == [0, 0] and page.evaluate(NAMELESS) == []
@@ -254,7 +255,7 @@ def test_the_sound_comes_from_the_storages_own_address_when_the_station_says_so(
         browser: Any, tmp_path: Path) -> None:
     with cloudy(tmp_path, "Weather", "Harbour", add=False, environ={"SOUNDSIBLE_CLOUD_REDIRECT": "true"}) as home:
         context = browser.new_context()
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_S * 1000)
         said: list[str] = []
         try:
             context.add_cookies([{"name": "soundsible_session", "value": home.station.login(), "httpOnly": True,
@@ -277,7 +278,7 @@ def test_the_sound_comes_from_the_storages_own_address_when_the_station_says_so(
 
             # This page may not go there yet: the station lets it be heard all the same.
             page.locator("view-album .row-play").first.click()
-            until(page, f"{HEARD} > 0.3", 20)
+            until(page, f"{HEARD} > 0.3")
             assert any("media-src" in one for one in said)
             page.keyboard.press(" ")
 
@@ -305,8 +306,7 @@ def test_the_sound_comes_from_the_storages_own_address_when_the_station_says_so(
             home.proxy.fault("", drop=True)
             page.evaluate(f"location.hash = '/album/{home.albums['Harbour']}'")
             page.locator(".row-play[title='Harbour 1']").click()
-            page.get_by_text("“Harbour 1” cannot be played. This track lies in the cloud alone").wait_for(
-                timeout=30_000)
+            page.get_by_text("“Harbour 1” cannot be played. This track lies in the cloud alone").wait_for()
             page.evaluate("location.hash = '/you/storage'")
             storages = page.locator("view-storage").get_by_label("In the cloud")
             sync_api.expect(storages).to_contain_text("Does not answer")

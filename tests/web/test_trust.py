@@ -19,7 +19,7 @@ from cryptography import x509
 from shared.security.identity import Identity
 from tests.running import RunningStation, start_station
 from tests.security.paper import Signed, sign
-from tests.web.browsing import PHONE
+from tests.web.browsing import PATIENCE_S, PHONE
 from tests.web.conftest import ARGUMENTS, CHROMIUM
 from tests.web.trusting import home_of_browser, plain, secure
 
@@ -72,7 +72,7 @@ def page_of(browsers: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
 
     def page(*, trusting: bool, **more: Any) -> Any:
         context = browsers(trusting=trusting).new_context(viewport=PHONE, **more)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_S * 1000)
         contexts.append(context)
         return context.new_page()
 
