@@ -376,22 +376,6 @@ class Accounts:
         log.info("the password of %s was changed", user.uid)
         self._audit.write("password_changed", person=person, address=address)
 
-    def replace_password(self, person: Person, new: str, address: str = "") -> None:
-        """Set the own password without the old one: what programs do whose protocol has no place for it. Every session
-        of this person ends, as with `change_password`.
-
-        Raises Forbidden for a device with limited rights and where a second factor is on, BadInput, NotFound.
-        """
-        if person.scope != "own":
-            raise Forbidden("A device with limited rights cannot change the account.")
-        if self.has_second_factor(person):
-            raise Forbidden("This account has a second factor: change its password in the player, under You.")
-        clean = clean_password(new)
-        self._people.change_user(person.id, password_hash=self._passwords.hash(clean))
-        self._end_all(person.user_id, but=person.token_id, kind="session")
-        log.info("the password of %s was changed", person.id)
-        self._audit.write("password_changed", person=person, address=address, by="app")
-
     def has_second_factor(self, person: Person) -> bool:
         user = self._people.get_user(person.id)
         return user is not None and bool(user.has_second_factor)

@@ -1,6 +1,7 @@
 """Who may what: the own account, and for owners everybody's.
 
-The account's password is set here and never taken as a login: apps log in with app passwords. The protocol's many
+The account's password is never taken as a login here: apps log in with app passwords. Nor is the own one set here,
+where nobody is asked for the old one: who overheard an app password would take the account over. The protocol's many
 roles are few here: adminRole is an owner; uploadRole says who may add music, coverArtRole who may edit the library; the
 others are everybody's, or nobody's.
 """
@@ -26,6 +27,7 @@ from shared.subsonic.calls import Calls
 
 # What is asked of a new account, and the right that it means here.
 RIGHTS = {"uploadRole": "add", "coverArtRole": "edit"}
+_IN_THE_PLAYER = "Change your own password in the player, where the old one is asked for."
 
 
 def calls(*, accounts: Accounts, people: People, scans: Scans, shares: bool, jukebox: bool = True) -> Calls:
@@ -66,6 +68,8 @@ def calls(*, accounts: Accounts, people: People, scans: Scans, shares: bool, juk
         """Change an account: what is given, and nothing else."""
         user = named(asked.person, asked.need("username"))
         password = asked.text("password")
+        if password and user.id == asked.person.id:
+            raise Refused(Refused.FORBIDDEN, _IN_THE_PLAYER)
         role = None
         if asked.has("adminRole") and asked.flag("adminRole") != (user.role == "owner"):
             role = "owner" if asked.flag("adminRole") else "adult"
@@ -74,9 +78,6 @@ def calls(*, accounts: Accounts, people: People, scans: Scans, shares: bool, juk
         given = asked.has("musicFolderId")
         folders = chosen(asked)
         with _of_the_account():
-            if password and user.id == asked.person.id:
-                accounts.replace_password(asked.person, _password(password), asked.address)
-                password = ""
             accounts.change_user(
                 asked.person, user.id, password=_password(password) if password else None, role=role,
                 rights=None if owner or not rights else rights, limited=folders is not None if given else None,
@@ -89,14 +90,16 @@ def calls(*, accounts: Accounts, people: People, scans: Scans, shares: bool, juk
 
     @calls.answers("changePassword", allows="own_account")
     def change_password(asked: Asked) -> None:
-        """Set the account's password: the own, or for owners anybody's. App passwords of one's own stay."""
+        """Set somebody else's password, for owners. The own one is changed in the player, where the old one is asked."""
         name, password = asked.need("username"), _password(asked.need("password"))
+        if _is(asked.person, name):
+            raise Refused(Refused.FORBIDDEN, _IN_THE_PLAYER)
+        _must_own(asked.person, "Only an owner of this station sets other people's passwords.")
+        user = named(asked.person, name)
+        if user.id == asked.person.id:
+            raise Refused(Refused.FORBIDDEN, _IN_THE_PLAYER)
         with _of_the_account():
-            if _is(asked.person, name):
-                accounts.replace_password(asked.person, password, asked.address)
-                return
-            _must_own(asked.person, "Only an owner of this station sets other people's passwords.")
-            accounts.change_user(asked.person, named(asked.person, name).id, password=password, address=asked.address)
+            accounts.change_user(asked.person, user.id, password=password, address=asked.address)
 
     @calls.answers("tokenInfo", extension="apiKeyAuthentication")
     def token_info(asked: Asked) -> dict[str, Any]:
