@@ -18,9 +18,11 @@ from shared.podcasts.cleaning import line, link, paragraphs
 MOST_ITEMS = 5_000          # of one feed that are read, the first ones in it: feeds begin with what is new
 MOST_OUTLINES = 5_000       # of one OPML file
 DEEPEST = 100               # outlines within outlines
+DEEPEST_ELEMENT = 2_000     # of a feed; what is never closed counts, and costs feedparser the square of its depth
 LONGEST_GUID = 1_000
 _ENDS = re.compile(rb"</\s*(?:[A-Za-z_][\w.-]*:)?(item|entry)\s*>", re.IGNORECASE)
 _OUTER = re.compile(rb"<\s*(?:[A-Za-z_][\w.-]*:)?(rss|feed|RDF)\b", re.IGNORECASE)
+_PIECES = re.compile(rb"<!\[CDATA\[|<!--|<(/?)[A-Za-z_][^<>]*>")     # of which the first two hide what is in them
 _TYPE = re.compile(rb"<!DOCTYPE", re.IGNORECASE)
 _AUDIO_ENDINGS = (".mp3", ".m4a", ".m4b", ".aac", ".ogg", ".oga", ".opus", ".flac", ".wav", ".mp4", ".webm")
 
@@ -30,6 +32,9 @@ def feed(content: bytes, url: str, content_type: str = "") -> Feed:
     import feedparser
 
     cut, content = _shortened(_utf8(content))
+    if _too_deep(content):
+        raise UnreadableFile("This is no feed that can be read: its elements stand in one another without end.",
+                             reason="damaged")
     headers = {"content-location": url, "content-type": content_type or "application/xml"}
     said = feedparser.parse(content, response_headers=headers, sanitize_html=False, resolve_relative_uris=False)
     show = said.get("feed") or {}
@@ -181,6 +186,24 @@ def _shortened(content: bytes) -> tuple[bool, bytes]:
             tail = b"</channel></" + root + b">" if root.lower() == b"rss" else b"</" + root + b">"
             return True, content[: end.end()] + tail
     return False, content
+
+
+def _too_deep(content: bytes) -> bool:
+    depth = at = 0
+    while (tag := _PIECES.search(content, at)) is not None:
+        at = tag.end()
+        if tag[1] is None:
+            end = content.find(b"]]>" if tag[0].startswith(b"<![") else b"-->", at)
+            if end < 0:
+                return False
+            at = end
+        elif tag[1]:
+            depth = max(0, depth - 1)
+        elif not tag[0].endswith(b"/>"):
+            depth += 1
+            if depth > DEEPEST_ELEMENT:
+                return True
+    return False
 
 
 def _without_type(content: bytes) -> bytes:

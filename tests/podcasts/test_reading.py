@@ -151,3 +151,19 @@ def test_opml_that_is_none_or_means_no_good_is_refused(text: str) -> None:
 def test_opml_within_opml_without_end_ends() -> None:
     deep = "<outline>" * 5000 + '<outline xmlUrl="http://x/"/>' + "</outline>" * 5000
     assert reading.opml(f"<opml><body>{deep}</body></opml>") == []
+
+
+@pytest.mark.parametrize("bomb", ["<a>", "<item>", "<a b='c'>", "<item><title>x</title>", "<x:y>"])
+def test_what_stands_in_itself_without_end_is_not_read(bomb: str) -> None:
+    """It took a worker a gigabyte and two minutes."""
+    with pytest.raises(UnreadableFile) as refused:
+        reading.feed(rss([item(1, "http://x.example/1.mp3"), bomb * 100_000]), URL)
+    assert refused.value.reason == "damaged"
+
+
+def test_what_looks_deep_in_texts_and_is_not_is_read() -> None:
+    texts = [item(number, "http://x.example/1.mp3", extra=f"<x><![CDATA[{'<p>' * 50}]]><br/><!--{'<li>' * 9}--></x>")
+             for number in range(100)]
+    assert len(reading.feed(rss(texts), URL).episodes) == 100
+    assert not reading._too_deep(b"<![CDATA[" * 300_000 + b"<a>" * 3_000)
+    assert not reading._too_deep(b"<a " * 300_000)
