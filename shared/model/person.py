@@ -48,7 +48,12 @@ class Person:
     @property
     def sees_files(self) -> bool:
         """May see paths and music folders."""
-        return self.role in ("owner", "adult") and self.scope == "own" and not self.limited
+        return self.walks_folders and self.scope == "own"
+
+    @property
+    def walks_folders(self) -> bool:
+        """May walk the real folders of the music, as programs do that know no tags; whatever the device may."""
+        return self.role in ("owner", "adult") and not self.limited
 
     @property
     def edits(self) -> bool:

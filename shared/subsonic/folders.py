@@ -1,7 +1,7 @@
 """The library as folders, for programs that know no tags.
 
-Who may see files walks real directories, from their roots (or what lies in these) down. For everybody else artists are
-the folders, and albums the folders in them. Ids of artists, albums and music folders lead somewhere for everybody.
+Owners and adults who hear all of the music walk real directories, from their roots (or what lies in these) down, with
+any app password of theirs. For everybody else artists are the folders, and albums the folders in them. Ids of artists, albums and music folders lead somewhere for everybody.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def calls(*, choosing: Choosing, entries: Entries, directories: Directories, tel
                            "child": [], "index": []}
         if asked.number("ifModifiedSince", -1, least=-1, most=2**53) >= modified_ms:
             return {"indexes": answer}
-        if not person.sees_files:
+        if not person.walks_folders:
             answer["index"] = by_letter(choosing, telling, person, roots)
             return {"indexes": answer}
         named: list[tuple[str, Directory]] = []
@@ -58,7 +58,7 @@ def calls(*, choosing: Choosing, entries: Entries, directories: Directories, tel
         person, uid = asked.person, asked.need("id")
         if uid in {str(one.id) for one in choosing.folders(person)}:
             return {"directory": _whole(person, int(uid))}
-        if person.sees_files and uid.startswith("d"):
+        if person.walks_folders and uid.startswith("d"):
             try:
                 return {"directory": _directory(person, directories.find(uid))}
             except NotFound:
@@ -75,7 +75,7 @@ def calls(*, choosing: Choosing, entries: Entries, directories: Directories, tel
 
     def _whole(person: Person, root_id: int) -> Content:
         name = next(one.name for one in choosing.folders(person) if one.id == root_id)
-        if person.sees_files:
+        if person.walks_folders:
             return _directory(person, Directory(root_id, "", name))
         roots: Roots = choosing.roots(person, [str(root_id)])
         keys = [one.key for one in choosing.artists(person, roots)]

@@ -130,7 +130,7 @@ def calls(*, likeness: Likeness, telling: Telling, directories: Directories,
     def meant(person: Person, uid: str, *, artist: bool = False) -> str:
         """What a program that walks folders means by one: the album that lies in it; else, or if it asks for the
         artist, the artist of the first song within."""
-        if not (uid.startswith("d") and person.sees_files):
+        if not (uid.startswith("d") and person.walks_folders):
             return uid
         try:
             here = directories.find(uid)

@@ -19,7 +19,7 @@ def unfolding(*, directories: Directories, telling: Telling) -> Unfold:
     """The id of the album whose songs lie in a directory, if they are of one; any other id as it is."""
 
     def unfold(person: Person, uid: str) -> str:
-        if not person.sees_files or not uid.startswith("d"):
+        if not person.walks_folders or not uid.startswith("d"):
             return uid
         try:
             inside = directories.inside(directories.find(uid))

@@ -90,7 +90,7 @@ def calls(*, accounts: Accounts, people: People, scans: Scans, shares: bool, juk
 
     @calls.answers("changePassword", allows="own_account")
     def change_password(asked: Asked) -> None:
-        """Set somebody else's password, for owners. The own one is changed in the player, where the old one is asked."""
+        """Set somebody else's password, for owners. The own one is changed in the player, by the old one."""
         name, password = asked.need("username"), _password(asked.need("password"))
         if _is(asked.person, name):
             raise Refused(Refused.FORBIDDEN, _IN_THE_PLAYER)

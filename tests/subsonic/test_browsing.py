@@ -215,13 +215,24 @@ def test_walking_the_folders_meets_every_song_once(house: House, who: str) -> No
     assert sorted(met) == sorted(SONGS)
 
 
-def test_who_sees_files_walks_real_directories_and_others_artists_and_albums(house: House) -> None:
+def test_owners_and_adults_walk_real_directories_and_others_artists_and_albums(house: House) -> None:
     real = house.ask("getIndexes")["indexes"]["index"]
     assert {index["name"]: [one["name"] for one in index["artist"]] for index in real} == {
         "B": ["Björk"], "T": ["The Two Sides"], "V": ["Various"]}
     two = next(one["id"] for index in real for one in index["artist"] if one["name"] == "The Two Sides")
     inside = house.ask("getMusicDirectory", id=two)["directory"]
     assert [child["title"] for child in inside["child"]] == ["CD1", "CD2"] and inside["parent"] == "1"
+    for scope in ("listen", "add"):     # an app password that may less is no smaller library
+        house.keys[scope] = house.key_of("adult", scope)
+        assert house.ask("getIndexes", who=scope)["indexes"]["index"] == real
+        for uid in (1, two):
+            assert house.ask("getMusicDirectory", id=uid, who=scope) == house.ask("getMusicDirectory", id=uid)
+        cd = inside["child"][0]["id"]
+        assert house.ask("getAlbumInfo", id=cd, who=scope) == house.ask(
+            "getAlbumInfo", id=house.album("Two Sides"), who=scope)
+        house.ask("star", id=cd, who=scope)
+        assert "Two Sides" in [one["name"] for one in house.ask("getStarred2", who=scope)["starred2"]["album"]]
+        house.ask("unstar", id=cd, who=scope)
     assert house.refused("getMusicDirectory", id=two, who="child") == 70
     album = house.ask("getMusicDirectory", id=house.album("Début"), who="child")["directory"]
     assert (album["parent"], len(album["child"])) == (house.artist("Björk"), 3)
