@@ -44,11 +44,16 @@ class Episodes(Protocol):
 
     def played(self, person: Person, uid: str, at: float) -> None: ...
 
+    def positions(self, person: Person) -> Mapping[str, tuple[int, float]]: ...
+
 
 class NoEpisodes:
     """A station without podcasts."""
 
     def wholes(self, person: Person, uids: Any) -> Mapping[str, Any]:
+        return {}
+
+    def positions(self, person: Person) -> Mapping[str, tuple[int, float]]:
         return {}
 
     def set_favourite(self, person: Person, uid: str, favourite: bool) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shared.model.errors import NotFound
+from shared.records.moments import shown
 from shared.subsonic.annotation import NO_EPISODES, Episodes
 from shared.subsonic.asking import Asked
 from shared.subsonic.calls import Calls
@@ -14,22 +16,29 @@ if TYPE_CHECKING:
 
 
 def calls(*, bookmarks: Bookmarks, telling: Telling, episodes: Episodes = NO_EPISODES) -> Calls:
-    """A bookmark of an episode is where the person is in it, everywhere."""
+    """The bookmark of an episode is where the person is in it, everywhere: one that was begun in the player has one."""
     calls = Calls("bookmarks")
 
     @calls.answers("getBookmarks")
     def get_bookmarks(asked: Asked) -> dict[str, Any]:
         """The person's bookmarks, the latest first."""
-        kept = bookmarks.list(asked.person)
-        entries = {one["id"]: one for one in telling.songs(asked.person, [one.thing_id for one in kept])}
-        heard = episodes.wholes(asked.person, [one.thing_id for one in kept if one.kind == "episode"])
-        places = {uid: one.shown.position_ms for uid, one in heard.items()}     # also as the player left it
+        person = asked.person
+        kept = bookmarks.list(person)
+        heard = episodes.wholes(person, [one.thing_id for one in kept if one.kind == "episode"])
+        told = [
+            (one.changed_at, one.thing_id, {
+                "position": heard[one.thing_id].shown.position_ms if one.thing_id in heard else one.position_ms,
+                "comment": one.comment, "created": one.created_at, "changed": one.changed_at,
+            }) for one in kept
+        ]
+        for uid, (position_ms, at) in episodes.positions(person).items():
+            if uid not in heard:
+                told.append((shown(at), uid, {
+                    "position": position_ms, "comment": "", "created": shown(at), "changed": shown(at)}))
+        told.sort(key=lambda one: one[0], reverse=True)
+        entries = {one["id"]: one for one in telling.songs(person, [uid for _, uid, _ in told])}
         return {"bookmarks": {"bookmark": [
-            {
-                "position": places.get(one.thing_id, one.position_ms),
-                "username": asked.person.username, "comment": one.comment,
-                "created": one.created_at, "changed": one.changed_at, "entry": entries[one.thing_id],
-            } for one in kept if one.thing_id in entries
+            {**mark, "username": person.username, "entry": entries[uid]} for _, uid, mark in told if uid in entries
         ]}}
 
     @calls.answers("createBookmark")
@@ -46,8 +55,14 @@ def calls(*, bookmarks: Bookmarks, telling: Telling, episodes: Episodes = NO_EPI
     def delete_bookmark(asked: Asked) -> None:
         """Take the bookmark out of a song or an episode."""
         uid = asked.need("id")
-        bookmarks.remove(asked.person, uid)
-        if episodes.wholes(asked.person, [uid]):
+        episode = episodes.wholes(asked.person, [uid]).get(uid)
+        begun = episode is not None and episode.shown.position_ms > 0
+        try:
+            bookmarks.remove(asked.person, uid)
+        except NotFound:
+            if not begun:
+                raise
+        if begun:
             episodes.set_position(asked.person, uid, 0)
 
     return calls

@@ -1,7 +1,8 @@
 """The library as folders, for programs that know no tags.
 
 Owners and adults who hear all of the music walk real directories, from their roots (or what lies in these) down, with
-any app password of theirs. For everybody else artists are the folders, and albums the folders in them. Ids of artists, albums and music folders lead somewhere for everybody.
+any app password of theirs. For everybody else artists are the folders, and albums the folders in them. Ids of artists,
+albums and music folders lead somewhere for everybody.
 """
 
 from __future__ import annotations

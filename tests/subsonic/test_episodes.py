@@ -79,6 +79,34 @@ def test_its_place_is_one_wherever_it_is_told(house: House, episode: str) -> Non
     house.ask("deleteBookmark", id=episode)
 
 
+def test_what_was_begun_in_the_player_has_a_bookmark_and_none_more_when_that_is_taken_out(
+    house: House, episode: str
+) -> None:
+    def marks() -> list[tuple[str, int]]:
+        return [(one["entry"]["id"], one["position"]) for one in house.ask("getBookmarks")["bookmarks"]["bookmark"]]
+
+    def move(position_ms: int, **more: bool) -> None:       # as the player does
+        house.station.podcast_records.set_position(house.person(), episode, position_ms, **more)
+
+    song = house.track("Walk")
+    house.ask("createBookmark", id=song, position=1_000)
+    move(40_000, finished=False)
+    assert marks() == [(episode, 40_000), (song, 1_000)]
+    assert house.ask("getBookmarks", who="child")["bookmarks"]["bookmark"] == []
+    house.ask("createBookmark", id=episode, position=41_000)
+    assert marks() == [(episode, 41_000), (song, 1_000)]
+    move(42_000)
+    house.ask("deleteBookmark", id=episode)
+    assert marks() == [(song, 1_000)] and whole(house, episode).shown.position_ms == 0
+    move(43_000)
+    house.ask("deleteBookmark", id=episode)     # that nobody made as one
+    assert marks() == [(song, 1_000)] and whole(house, episode).shown.position_ms == 0
+    assert house.refused("deleteBookmark", id=episode) == 70
+    move(100_000, finished=True)
+    assert marks() == [(song, 1_000)]
+    house.ask("deleteBookmark", id=song)
+
+
 def test_however_often_it_is_told_it_was_heard_once(house: House, episode: str) -> None:
     begun = whole(house, episode).play_count
     house.ask("reportPlayback", mediaId=episode, mediaType="podcast", positionMs=5_000, state="playing")
