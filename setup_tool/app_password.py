@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shared.security.app_passwords import Made
 
 user_option = click.option("--user", "username", metavar="NAME", help="Whose it is; else the owner's.")
+MAY_WORDS = {"listen": "listen", "add": "listen, add", "own": "all"}     # under the heading "may"
 dry_run = click.option("--dry-run", is_flag=True, help="Say what would happen; change nothing.")
 
 
@@ -100,8 +101,9 @@ def list_them(username: str | None, *, context: Context) -> None:
     if not found:
         console.print(show.text("There is no app password.", show.QUIET))
         return
-    console.print(show.table("name", "of", "may", "last used", "from", "id", quiet=("may", "from", "id"), rows=[
-        (one["name"], one["user"], SCOPE_WORDS.get(one["scope"], ""), show.moment(one["last_used_at"]) or "never",
+    console.print(show.table("name", "of", "may", "last used", "from", "id", quiet=("may", "from", "id"),
+                             wide=("name", "of", "from"), rows=[
+        (one["name"], one["user"], MAY_WORDS.get(one["scope"], ""), show.moment(one["last_used_at"]) or "never",
          one["last_address"], one["id"]) for one in found
     ]))
 

@@ -52,6 +52,27 @@ def test_list_tells_whose_and_when_last_used(ann: Tool) -> None:
     assert [one["name"] for one in ann("app-password", "list", "--user", "ben", "--json").document["items"]] == ["B"]
 
 
+@pytest.mark.parametrize("columns", [80, 120])
+def test_list_shows_whole_ids_and_names_however_long_they_are(
+    ann: Tool, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    """The id is what `revoke` takes."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    name = "Symfonium on the phone that lies in the kitchen, " * 2
+    user = "bartholomew.of.the.long.name-" * 2 + "x"
+    assert ann("users", "add", user).code == 0
+    made = [ann("app-password", "create", "--name", name, "--user", user, "--scope", scope, "--json").document
+            for scope in ("listen", "add", "own")]
+    lines = ann("app-password", "list").out.splitlines()
+    for one, may in zip(made, ("listen", "listen, add", "all"), strict=True):
+        (line,) = [line for line in lines if one["id"] in line]
+        assert f" {may} " in line and "…" not in line
+    assert max(map(len, lines)) <= columns
+    begins = lines[0].index("of")
+    told = "".join(line[:begins].rstrip() for line in lines[2:]).replace(" ", "")
+    assert told == made[0]["name"].replace(" ", "") * 3
+
+
 def test_revoke_takes_a_name_or_an_id_and_says_when_several_are_meant(ann: Tool) -> None:
     one = ann("app-password", "create", "--name", "Phone", "--json").document
     two = ann("app-password", "create", "--name", "phone", "--user", "ben", "--json").document
