@@ -18,7 +18,7 @@ from shared.model.person import Person
 from shared.records.entries import AlbumRow, AlbumRows, ArtistRow, ArtistRows, Entries, TrackRows
 from shared.records.moments import shown
 
-LONG, LONG_AT_ONCE = 100, 3     # entries in a list, and how many of such are made at once
+LONG, LONG_AT_ONCE = 100, 2     # entries in a list, and how many of such are made at once
 
 Content = dict[str, Any]
 Episodes = Callable[[Person, Sequence[str]], Mapping[str, Content]]
