@@ -47,19 +47,29 @@ def test_an_app_that_is_set_up_from_the_code_plays_until_it_is_shown_out(
     page.get_by_role("button", name="Set up an app").first.click()
     page.get_by_role("button", name="Make a password").click()
     page.get_by_text("Say which app it is for.").wait_for()
-    page.get_by_label("Which app").fill("Symfonium")
+    called = "Symfonium" + "m" * 51           # the longest there is, in one word
+    page.get_by_label("Which app").fill(called)
     sync_api.expect(page.get_by_role("radio", name="Listen and add")).to_be_checked()
     with page.expect_response(lambda answer: answer.request.method == "POST") as made:
         page.get_by_role("button", name="Make a password").click()
     told = made.value.json()
     entered = entered_from(told["link"])
     assert told["qr"] == qr.svg(told["link"])
-    page.get_by_alt_text("Code with what the app needs").wait_for()
+    dialog = page.get_by_role("dialog")
+    for inside in (dialog.get_by_role("button", name="Close"), dialog.get_by_role("button", name="Done")):
+        box = inside.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"]
+    dialog.get_by_text("a phone cannot reach it").wait_for()        # it is a loopback address
+    code = page.get_by_alt_text("Code with what the app needs")
+    sync_api.expect(code).not_to_be_visible()       # the app is most likely on this phone
+    page.get_by_text("The app is on another device").click()
+    sync_api.expect(code).to_be_visible()
     for words, name in (("Server address", "server"), ("User name", "username"), ("Password", "password")):
         assert page.get_by_role("textbox", name=words).input_value() == entered[name]
     page.get_by_role("button", name="Copy: Password").click()
     page.get_by_text("Password: copied.").wait_for()
     page.get_by_role("button", name="Done").click()
+    sync_api.expect(dialog).to_have_count(0)
 
     app = App(entered)
     assert app.ask("ping")["status"] == "ok"
@@ -68,9 +78,9 @@ def test_an_app_that_is_set_up_from_the_code_plays_until_it_is_shown_out(
     assert sound in {path.read_bytes() for path in station.music.rglob("*") if path.is_file()}
 
     page.reload()
-    row = page.locator("view-apps .thing", has_text="Symfonium")
+    row = page.locator("view-apps .thing", has_text=called)
     sync_api.expect(row).to_contain_text("Listen and add · used just now")
-    row.get_by_role("button", name="Show Symfonium out").click()
+    row.get_by_role("button", name=f"Show {called} out").click()
     with page.expect_response(lambda answer: answer.request.method == "DELETE" and answer.status == 204):
         page.get_by_role("dialog").get_by_role("button", name="Show out").click()
     sync_api.expect(row).to_have_count(0)
@@ -95,8 +105,21 @@ def test_the_page_that_a_camera_opens_keeps_what_the_app_needs_to_itself(
         assert phone.evaluate(TOO_WIDE) <= 0
         # The very first request's address holds what no browser sends on; none says it otherwise.
         assert not [one for one in asked if entered["password"] in one.replace(made["link"], "")]
+        phone.reload()                  # a phone does so when one comes back from the app
+        password = phone.get_by_role("textbox", name="Password")
+        sync_api.expect(password).to_have_value(entered["password"])
+        with phone.context.expect_page() as opened:
+            phone.evaluate("open('/connect', '_blank', 'noopener')")
+        opened.value.get_by_role("heading", name="There is nothing here any more").wait_for()
+        phone.evaluate("location.hash = 'server=http%3A%2F%2Fa&username=b&password=c'")     # another link, here
+        sync_api.expect(password).to_have_value("c")
+        assert urlsplit(phone.url)[2:] == ("/connect", "", "")
+        phone.get_by_role("button", name="Done, forget it").click()
+        gone = phone.get_by_role("heading", name="There is nothing here any more")
+        gone.wait_for()
         phone.reload()
-        phone.get_by_role("heading", name="There is nothing here any more").wait_for()
+        gone.wait_for()
+        assert not [one for one in asked if entered["password"] in one.replace(made["link"], "")]
     finally:
         station.call("DELETE", f"/api/app-passwords/{made['id']}")
 

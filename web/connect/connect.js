@@ -1,11 +1,23 @@
 /**
  * What an app needs, out of the link that a camera opened: it stands behind the #, which no browser sends, and leaves the
- * address and the history before anything is drawn. This page asks the station for nothing.
+ * address and the history before anything is drawn. This tab keeps it until it is closed or one is done, since phones load
+ * a page anew when one comes back to it from the app. This page asks the station for nothing.
  */
 (() => {
-  const said = new URLSearchParams(location.hash.slice(1));
-  history.replaceState(null, '', location.pathname);
   const NAMES = ['server', 'username', 'password'];
+  const KEPT = 'soundsible.connect';
+  const recall = () => { try { return sessionStorage.getItem(KEPT) ?? ''; } catch { return ''; } };
+  const keep = (text) => { try { if (text) sessionStorage.setItem(KEPT, text); else sessionStorage.removeItem(KEPT); } catch { /* then it is here until the page is left */ } };
+  /** What the address says leaves it at once; without that, what this tab was told before. */
+  const take = () => {
+    const text = location.hash.slice(1);
+    if (text) history.replaceState(null, '', location.pathname);
+    const found = new URLSearchParams(text || recall());
+    if (!NAMES.every((name) => found.get(name))) return null;
+    if (text) keep(text);
+    return found;
+  };
+  let said = take();
   const find = (id) => document.getElementById(id);
 
   const copy = async (input) => {
@@ -15,11 +27,17 @@
     return document.execCommand('copy');
   };
 
+  const show = () => {
+    find('there').hidden = !said;
+    find('gone').hidden = Boolean(said);
+    for (const name of NAMES) find(name).value = said?.get(name) ?? '';
+    find('told').textContent = '';
+  };
+
   const begin = () => {
-    const whole = NAMES.every((name) => said.get(name));
-    find(whole ? 'there' : 'gone').hidden = false;
-    if (!whole) return;
-    for (const name of NAMES) find(name).value = said.get(name);
+    show();
+    addEventListener('hashchange', () => { said = take(); show(); }); // another link was opened in this tab
+    find('forget').addEventListener('click', () => { keep(''); said = null; show(); });
     for (const button of document.querySelectorAll('[data-copy]')) {
       const words = button.firstChild;
       button.addEventListener('click', async () => {

@@ -47,7 +47,7 @@ export class Modal extends Element {
 
   render() {
     return html`<dialog class="dialog ${this.wide ? 'dialog-wide' : ''}" aria-label="${this.heading()}"><form method="dialog" class="dialog-form">
-      <header class="dialog-head"><h2>${this.heading()}</h2><button type="button" class="icon-button" data-do="modal-close" aria-label="Close">${icon('x')}</button></header>
+      <header class="dialog-head"><h2 title="${this.heading()}">${this.heading()}</h2><button type="button" class="icon-button" data-do="modal-close" aria-label="Close">${icon('x')}</button></header>
       <div class="dialog-body">${this.body()}${this.wrong ? html`<p class="wrong" role="alert">${this.wrong}</p>` : ''}</div>
     </form></dialog>`;
   }

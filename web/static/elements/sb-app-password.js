@@ -1,7 +1,7 @@
 // @ts-check
 /** A new app: its name and what it may do, then what to enter there, shown this once. */
 import { flag, html } from '../core/html.js';
-import { APPS, APP_SCOPES } from '../core/apps.js';
+import { APPS, onlyHere, scopesOf } from '../core/apps.js';
 import { words } from '../core/deeds.js';
 import { adds } from '../core/rights.js';
 import { choices, icon, qr } from '../views/parts.js';
@@ -14,6 +14,8 @@ const ENTERED = [['server', 'Server address'], ['username', 'User name'], ['app_
 class AppPassword extends Modal {
   #scope = adds(room.store.state.user) ? 'add' : 'listen';
   #name = '';
+  /** On a phone the app is most likely here, and the code for another device is folded away. */
+  #small = matchMedia('(max-width: 767px)').matches;
   /** @type {any} */ #made = null;
 
   connected() {
@@ -47,18 +49,18 @@ class AppPassword extends Modal {
 
   body() {
     if (this.#made) {
+      const code = html`${qr(this.#made.qr, 'Code with what the app needs')}<p class="quiet">${this.#small ? 'Point' : 'The app is on a phone? Point'} its camera here: a page of this station opens there, with the three to copy. Whoever sees this code can use it.</p>`;
       return html`<p class="quiet">Enter these three in the app. The password is shown this once; a lost one is replaced by a new one.</p>
         <div class="entered">${ENTERED.map(([name, words]) => html`<div class="entered-one"><label class="field"><span>${words}</span><input name="${name}" value="${this.#made[name]}" readonly spellcheck="false"></label>
           <button type="button" class="icon-button" data-do="copy-one" data-what="${name}" aria-label="Copy: ${words}" title="Copy">${icon('copy')}</button></div>`)}</div>
-        <div class="entered-code">${qr(this.#made.qr, 'Code with what the app needs')}
-          <p class="quiet">The app is on a phone? Point its camera here: a page of this station opens there, with the three to copy. Whoever sees this code can use it.</p></div>
+        ${onlyHere(this.#made.server) ? html`<p class="wrong">This address is good on this computer alone: a phone cannot reach it. For another device open the player by one of the addresses under You → Where this station answers, and set the app up from there.</p>` : ''}
+        ${this.#small ? html`<details class="entered-help"><summary>${icon('chevron-right')} The app is on another device</summary>${code}</details>` : html`<div class="entered-code">${code}</div>`}
         <details class="entered-help"><summary>${icon('chevron-right')} Where to enter them</summary>
           <dl class="app-help">${APPS.map(([where, names, help]) => html`<div><dt>${where}${names ? html` <span class="quiet">${names}</span>` : ''}</dt><dd class="quiet">${help}</dd></div>`)}</dl></details>
         <div class="dialog-actions"><button type="button" class="button button-main" data-do="modal-close">Done</button></div>`;
     }
-    const options = APP_SCOPES.filter(([scope]) => scope !== 'add' || adds(room.store.state.user));
     return html`<div class="dialog-fields"><label class="field"><span>Which app, and where it runs</span><input name="name" value="${this.#name}" maxlength="60" autocomplete="off" placeholder="Symfonium on my phone" autofocus></label>
-      ${choices({ name: 'scope', legend: 'What it may do', chosen: this.#scope, options })}</div>
+      ${choices({ name: 'scope', legend: 'What it may do', chosen: this.#scope, options: scopesOf(room.store.state.user) })}</div>
       <div class="dialog-actions"><button type="button" class="button" data-do="modal-close">Cancel</button><button class="button button-main" ${flag('disabled', this.busy)}>Make a password</button></div>`;
   }
 }
