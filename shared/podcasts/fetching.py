@@ -247,9 +247,9 @@ class Episodes:
         """The file of an episode. Costs a row and a stat. Raises NotFound while it is not fetched."""
         found = self._records.wholes(LISTENER, [uid]).get(uid)
         if found is None:
-            raise NotFound("There is no such episode.")
+            raise NotFound("There is no such song or episode here.")    # who asks knows not always which it would be
         if found.path is None:
-            raise NotFound("This episode is not fetched.")
+            raise NotFound("This episode is not fetched yet.")
         path = self._folder / found.path
         try:
             size_bytes = path.stat().st_size

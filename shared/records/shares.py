@@ -201,8 +201,17 @@ class Shares:
             kinds.update({uid: kind for _, uid in self.names(person, left)})
         unknown = [uid for uid in wanted if uid not in kinds]
         if unknown:
-            raise NotFound(f"{len(unknown)} of these things are not here.", ids=unknown[:20])
+            raise not_here(unknown, len(wanted))
         return [(kinds[uid], uid) for uid in wanted]
+
+    def unfetched(self, entries: Iterable[Entry]) -> Sequence[str]:
+        """The titles of the episodes among these whose files are not here: nobody hears them by a link."""
+        found = []
+        with self._database.read() as conn:
+            for marks, part in chunks(dict.fromkeys(uid for kind, uid in entries if kind == "episode")):
+                found += [row[0] for row in driver_cursor(conn).execute(
+                    f"SELECT title FROM episodes WHERE uid IN ({marks}) AND path IS NULL", part)]
+        return found
 
     def names(self, person: Person, entries: Iterable[Entry]) -> dict[Entry, str]:
         """What the things are called; those that the person does not see are left out."""
@@ -235,6 +244,16 @@ class Shares:
                         cover=cover,
                     ))  # fmt: skip
         return list(found.values())
+
+
+def not_here(unknown: Sequence[str], of: int) -> NotFound:
+    """`unknown`: ids of nothing, or of nothing that the person sees, of so many that were named."""
+    some = "one" if len(unknown) == 1 else f"{len(unknown)}"
+    return NotFound(
+        ("There is no such song" if of == 1 else f"Of these {of} things {some} cannot be shared: there is no such song")
+        + ", album, artist, playlist or episode here.",
+        ids=list(unknown[:20]),
+    )
 
 
 def _get(conn: Connection, user_id: int, uid: str) -> ShareRow:

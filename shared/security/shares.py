@@ -20,10 +20,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from shared.events import EventBus, PersonChanged, SessionsEnded
-from shared.model.errors import BadInput, Forbidden, Gone, NotFound, SoundsibleError
+from shared.model.errors import BadInput, Forbidden, Gone, NotFound, SoundsibleError, Unprocessable
 from shared.model.person import Person
 from shared.records.moments import shown
-from shared.records.shares import KINDS, MOST_ENTRIES, Entry, Item
+from shared.records.shares import KINDS, MOST_ENTRIES, Entry, Item, not_here
 from shared.security.accounts import person_of
 from shared.security.audit import NO_AUDIT
 from shared.vault import SealedElsewhere
@@ -121,7 +121,8 @@ class Shares:
              expires_at: float | None = None, address: str = "", here: str = "") -> Share:
         """A new one. `expires_at`: Unix seconds; None: never. `here`: the address that the person came to.
 
-        Raises Forbidden, BadInput, NotFound for what is not there, Unprocessable for too many.
+        Raises Forbidden, BadInput, NotFound for what is not there, Unprocessable for too many and for episodes that are
+        not fetched.
         """
         self._must(person)
         wanted = list(dict.fromkeys(entries))
@@ -135,7 +136,12 @@ class Shares:
         names = self._records.names(person, wanted)
         missing = [uid for kind, uid in wanted if (kind, uid) not in names]
         if missing:
-            raise NotFound(f"{len(missing)} of these things are not here.", ids=missing[:20])
+            raise not_here(missing, len(wanted))
+        unfetched = self._records.unfetched(wanted)
+        if unfetched:
+            some = f"“{unfetched[0]}”" if len(unfetched) == 1 else f"{len(unfetched)} of these episodes"
+            raise Unprocessable(f"The station has not fetched {some} yet: nobody would hear it by a link. Have it "
+                                "fetched first, then share it.")
         code = base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode("ascii").rstrip("=").lower()
         row = self._records.add(
             person.user_id, hash=hash_of(code), sealed=self._vault.seal(code), entries=wanted,

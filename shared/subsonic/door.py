@@ -218,8 +218,8 @@ def _who(given: Mapping[str, Sequence[str]], app_passwords: AppPasswords, addres
         try:
             return app_passwords.by_key(key, address=address)
         except NotLoggedIn:
-            raise Refused(Refused.BAD_KEY, "This API key is not known here. Make an app password in the player, under "
-                          "You, and use it as the key.") from None
+            raise Refused(Refused.BAD_KEY, "This API key is not known here, or was revoked. Make an app password in "
+                          "the player, under You, and use it as the key.") from None
     if not username:
         raise Refused(Refused.MISSING, "The user name (u), or an apiKey, is missing.")
     if digest:

@@ -59,7 +59,7 @@ class NoEpisodes:
     """Where there are no podcasts."""
 
     def sound_of(self, uid: str) -> EpisodeSound:
-        raise NotFound("There is no such episode here.")
+        raise NotFound("There is no such song here.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +232,12 @@ def calls(*, tracks: Tracks, albums: Albums, playlists: Playlists, covers: Cover
         try:
             return covers.get(uid, size, person=person, form=form)
         except NotFound:
-            if podcast_cover is None:
-                raise
-            return podcast_cover(uid, size, person, form)
+            try:
+                if podcast_cover is not None:
+                    return podcast_cover(uid, size, person, form)
+            except NotFound:
+                pass
+            raise NotFound("There is no such picture here.") from None
 
     # ---- the transcoding extension
 

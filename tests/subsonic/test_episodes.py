@@ -147,6 +147,36 @@ def test_it_is_heard_by_who_has_a_link(house: House, episode: str) -> None:
     house.ask("deleteShare", id=made["id"])
 
 
+def test_what_nobody_would_hear_by_a_link_is_not_shared(house: House, episode: str) -> None:
+    records = house.station.podcast_records
+    podcast = str(records.add(house.person().user_id, "http://feeds.example/far"))
+    records.take_in(podcast, Feed(title="Far", episodes=(FeedEpisode(
+        guid="g", title="Not here", url="http://x.example/2.mp3", published_at=1.6e9),)), now=1.7e9, next_at=4e9)
+    far = str(records.page(house.person(), podcast, limit=1)[0][0].id)
+    before = house.ask("getShares")["shares"]["share"]
+    told = house.told("createShare", id=[episode, far])
+    assert told["status"] == "failed" and told["error"]["code"] == 0
+    assert "“Not here”" in told["error"]["message"] and "fetched" in told["error"]["message"]
+    answer = house.app.test_client(use_cookies=False).post(
+        "/api/shares", json={"entries": [{"kind": "episode", "id": far}]},
+        headers={"Authorization": f"Bearer {house.whole.tokens['owner', 'own']}"})
+    assert answer.status_code == 422 and "“Not here”" in answer.get_data(as_text=True)
+    assert house.ask("getShares")["shares"]["share"] == before
+
+
+def test_what_is_not_there_is_told_in_the_words_of_who_asks(house: House) -> None:
+    def said(call: str, **given: Any) -> tuple[int, str]:
+        error = house.told(call, **given)["error"]
+        return error["code"], error["message"]
+
+    assert said("stream", id="nothing") == (70, "There is no such song or episode here.")
+    assert said("getCoverArt", id="nothing") == (70, "There is no such picture here.")
+    assert said("createShare", id="nothing") == (70, "There is no such song, album, artist, playlist or episode here.")
+    assert said("createShare", id=[house.track("Walk"), "x"]) == (
+        70, "Of these 2 things one cannot be shared: there is no such song, album, artist, playlist or episode here.")
+    assert "revoked" in house.raw("ping", who=None, apiKey="AAAA").get_json()["subsonic-response"]["error"]["message"]
+
+
 def test_who_sees_a_part_of_the_library_is_told_of_that_part_alone(house: House) -> None:
     owner, kid = house.person(), house.person("child")
     root = house.station.scans.roots()[0]
