@@ -45,6 +45,13 @@ def link(value: object, base: str = "") -> str:
     return whole[:LONGEST_LINK]
 
 
+def with_scheme(address: str) -> str:
+    """What people write, feeds.example/show, with https:// in front; what says how it is reached as it is. Pure."""
+    if not address or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:(?!\d)", address):
+        return address
+    return "https://" + address.lstrip("/")
+
+
 def _plain(value: object) -> str:
     text = ("" if value is None else str(value))[:READ_CHARACTERS]
     if _LOOKS_LIKE_MARKUP.search(text):

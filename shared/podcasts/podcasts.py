@@ -88,8 +88,8 @@ class Podcasts:
 
     def add(self, person: Person, url: str, *, keep: int = 0) -> Podcast:
         """Follow a feed; it is read at once, so that what is no feed is refused. Also takes the address of a page that
-        names its feed. Raises Failure, Conflict."""
-        url, answer = self._feeds.found_at(url.strip())
+        names its feed, and one without https:// in front. Raises Failure, Conflict."""
+        url, answer = self._feeds.found_at(cleaning.with_scheme(url.strip()))
         if answer.feed is None:
             raise Failure("not_audio", "The feed's server does not give it.")
         uid = self.records.add(person.user_id, url, title=answer.feed.title, keep=keep, now=self._clock())

@@ -67,6 +67,26 @@ def test_a_feed_is_followed_by_its_address_or_by_a_page_that_names_it(podcasts: 
         podcasts.add(owner, server.url("show.xml"))
 
 
+@pytest.mark.parametrize(("written", "meant"), [
+    ("feeds.example/show", "https://feeds.example/show"), (" feeds.example:8080/a?b=c:d ",
+                                                           "https://feeds.example:8080/a?b=c:d"),
+    ("//feeds.example/show", "https://feeds.example/show"), ("http://feeds.example/show", "http://feeds.example/show"),
+    ("ftp://feeds.example/show", "ftp://feeds.example/show"), ("javascript:alert(1)", "javascript:alert(1)"), ("", ""),
+])
+def test_an_address_without_a_scheme_is_one_of_the_web(podcasts: Any, owner: Person, monkeypatch: pytest.MonkeyPatch,
+                                                       written: str, meant: str) -> None:
+    asked: list[str] = []
+
+    def found_at(url: str) -> None:
+        asked.append(url)
+        raise Conflict("that is all")
+
+    monkeypatch.setattr(podcasts._feeds, "found_at", found_at)
+    with pytest.raises(Conflict):
+        podcasts.add(owner, written)
+    assert asked == [meant]
+
+
 @pytest.mark.parametrize(("path", "code"), [
     ("nothing.html", "not_audio"), ("missing.xml", "not_found"), ("garbage", "garbage"), ("broken", "service_error"),
     ("hugeness", "too_large"), ("inside", "forbidden_address"),
