@@ -49,7 +49,7 @@ def test_an_album_that_was_shared_is_heard_without_a_login_until_the_link_is_end
 
     page.goto(station.url + "/#/you/shares")
     row = page.locator("view-shares .thing", has_text="For <b>Saturday</b>")
-    sync_api.expect(row).to_contain_text("good for 30 days · opened once")
+    sync_api.expect(row).to_contain_text("Album “Début” · good for 30 days · opened once")
     row.get_by_role("button", name="End the link").click()
     page.get_by_role("dialog").get_by_role("button", name="End it").click()
     page.get_by_role("heading", name="Nothing is shared").wait_for()

@@ -8,6 +8,9 @@ export const SERVICES = {
   lastfm: { name: 'Last.fm', about: 'Your profile there counts what you hear here' },
 };
 
+/** Whether the service took the login no more: then only connecting anew helps; after everything else the station tries again by itself. The station's words tell which it is. @param {any} one */
+export const refused = (one) => /Connect it again|cannot be opened/.test(one.error ?? '');
+
 /** How it stands with a service that is connected. @param {any} one as `GET /api/scrobblers` tells @param {number} [now] */
 export const stateWords = (one, now = Date.now()) => [
   one.username ? `as ${one.username}` : '',

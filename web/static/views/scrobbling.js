@@ -1,7 +1,7 @@
 // @ts-check
 /** Plays are told to services outside, for who wants that: from this player and from every app alike. */
 import { html } from '../core/html.js';
-import { SERVICES, stateWords } from '../core/scrobbling.js';
+import { SERVICES, refused, stateWords } from '../core/scrobbling.js';
 import { ownAccount } from '../core/rights.js';
 import { room } from '../core/room.js';
 import { icon, notForYou } from './parts.js';
@@ -33,7 +33,7 @@ class Scrobbling extends View {
     const line = one.connected ? stateWords(one) : one.available === false ? 'Not set up at this station: its owner enters a key of Last.fm, the settings lastfm_api_key and lastfm_api_secret' : about;
     return html`<li class="thing thing-tall" data-key="${one.service}">${icon(one.connected && !one.error ? 'check' : 'audio-lines', one.connected && !one.error ? 'good' : '')}
       <div class="thing-words"><p class="thing-title">${name}</p><p class="quiet">${line}</p>
-      ${one.error ? html`<p class="wrong">${one.error}</p><div class="doubt-steps"><button class="button button-small" data-do="tell-plays" data-service="${one.service}" aria-label="Connect ${name} again">Connect again</button></div>` : ''}</div>
+      ${one.error ? html`<p class="wrong">${one.error}${refused(one) ? '' : ' It is tried again by itself.'}</p>${refused(one) ? html`<div class="doubt-steps"><button class="button button-small" data-do="tell-plays" data-service="${one.service}" aria-label="Connect ${name} again">Connect again</button></div>` : ''}` : ''}</div>
       ${one.connected ? html`<button class="button button-small" data-do="tell-no-more" data-service="${one.service}" aria-label="Disconnect ${name}">Disconnect</button>`
         : one.available === false ? '' : html`<button class="button button-small" data-do="tell-plays" data-service="${one.service}" aria-label="Connect ${name}">Connect</button>`}</li>`;
   }

@@ -35,7 +35,7 @@ class Shares extends View {
           <div class="thing-words"><p class="thing-title" title="${shareName(one)}">${shareName(one)}</p><p class="quiet">${shareLine(one)}</p></div>
           ${isOver(one) || !one.link ? '' : html`<button class="button button-small" data-do="share-show" data-id="${one.id}" aria-label="Show the link to ${shareName(one)}">Link</button>`}
           <button class="icon-button" data-do="share-end" data-id="${one.id}" aria-label="End the link to ${shareName(one)}" title="End it">${icon('x')}</button></li>`)}</ul>`
-          : empty({ icon: 'share-2', title: 'Nothing is shared', text: 'Choose “Share” from the menu of a track, an album or a playlist, and send the link: whoever has it can listen, without an account.', actions: html`<a class="button" href="#/library">Go to your library</a>` })}
+          : empty({ icon: 'share-2', title: 'Nothing is shared', text: 'Choose “Share by a link” from the menu of a track, an album or a playlist, and send the link: whoever has it can listen, without an account.', actions: html`<a class="button" href="#/library">Go to your library</a>` })}
     </div>`;
   }
 }
