@@ -2,7 +2,7 @@
  * Keeps the player's shell, and the covers looked at last, so that it opens at once and without the station.
  * Music and everything else under /api goes straight to the station, always.
  */
-const VERSION = /* version */'bb0e6ab4960d'/* end */;
+const VERSION = /* version */'03f6865ce11f'/* end */;
 const FILES = /* files */[
   '/',
   '/manifest.webmanifest',
@@ -127,6 +127,7 @@ const FILES = /* files */[
   '/static/views/playlist.js',
   '/static/views/podcast.js',
   '/static/views/podcasts.js',
+  '/static/views/radio-parts.js',
   '/static/views/radio.js',
   '/static/views/scrobbling.js',
   '/static/views/search.js',

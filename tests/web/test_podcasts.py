@@ -158,6 +158,37 @@ def test_an_episode_is_fetched_and_the_list_is_taken_along(
     until(page, f"{HEARD} > 0")
 
 
+def test_a_begun_episode_is_found_on_home_and_told_of_where_it_cannot_be_sought(
+        open_player: Callable[..., Any], station: RunningStation, world: MediaServer) -> None:
+    sound = audio(seconds=90, bitrate=64_000)
+    item = (f'<item><title>A Talk</title><guid>1</guid><enclosure url="{world.add("talk.mp3", sound, ranges=False)}" '
+            f'length="{len(sound)}" type="audio/mpeg"/><itunes:duration>90</itunes:duration></item>')
+    feed = world.add("talks.xml", (
+        '<rss version="2.0" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"><channel><title>Café Talks'
+        f"</title>{item}</channel></rss>").encode(), mime="application/rss+xml")
+    made = station.call("POST", "/api/podcasts", {"url": feed})[1]
+    talk = station.call("GET", f"/api/podcasts/{made['id']}/episodes")[1]["items"][0]
+    station.call("PUT", f"/api/episodes/{talk['id']}/position", {"position_ms": 1500})
+    page = open_player("/#/search")
+    page.get_by_role("searchbox").fill("cafe")
+    page.locator("view-search").get_by_role("link", name="Café Talks").wait_for()
+    page.goto(station.url + "/#/")
+    page.get_by_role("region", name="Begun episodes").get_by_role("button", name="A Talk").click()
+    until(page, f"{HEARD} > 0.2")
+    page.get_by_text("It begins anew where it comes from.").wait_for()
+    on = page.locator("sb-dock").get_by_role("button", name="30 seconds on")
+    on.click()
+    page.get_by_text("It can be sought once it is fetched.", exact=True).wait_for()
+    page.get_by_role("button", name="Fetch", exact=True).click()
+    page.get_by_text("It is being fetched.").wait_for()
+    for _ in range(300):
+        if station.call("GET", f"/api/episodes/{talk['id']}")[1]["status"] == "completed":
+            break
+        page.wait_for_timeout(100)
+    on.click()      # what plays is taken from the station's own copy now
+    until(page, f"{HEARD} > 29")
+
+
 def test_a_radio_plays_and_says_what(open_player: Callable[..., Any], world: MediaServer) -> None:
     page = open_player("/#/radio")
     page.get_by_role("button", name="Add a radio").click()

@@ -214,6 +214,7 @@ const player = new Player({
   report: (play) => { keep('plays', [...recall('plays', []), play].slice(-200)); tellPlays(); },
   heard: (item, positionMs, more) => heard.at(item, positionMs, more),
   notify: (notice) => ui.toast(notice),
+  unseekable: (item, ms) => act('unseekable', { id: item.id, ms }),
   explain: async (id, url) => {
     try {
       const why = await refusal(id, url);

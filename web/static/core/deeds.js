@@ -4,7 +4,7 @@ import * as Q from './queue.js';
 import { reasonOf } from './away.js';
 import { createFetching } from './fetching.js';
 import { plural } from './format.js';
-import { pageOf } from './items.js';
+import { pageOf, uidOf } from './items.js';
 import { createMoving } from './moving.js';
 import { adds, changesList, deletes, edits, ownsList, seesFiles, shares, sharing } from './rights.js';
 import { to } from './router.js';
@@ -12,6 +12,8 @@ import { to } from './router.js';
 /** @param {any} error */
 export const words = (error) => (error?.unreachable ? 'The station does not answer.' : error?.message || 'That did not work.');
 
+const COMING = 'It is being fetched. It can be sought once it is here.';
+const SIMILAR = 50;
 const AT_ONCE = 500; // the most tracks that one press puts into the queue
 
 /**
@@ -144,6 +146,29 @@ export const createDeeds = ({ api, store, library, downloads, errands, player, r
       ui.toast({ message: 'The queue is empty.', action: { words: 'Undo', run: () => player.edit((now) => ({ ...before, index: Math.max(0, before.entries.findIndex((/** @type {any} */ e) => e.key === Q.current(now)?.key)) })) } });
     },
 
+    /** An episode comes from where no place in it can be asked for. `ms`: the place that was wanted, if one was. */
+    unseekable: async ({ id, ms }) => {
+      const episode = await api.get(`/episodes/${uidOf(id)}`).catch(() => null);
+      if (player.entry?.id !== id) return;
+      if (episode?.status === 'completed') { if (ms !== undefined) player.anew(ms); return; } // it has been fetched since
+      const coming = episode?.status === 'downloading';
+      ui.toast({ topic: 'unseekable', message: coming ? COMING : `${ms === undefined ? 'It begins anew where it comes from. ' : ''}It can be sought once it is fetched.`,
+        action: !coming && adds(store.state.user) ? { words: 'Fetch', deed: 'fetch-episode', data: { id: uidOf(id) } } : undefined });
+    },
+    'fetch-episode': ({ id }) => attempt(async () => {
+      await api.post(`/episodes/${id}/download`);
+      ui.toast({ topic: 'unseekable', message: COMING });
+    }, { again: () => deeds['fetch-episode']({ id }) }),
+
+    /** A track, and what goes with it. */
+    'play-similar': (data) => attempt(async () => {
+      const { items } = await api.get(`/library/tracks/${encodeURIComponent(data.id)}/similar`, { limit: SIMILAR });
+      const [track] = await library.tracks([data.id]);
+      if (!items.length) { ui.toast({ message: `Nothing here is known to go with “${track?.title ?? 'it'}”.` }); return; }
+      const tracks = await audible([track, ...items.filter((/** @type {any} */ one) => one.id !== data.id)].filter(Boolean), track?.title ?? 'This');
+      if (tracks.length) player.playTracks(tracks, { start: 0, shuffle: false, source: `Like “${track?.title ?? ''}”` });
+    }, { again: () => deeds['play-similar'](data) }),
+
     /* ---- what one thinks of it */
     favourite: (data) => attempt(async () => {
       const track = library.track(data.id) ?? (await library.tracks([data.id]))[0];
@@ -260,6 +285,7 @@ export const createDeeds = ({ api, store, library, downloads, errands, player, r
         anchor: target, event, title: track.title, subtitle: track.artist, cover: track,
         rating: { id: track.id, value: track.rating ?? 0 },
         items: [
+          { icon: 'audio-lines', words: 'Play similar', deed: 'play-similar', data: { id: track.id } },
           { icon: 'list-start', words: 'Play next', deed: 'play-next', data: { kind: 'track', id: track.id } },
           { icon: 'list-end', words: 'Add to queue', deed: 'add-to-queue', data: { kind: 'track', id: track.id } },
           { icon: 'list-plus', words: 'Add to playlist', deed: 'pick-playlist', data: { id: track.id } },

@@ -79,3 +79,11 @@ export const initial = (title) => {
 
 /** A longer text in its paragraphs. @param {string} text */
 export const paragraphs = (text) => String(text ?? '').split(/\n+/).map((one) => one.trim()).filter(Boolean);
+
+const plain = (/** @type {string | null | undefined} */ text) => String(text ?? '').normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
+/** Whether a name has all the words that are looked for, or beginnings of them; accents do not matter. @param {string} words @param {string} name */
+export const named = (words, name) => {
+  const has = plain(name).split(/[^\p{L}\p{N}]+/u);
+  const wanted = plain(words).split(/[^\p{L}\p{N}]+/u).filter(Boolean);
+  return wanted.length > 0 && wanted.every((one) => has.some((word) => word.startsWith(one)));
+};

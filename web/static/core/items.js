@@ -33,6 +33,9 @@ export const resumeAt = (item) => {
   return left > ALMOST_OVER_MS ? item.position_ms ?? 0 : 0;
 };
 
+/** Whether a radio is on the air here: not while it is paused, or does not come. @param {any} item @param {any} state of the store */
+export const onAir = (item, { status, waiting }) => item?.kind === 'radio' && status === 'playing' && !waiting;
+
 /** What is on the air now, in words; '' while nobody says. @param {any} now as `GET /api/radios/<id>/now` tells */
 export const airWords = (now) => [now?.artist, now?.title].filter(Boolean).join(' – ');
 

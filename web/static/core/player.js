@@ -29,7 +29,7 @@ export const fallbackFormat = (canPlay) =>
   (canPlay('audio/ogg; codecs="opus"') ? 'opus' : canPlay('audio/mpeg') ? 'mp3' : 'aac');
 
 export class Player {
-  #store; #library; #audios; #report; #heard; #explain; #notify; #session;
+  #store; #library; #audios; #report; #heard; #explain; #unseekable; #notify; #session;
   #active = 0;
   /** What each element holds. @type {{key: string | null, baseMs: number, coded: boolean}[]} */
   #held = [{ key: null, baseMs: 0, coded: false }, { key: null, baseMs: 0, coded: false }];
@@ -37,6 +37,8 @@ export class Player {
   #tally = null;
   /** A position to start from once the element knows its file. */
   #startMs = 0;
+  /** Where an episode was left that begins anew, since no place in it can be asked for: nothing before it is told. */
+  #leftMs = 0;
   #failures = 0;
   #retries = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -57,16 +59,18 @@ export class Player {
    * @param {(play: {track_id: string, played_at: string, played_ms: number}) => void} parts.report
    * @param {(episode: any, positionMs: number, more?: {finished?: boolean, soon?: boolean}) => void} [parts.heard] how far an episode was heard
    * @param {(trackId: string, url?: string) => Promise<string>} parts.explain why the station will not give a file (or what is at `url`), in words
+   * @param {(episode: any, positionMs?: number) => void} [parts.unseekable] an episode comes from where no place in it can be asked for; `positionMs` was wanted
    * @param {(notice: any) => void} parts.notify
    * @param {MediaSession | undefined} parts.session
    */
-  constructor({ store, library, audios, report, heard, explain, notify, session }) {
+  constructor({ store, library, audios, report, heard, explain, unseekable, notify, session }) {
     this.#store = store;
     this.#library = library;
     this.#audios = audios;
     this.#report = report;
     this.#heard = heard;
     this.#explain = explain;
+    this.#unseekable = unseekable;
     this.#notify = notify;
     this.#session = session;
     for (const [i, audio] of audios.entries()) {
@@ -234,6 +238,8 @@ export class Player {
     if (held.key !== this.entry.key || this.#audio.readyState < 1) {
       this.#startMs = target;
       if (held.key !== this.entry.key) this.#begin({ play: this.#wanted, startMs: target });
+    } else if (this.#stuck(target)) {
+      this.#unseekable?.(this.track, target);
     } else if (held.coded && !this.#reaches((target - held.baseMs) / 1000)) {
       this.#begin({ play: this.#wanted, startMs: target, again: true });
     } else {
@@ -243,6 +249,9 @@ export class Player {
     this.#tell();
     this.#position();
   }
+
+  /** Loads what plays once more, and goes on at a place in it. @param {number} ms */
+  anew(ms) { this.#begin({ play: this.#wanted, startMs: ms, again: true }); }
 
   /** @param {number} seconds may be negative */
   nudge(seconds) { this.seek(this.positionMs + seconds * 1000); }
@@ -297,6 +306,7 @@ export class Player {
     if (!entry) return;
     this.#wanted = play;
     this.#startMs = startMs;
+    this.#leftMs = 0;
     const other = 1 - this.#active;
     this.#audio.pause();
     if (!again && this.#held[other].key === entry.key && !this.#audios[other].error) {
@@ -382,6 +392,12 @@ export class Player {
     return false;
   }
 
+  /** Whether an episode cannot be heard from there: it is not fetched, and its server sends it from the beginning alone. @param {number} ms */
+  #stuck(ms) {
+    const { seekable } = this.#audio;
+    return this.track?.kind === 'episode' && ms / 1000 > (seekable.length ? seekable.end(seekable.length - 1) : 0) + 1;
+  }
+
   #preload() {
     const next = Q.peek(this.#queue, { auto: true });
     const other = 1 - this.#active;
@@ -417,6 +433,7 @@ export class Player {
   /** @param {{finished?: boolean, soon?: boolean}} [more] */
   #tell(more) {
     const { track } = this;
+    if (this.positionMs < this.#leftMs && !more?.finished) return;
     if (track?.kind === 'episode' && this.#held[this.#active].key === this.entry?.key && (more?.finished || this.#audio.readyState >= 1)) this.#heard?.(track, this.positionMs, more);
   }
 
@@ -431,7 +448,11 @@ export class Player {
   }
 
   #onMetadata() {
-    if (this.#startMs) {
+    if (this.#startMs && this.#stuck(this.#startMs)) {
+      this.#leftMs = this.#startMs;
+      this.#startMs = 0;
+      this.#unseekable?.(this.track);
+    } else if (this.#startMs) {
       this.#audio.currentTime = Math.max(0, (this.#startMs - this.#held[this.#active].baseMs) / 1000);
       this.#startMs = 0;
     }

@@ -21,7 +21,10 @@ export const episodeLine = (episode, now = Date.now()) => {
 };
 
 /** @param {any} podcast */
-export const podcastLine = (podcast) => (podcast.status === 'error' ? podcast.error || 'Cannot be read now' : podcast.new_count ? plural(podcast.new_count, 'new episode') : podcast.author || plural(podcast.episode_count ?? 0, 'episode'));
+export const podcastLine = (podcast) => (podcast.new_count ? plural(podcast.new_count, 'new episode') : podcast.author || plural(podcast.episode_count ?? 0, 'episode'));
+
+/** Whether it was begun and not heard to its end. @param {any} episode */
+export const isBegun = (episode) => !episode.finished && episode.position_ms > 0;
 
 /** What came of a list of feeds that was taken over. @param {{added: number, known: number, failed: number}} report */
 export const opmlWords = ({ added, known, failed }) => [`${plural(added, 'podcast')} added`, known ? `${known} followed already` : '', failed ? `${failed} could not be read` : ''].filter(Boolean).join(', ');

@@ -5,7 +5,7 @@ import { html, flag } from '../core/html.js';
 import { artistLinks, cover, icon } from '../views/parts.js';
 import { room } from '../core/room.js';
 import { jumpButton, playButton, transport } from './controls.js';
-import { pageOf } from '../core/items.js';
+import { onAir, pageOf } from '../core/items.js';
 
 export class Dock extends Element {
   connected() {
@@ -40,7 +40,7 @@ export class Dock extends Element {
           <button class="dock-open" data-do="open-now" aria-label="Open now playing: ${track.title}, ${track.artist}">${cover(track, { size: 128, eager: true })}</button>
           <div class="dock-words">
             <a class="dock-title" href="${pageOf(track)}" title="${track.title}">${track.title}</a>
-            <span class="dock-artist">${track.preview ? html`<span class="mark">Preview</span> ` : track.kind === 'radio' ? html`<span class="mark">Live</span> ` : ''}${artistLinks(track.artists, track.artist)}</span>
+            <span class="dock-artist">${track.preview ? html`<span class="mark">Preview</span> ` : onAir(track, state) ? html`<span class="mark">Live</span> ` : ''}${artistLinks(track.artists, track.artist)}</span>
           </div>
           ${track.preview ? html`<button class="icon-button" data-do="end-preview" aria-label="End the preview" title="End the preview">${icon('x')}</button>` : track.kind ? '' : html`<button class="icon-button row-heart ${track.favourite ? 'is-on' : ''}" data-do="favourite" data-id="${track.id}" aria-pressed="${track.favourite ? 'true' : 'false'}" aria-label="Favourite" title="Favourite (F)">${icon('heart', track.favourite ? 'filled' : '')}</button>`}`
         : entry ? html`<span class="dock-open"><span class="cover"></span></span><div class="dock-words"><span class="bone bone-wide"></span></div>`

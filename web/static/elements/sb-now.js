@@ -5,7 +5,7 @@ import { html } from '../core/html.js';
 import { ground } from '../core/colour.js';
 import { artistLinks, cover, icon, tintOf } from '../views/parts.js';
 import { quality } from '../core/format.js';
-import { pageOf } from '../core/items.js';
+import { onAir, pageOf } from '../core/items.js';
 import { room } from '../core/room.js';
 import { to } from '../core/router.js';
 import { transport } from './controls.js';
@@ -72,7 +72,7 @@ export class NowPlaying extends Element {
                 <p class="now-artist">${track.kind === 'episode' ? html`<a class="quiet-link" href="${pageOf(track)}">${track.artist}</a>` : artistLinks(track.artists, track.artist)}</p>
                 ${track.kind ? '' : track.album && track.preview ? html`<p class="now-album">${track.album}</p>` : track.album ? html`<p class="now-album"><a class="quiet-link" href="${to`/album/${track.album_id ?? ''}`}" title="${track.album}">${track.album}</a></p>` : ''}
               </div>
-              ${track.preview ? html`<span class="mark">Preview</span>` : track.kind === 'radio' ? html`<span class="mark">Live</span>` : track.kind ? '' : html`<button class="icon-button row-heart ${track.favourite ? 'is-on' : ''}" data-do="favourite" data-id="${track.id}" aria-pressed="${track.favourite ? 'true' : 'false'}" aria-label="Favourite" title="Favourite (F)">${icon('heart', track.favourite ? 'filled' : '')}</button>`}
+              ${track.preview ? html`<span class="mark">Preview</span>` : onAir(track, state) ? html`<span class="mark">Live</span>` : track.kind ? '' : html`<button class="icon-button row-heart ${track.favourite ? 'is-on' : ''}" data-do="favourite" data-id="${track.id}" aria-pressed="${track.favourite ? 'true' : 'false'}" aria-label="Favourite" title="Favourite (F)">${icon('heart', track.favourite ? 'filled' : '')}</button>`}
             </div>
             ${track.kind === 'radio' ? '' : html`<sb-seek class="now-seek"></sb-seek>`}
             ${transport(state, track)}

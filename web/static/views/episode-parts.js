@@ -4,10 +4,19 @@ import { html } from '../core/html.js';
 import { words } from '../core/deeds.js';
 import { clock } from '../core/format.js';
 import { episodeItem } from '../core/items.js';
-import { episodeLine, heardShare, isComing, isHere } from '../core/podcasts.js';
+import { episodeLine, heardShare, isComing, isHere, podcastLine } from '../core/podcasts.js';
 import { shares } from '../core/rights.js';
 import { room } from '../core/room.js';
+import { to } from '../core/router.js';
 import { cover, icon } from './parts.js';
+
+/** @param {any} podcast */
+export const podcastCard = (podcast) => html`<article class="card" data-key="${podcast.id}">
+  <a class="card-link" href="${to`/podcast/${podcast.id}`}" title="${podcast.title}">
+    ${cover({ title: podcast.title, id: podcast.id, cover: podcast.image ? {} : null, picture: `/api/podcasts/${podcast.id}/cover` }, { size: 300 })}
+    <span class="card-title">${podcast.title || podcast.url}</span></a>
+  <p class="card-sub" title="${podcastLine(podcast)}">${podcastLine(podcast)}</p>
+  ${podcast.status === 'error' ? html`<p class="card-sub card-wrong" title="${podcast.error ?? ''}">${podcast.error || 'Cannot be read now'}</p>` : ''}</article>`;
 
 /** @param {any} episode @param {{podcast?: boolean, adds: boolean}} options `podcast`: its name and picture stand beside it */
 export const episodeRow = (episode, { podcast = false, adds }) => {
@@ -19,7 +28,7 @@ export const episodeRow = (episode, { podcast = false, adds }) => {
     ${podcast ? cover(episodeItem(episode), { size: 128 }) : ''}
     <div class="episode-words">
       <p class="episode-title"><button class="row-play" data-do="episode-play" data-id="${episode.id}" title="${episode.title}" aria-label="${playing ? 'Playing' : 'Play'}: ${episode.title}">${episode.title}</button></p>
-      <p class="row-sub">${here ? html`<span class="fetched" title="Kept at the station">${icon('check')}<span class="sr-only">Kept at the station. </span></span>` : ''}${[podcast ? episode.podcast_title : '', isComing(episode) ? 'Being fetched' : episodeLine(episode)].filter(Boolean).join(' · ')}</p>
+      <p class="row-sub">${podcast && episode.podcast_title ? html`<span class="episode-of">${episode.podcast_title}</span><span class="episode-dot"> · </span>` : ''}${here ? html`<span class="fetched" title="Kept at the station">${icon('hard-drive-download')}<span class="sr-only">Kept at the station. </span></span>` : ''}<span>${isComing(episode) ? 'Being fetched' : episodeLine(episode)}</span></p>
       ${episode.status === 'error' && episode.error ? html`<p class="wrong">${episode.error}</p>` : ''}
       ${share > 0 && share < 1 ? html`<div class="meter" role="progressbar" aria-label="Heard" aria-valuemin="0" aria-valuemax="100" aria-valuenow="${Math.round(share * 100)}" data-css="--share:${share * 100}%"></div>` : ''}
     </div>

@@ -4,8 +4,11 @@ import { html } from '../core/html.js';
 import { albumCard, cardToCome, cover, empty, icon, shelf, tintOf } from './parts.js';
 import { awayLine } from '../core/away.js';
 import { greeting, plural } from '../core/format.js';
-import { owns, seesFiles } from '../core/rights.js';
+import { adds, owns, seesFiles } from '../core/rights.js';
 import { room } from '../core/room.js';
+import { episodeItem } from '../core/items.js';
+import { episodeLine, heardShare, isBegun } from '../core/podcasts.js';
+import { livesWithEpisodes } from './episode-parts.js';
 import { View } from './view.js';
 
 /** Album ids in the order their tracks come, each once. @param {any[]} tracks */
@@ -16,9 +19,12 @@ let last = null;
 let seed = Math.floor(Math.random() * 1e6);
 /** The line about music folders that are away. */
 let away = '';
+/** Episodes that were begun. @type {any[]} */
+let begun = [];
+const RECENT_EPISODES = 100; // among so many of the newest they are looked for
 /** How often folders are looked at while home is shown: a drive that was just plugged in is wanted back soon. */
 const LOOK_MS = { there: 20000, away: 3000 };
-export const forgetHome = () => { last = null; away = ''; seed += 1; };
+export const forgetHome = () => { last = null; away = ''; begun = []; seed += 1; };
 
 class Home extends View {
   /** @type {any} */ stats = null;
@@ -26,6 +32,10 @@ class Home extends View {
     this.named('');
     this.deeds['other-albums'] = () => { seed += 1; this.ask(); };
     this.follow(room.store, 'scan', 'stats');
+    livesWithEpisodes(this, {
+      find: (id) => begun.find((one) => one.id === id), adds: () => adds(room.store.state.user),
+      change: (id, patch) => { begun = begun.map((one) => (one.id === id ? { ...one, ...patch } : one)); this.update(); },
+    });
     this.deeds['play-track'] = (data) => this.ifHere(data, ({ id }) => room.act('play-thing', { kind: 'favourites', from: id, source: 'Favourites' }));
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
@@ -48,9 +58,17 @@ class Home extends View {
     this.update();
   }
 
+  async #lookAtEpisodes() {
+    const latest = await room.api.get('/episodes', { latest: RECENT_EPISODES }).catch(() => null);
+    if (!latest) return;
+    begun = latest.items.filter(isBegun);
+    if (this.isConnected) this.update();
+  }
+
   async fetch() {
     const { library, api } = room;
     this.#lookAtFolders();
+    this.#lookAtEpisodes();
     const [played, added, most, loved, chance, stats] = await Promise.all([
       library.some('tracks', { sort: '-played', limit: 80 }),
       library.some('albums', { sort: '-added', limit: 20 }),
@@ -89,12 +107,16 @@ class Home extends View {
     this.shelves = { 'Recently played': cards(last?.played), 'Recently added': cards(last?.added), 'Most played': cards(last?.most), 'Rediscover': cards(last?.chance) };
     const loved = (last?.loved ?? []).map((id) => room.library.track(id)).filter(Boolean);
     const { track } = room.player;
+    const goOn = begun.filter((one) => isBegun(one) && track?.id !== `episode:${one.id}`).slice(0, 6);
     return html`<div class="page page-home">
       <header class="page-head"><h1>${hello}</h1></header>
       ${away ? html`<p class="away-line quiet" data-key="away" role="status">${icon('unplug')}<span>${away}</span><a class="link-button" href="#/you/folders">See folders</a></p>` : ''}
       ${track && track.place !== 'missing' && state.status !== 'playing' ? html`<section class="resume" aria-label="Go on listening" data-css="--tint:${tintOf(track)}"><button class="resume-cover" data-do="open-now" aria-label="Open now playing">${cover(track, { size: 300 })}</button>
         <div class="resume-words"><p class="quiet">Go on listening</p><p class="resume-title" title="${track.title}">${track.title}</p><p class="quiet resume-artist">${track.artist}</p></div>
         <button class="play-button" data-do="toggle" aria-label="Go on">${icon('play', 'filled')}</button></section>` : ''}
+      ${goOn.length ? html`<section class="shelf" data-key="begun" aria-label="Begun episodes"><header class="shelf-head"><h2><a href="#/podcasts">Go on listening${icon('chevron-right')}</a></h2></header>
+        <div class="tiles">${goOn.map((one) => html`<div class="tile" data-key="${one.id}">${cover(episodeItem(one), { size: 128 })}<div class="tile-words"><button class="row-play" data-do="episode-play" data-id="${one.id}" title="${one.title}">${one.title}</button><span class="row-sub">${one.podcast_title}</span>
+          <div class="meter" role="progressbar" aria-label="Heard" aria-valuetext="${episodeLine(one)}" aria-valuemin="0" aria-valuemax="100" aria-valuenow="${Math.round(heardShare(one) * 100)}" data-css="--share:${heardShare(one) * 100}%"></div></div></div>`)}</div></section>` : ''}
       ${!last || last.played.length ? shelf('Recently played', '') : ''}
       ${!last || last.added.length ? shelf('Recently added', '', '#/library/albums?sort=-added') : ''}
       ${loved.length ? html`<section class="shelf" data-key="loved" aria-label="Favourites"><header class="shelf-head"><h2><a href="#/favourites">Favourites${icon('chevron-right')}</a></h2></header>

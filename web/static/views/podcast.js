@@ -1,6 +1,6 @@
 // @ts-check
 /** One podcast: what it is about, and its episodes, the newest first. */
-import { html } from '../core/html.js';
+import { flag, html } from '../core/html.js';
 import { ago, paragraphs, plural } from '../core/format.js';
 import { colourOf } from '../core/colour.js';
 import { KEEPS, heardShare } from '../core/podcasts.js';
@@ -17,6 +17,8 @@ class PodcastView extends View {
   /** @type {any[]} */ episodes = [];
   /** @type {string | null} where the list goes on */ cursor = null;
   #more = false;
+  /** All that it says of itself is in sight. */
+  #whole = false;
   /** @type {any} */ #coming = null;
 
   opened() {
@@ -80,6 +82,13 @@ class PodcastView extends View {
     room.ui.go('#/podcasts');
   }
 
+  painted() {
+    const about = this.querySelector('.podcast-about');
+    if (!about) return;
+    const whole = paragraphs(this.podcast.description).length < 2 && about.scrollHeight <= about.clientHeight + 1;
+    if (whole !== this.#whole) { this.#whole = whole; this.update(); }
+  }
+
   render() {
     const { podcast } = this;
     if (this.failure && (!podcast || this.failure.status === 404)) return this.failure.status === 404 ? empty({ icon: 'podcast', title: 'This podcast is not here', text: 'Perhaps it is followed no more.', actions: html`<a class="button" href="#/podcasts">See the podcasts</a>` }) : this.problem();
@@ -94,10 +103,10 @@ class PodcastView extends View {
         ${cover({ title: podcast.title, id: podcast.id, cover: podcast.image ? {} : null, picture: `/api/podcasts/${podcast.id}/cover` }, { size: 600, eager: true, cls: 'hero-cover' })}
         <div class="hero-words">
           <h1 title="${podcast.title}">${podcast.title}</h1>
-          ${podcast.author ? html`<p class="hero-artist">${podcast.author}</p>` : ''}
+          ${podcast.author ? html`<p class="hero-author">${podcast.author}</p>` : ''}
           <p class="quiet hero-facts">${[plural(podcast.episode_count ?? this.episodes.length, 'episode'), podcast.checked_at ? `looked at ${ago(podcast.checked_at)}` : '', kept ? `${kept.toLowerCase()} kept here` : ''].filter(Boolean).join(' · ')}</p>
           ${podcast.status === 'error' ? html`<p class="wrong">${podcast.error || 'Its feed cannot be read now.'}</p>` : ''}
-          ${podcast.description ? html`<p class="podcast-about quiet">${paragraphs(podcast.description)[0]}</p><button class="link-button" data-do="podcast-about">More about it</button>` : ''}
+          ${podcast.description ? html`<p class="podcast-about quiet">${paragraphs(podcast.description)[0]}</p><button class="link-button" data-do="podcast-about" ${flag('hidden', this.#whole)}>More about it</button>` : ''}
           <div class="actions">
             ${wanted ? html`<button class="button button-main" data-do="podcast-play">${icon(current ? 'pause' : 'play', 'filled')} ${current ? 'Pause' : begun ? 'Go on' : 'Play'}</button>` : ''}
             ${podcast.link && /^https?:/.test(podcast.link) ? html`<a class="button" href="${podcast.link}" target="_blank" rel="noopener noreferrer">Its page</a>` : ''}

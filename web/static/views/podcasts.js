@@ -2,22 +2,16 @@
 /** The podcasts that the station follows, and what is new in them. */
 import { html } from '../core/html.js';
 import { words } from '../core/deeds.js';
-import { opmlWords, podcastLine } from '../core/podcasts.js';
+import { opmlWords } from '../core/podcasts.js';
 import { adds } from '../core/rights.js';
 import { room } from '../core/room.js';
 import { to } from '../core/router.js';
-import { episodeRow, livesWithEpisodes } from './episode-parts.js';
-import { cardToCome, cover, empty, icon, libraryChips, showChip } from './parts.js';
+import { episodeRow, livesWithEpisodes, podcastCard } from './episode-parts.js';
+import { cardToCome, empty, icon, libraryChips, showChip } from './parts.js';
 import { View } from './view.js';
 
 const LATEST = 30;
-
-/** @param {any} podcast */
-const card = (podcast) => html`<article class="card" data-key="${podcast.id}">
-  <a class="card-link" href="${to`/podcast/${podcast.id}`}" title="${podcast.title}">
-    ${cover({ title: podcast.title, id: podcast.id, cover: podcast.image ? {} : null, picture: `/api/podcasts/${podcast.id}/cover` }, { size: 300 })}
-    <span class="card-title">${podcast.title || podcast.url}</span></a>
-  <p class="card-sub ${podcast.status === 'error' ? 'wrong' : ''}" title="${podcastLine(podcast)}">${podcastLine(podcast)}</p></article>`;
+const ASKED = 60; // those that were heard are left out
 
 class Podcasts extends View {
   /** @type {any[] | null} */ podcasts = null;
@@ -56,9 +50,11 @@ class Podcasts extends View {
   get may() { return adds(room.store.state.user); }
   changed() { this.update(); }
   async fetch() {
-    const [podcasts, latest] = await Promise.all([room.api.get('/podcasts'), room.api.get('/episodes', { latest: LATEST })]);
+    const [podcasts, latest] = await Promise.all([room.api.get('/podcasts'), room.api.get('/episodes', { latest: ASKED })]);
     this.podcasts = podcasts.items;
-    this.episodes = latest.items;
+    // One that was just heard to its end stays until the page is opened again.
+    const shown = new Set(this.episodes.map((one) => one.id));
+    this.episodes = latest.items.filter((/** @type {any} */ one) => !one.finished || shown.has(one.id)).slice(0, LATEST);
     this.#coming.watch(this.episodes);
   }
 
@@ -86,7 +82,7 @@ class Podcasts extends View {
       <input class="sr-only" type="file" name="opml" accept=".opml,.xml,text/xml" tabindex="-1" aria-label="List of podcasts">
       <a class="sr-only" href="/api/podcasts/opml" download="podcasts.opml" tabindex="-1" aria-hidden="true">OPML</a>
       ${this.failure && !list ? this.problem() : !list ? html`<div class="grid">${[0, 1, 2, 3].map(cardToCome)}</div>` : list.length ? html`
-        <div class="grid podcast-grid">${list.map(card)}</div>
+        <div class="grid podcast-grid">${list.map(podcastCard)}</div>
         ${this.episodes.length ? html`<section class="group"><h2 class="section-title">New episodes</h2><ul class="episodes">${this.episodes.map((one) => episodeRow(one, { podcast: true, adds: this.may }))}</ul></section>` : ''}`
         : empty({ icon: 'podcast', title: 'No podcast yet', text: this.may ? 'Follow one by its feed’s address, or take over the list of another app (OPML). The station looks for new episodes and remembers where you were.' : 'As soon as somebody here follows one, it shows up.',
           actions: this.may ? html`<button class="button button-main" data-do="podcast-new">Follow a podcast</button> <button class="button" data-do="opml-choose">Take over a list</button>` : '' })}

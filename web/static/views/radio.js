@@ -1,11 +1,10 @@
 // @ts-check
 /** Internet radio: one press, and it sounds. */
 import { html } from '../core/html.js';
-import { colourOf } from '../core/colour.js';
-import { radioItem } from '../core/items.js';
 import { edits } from '../core/rights.js';
 import { room } from '../core/room.js';
 import { empty, icon, libraryChips, rowToCome, showChip } from './parts.js';
+import { playRadio, radioRow, rememberRadios } from './radio-parts.js';
 import { View } from './view.js';
 
 class Radio extends View {
@@ -13,6 +12,7 @@ class Radio extends View {
 
   opened() {
     this.named('Radio');
+    this.follow(room.store, 'waiting');
     this.deeds['radio-play'] = ({ id }) => this.#play(id ?? '');
     this.deeds['radio-new'] = async () => { if (await room.ui.dialog('sb-edit-radio', {})) this.ask(); };
     this.deeds['radio-menu'] = ({ id }, event, anchor) => {
@@ -42,30 +42,12 @@ class Radio extends View {
   #of(id) { return this.radios?.find((one) => one.id === id); }
   async fetch() {
     this.radios = (await room.api.get('/radios')).items;
-    // One that plays keeps what it says of itself.
-    room.library.remember('tracks', (this.radios ?? []).map((one) => { const { artist, ...item } = radioItem(one); return room.library.track(item.id) ? item : { ...item, artist }; }));
+    rememberRadios(this.radios ?? []);
   }
   changed() { this.update(); }
 
   /** All of them are the queue: next is the next station. @param {string} id */
-  #play(id) {
-    const list = this.radios ?? [];
-    if (room.player.entry?.id === `radio:${id}`) { room.player.toggle(); return; }
-    room.player.playTracks(list.map((one) => room.library.track(`radio:${one.id}`) ?? radioItem(one)), { start: list.findIndex((one) => one.id === id), shuffle: false, source: 'Radio' });
-  }
-
-  /** @param {any} radio */
-  #row(radio) {
-    const current = room.player.entry?.id === `radio:${radio.id}`;
-    const playing = current && room.store.state.status === 'playing';
-    const now = current ? room.library.track(`radio:${radio.id}`)?.artist : '';
-    const host = /^https?:\/\/([^/:?#]+)/.exec(radio.homepage_url || '')?.[1]?.replace(/^www\./, '') ?? '';
-    return html`<div class="row row-radio ${current ? 'is-current' : ''}" role="listitem" data-key="${radio.id}">
-      <span class="row-lead"><span class="cover cover-list" data-css="--tint:${colourOf(radio.name)}">${icon('radio')}</span><span class="row-state" aria-hidden="true">${current ? html`<span class="bars ${playing ? '' : 'bars-still'}"><i></i><i></i><i></i></span>` : icon('play', 'filled')}</span></span>
-      <span class="row-text"><button class="row-play" data-do="radio-play" data-id="${radio.id}" title="${radio.name}">${radio.name}${playing ? html`<span class="sr-only"> (playing)</span>` : ''}</button><span class="row-sub">${now || host || 'Internet radio'}</span></span>
-      <button class="icon-button row-menu" data-do="radio-menu" data-id="${radio.id}" aria-haspopup="menu" aria-label="More for ${radio.name}" title="More">${icon('ellipsis')}</button>
-    </div>`;
-  }
+  #play(id) { playRadio(this.radios ?? [], id, 'Radio'); }
 
   painted() { showChip(this); }
 
@@ -73,7 +55,7 @@ class Radio extends View {
     const list = this.radios;
     return html`<div class="page page-library">${libraryChips('radio')}
       <header class="page-head page-head-row"><h1>Radio</h1>${this.may && list?.length ? html`<div class="page-tools"><button class="button button-small" data-do="radio-new">${icon('plus')} Add</button></div>` : ''}</header>
-      ${this.failure && !list ? this.problem() : !list ? html`<div class="rows">${[0, 1, 2].map(rowToCome)}</div>` : list.length ? html`<div class="rows" role="list">${list.map((one) => this.#row(one))}</div>`
+      ${this.failure && !list ? this.problem() : !list ? html`<div class="rows">${[0, 1, 2].map(rowToCome)}</div>` : list.length ? html`<div class="rows" role="list">${list.map((one) => radioRow(one, { menu: true }))}</div>`
         : empty({ icon: 'radio', title: 'No radio yet', text: this.may ? 'Add one by the address of its stream. It plays through your station, so that it works over HTTPS, too.' : 'As soon as somebody here adds one, it shows up.',
           actions: this.may ? html`<button class="button button-main" data-do="radio-new">Add a radio</button>` : '' })}
     </div>`;
