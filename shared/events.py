@@ -66,7 +66,8 @@ class JukeboxMoved:
 @dataclass(frozen=True, slots=True)
 class NowPlayingMoved:
     """An app of a person's told what it plays. `kind`: track | episode; `state`: starting playing paused stopped;
-    `news`: that it is another thing or another state than it told before, not merely where it is."""
+    `news`: that it is another thing or another state than it told before, not merely where it is; `began_at`: when this
+    listening began (Unix seconds), the same until it is over."""
 
     user_id: int
     client: str
@@ -75,6 +76,7 @@ class NowPlayingMoved:
     state: str
     position_ms: int
     news: bool = True
+    began_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 TIMEOUT_S: tuple[Seconds, Seconds] = (5.0, 15.0)
 LIMIT_BYTES = MIB
 LONGEST_PAUSE_S: Seconds = 3600.0
+LONGEST_PLAYER = 100                # characters of an app's name
 _FIRST_LISTEN = 1_033_410_600       # older ones ListenBrainz does not take: nothing was told to anybody before 2002
 
 
@@ -76,7 +77,7 @@ def _listen(told: Told, *, now: bool = False) -> Listen:
     from liblistenbrainz import Listen
 
     more: dict[str, Any] = {"submission_client": "Soundsible", "submission_client_version": __version__,
-                            "media_player": "Soundsible"}
+                            "media_player": _player(told.client)}
     if told.duration_ms:
         more["duration_ms"] = told.duration_ms
     return Listen(
@@ -84,6 +85,11 @@ def _listen(told: Told, *, now: bool = False) -> Listen:
         release_name=told.album or None, recording_mbid=told.recording_mbid or None,
         release_mbid=told.release_mbid or None, tracknumber=told.track_number, isrc=told.isrc or None,
         additional_info=more)
+
+
+def _player(client: str) -> str:
+    """The station's own player is a page: what its browser is called, on which machine, is nobody's to know."""
+    return "Soundsible" if not client.strip() or client.startswith("Mozilla/") else client.strip()[:LONGEST_PLAYER]
 
 
 _made: type[ListenBrainz] | None = None

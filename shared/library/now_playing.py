@@ -155,7 +155,10 @@ class NowPlaying:
                 return      # it is followed more closely already
             if before is not None:
                 self._end(key, before, min(now, before.ends_at()), due)
-            new = Playing(person, client, uid, kind, length_ms, "playing", 0, 1.0, now, now, 0, 0)
+            # The same, a moment later, is told once more and not put on once more.
+            again = before is not None and before.uid == uid and now - before.began_at < SAME_S
+            began_at = before.began_at if before is not None and again else now
+            new = Playing(person, client, uid, kind, length_ms, "playing", 0, 1.0, now, began_at, 0, 0)
             self._playing[key] = new
             self._playing.move_to_end(key)
             self._bound(person, due)
@@ -249,7 +252,8 @@ class NowPlaying:
                 log.exception("a play of %s was not counted", one.uid)
         if moved is not None:
             self._events.publish(NowPlayingMoved(
-                moved.person.user_id, moved.client, moved.uid, moved.kind, moved.state, moved.position_ms, news))
+                moved.person.user_id, moved.client, moved.uid, moved.kind, moved.state, moved.position_ms, news,
+                moved.began_at))
 
 
 def _key(person: Person, client: str) -> tuple[int, int, str]:

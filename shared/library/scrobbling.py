@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from shared.events import EventBus, LibraryChanged, Notice, NowPlayingMoved
 from shared.model.download import Failure
-from shared.model.errors import BadInput, Forbidden, NotFound, SoundsibleError
+from shared.model.errors import BadInput, DiskFull, Forbidden, NotFound, Overloaded, SoundsibleError
 from shared.model.person import Person
 from shared.model.scrobble import (
     LASTFM,
@@ -83,8 +83,8 @@ class Scrobbling:
         self._services: Mapping[str, Service] = {LISTENBRAINZ: listenbrainz, LASTFM: lastfm}
         self._clock = clock
         self._lock = threading.Lock()
-        self._playing: dict[int, str] = {}      # user id → track, still to be told
-        self._told: dict[int, str] = {}         # and what was told last
+        self._playing: dict[int, tuple[str, str]] = {}      # user id → track and app, still to be told
+        self._told: dict[tuple[int, str], tuple[str, float]] = {}   # user id, app → track told last, when it began
         self._wake = threading.Event()
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
@@ -179,6 +179,7 @@ class Scrobbling:
                     wait_s = min(max(due - self._clock(), GATHER_S), LOOK_S)
             except Exception:   # the edge of this thread: the next round tries again
                 log.exception("the round through the listening services failed")
+                wait_s = FIRST_PAUSE_S
             self._wake.wait(wait_s)
             self._ending.wait(GATHER_S)
             self._wake.clear()
@@ -225,6 +226,8 @@ class Scrobbling:
             except NotNow as problem:
                 self._later(scrobbler, waiting, problem.message, problem.retry_after_s)
                 return
+            except (Overloaded, DiskFull):  # the records cannot be written now, which is no fault of the service
+                raise
             except Exception:   # a library that is not ours: its defects keep no other service waiting
                 log.exception("%s could not be told", scrobbler.service)
                 self._later(scrobbler, waiting, f"{NAMES[scrobbler.service]} could not be told; the station's log "
@@ -259,34 +262,45 @@ class Scrobbling:
     def _hear_playing(self, event: NowPlayingMoved) -> None:
         if event.kind != "track":
             return
+        key, told = (event.user_id, event.client), (event.uid, event.began_at)
         with self._lock:
             if event.state not in ("starting", "playing"):
                 if event.state == "stopped":
-                    self._told.pop(event.user_id, None)
+                    self._told.pop(key, None)
                 return
-            if self._told.get(event.user_id) == event.uid or len(self._playing) >= MOST_PLAYING:
+            if self._told.get(key) == told or len(self._playing) >= MOST_PLAYING:
                 return
             if len(self._told) >= MOST_PLAYING:
                 self._told.clear()
-            self._told[event.user_id] = self._playing[event.user_id] = event.uid
+            self._told[key] = told
+            self._playing[event.user_id] = event.uid, event.client
         self._wake.set()
 
     def _tell_playing(self) -> None:
         with self._lock:
             due, self._playing = self._playing, {}
-        for user_id, uid in due.items():
-            for scrobbler in self._records.of(user_id):
-                service = self._services.get(scrobbler.service)
-                playing = self._records.playing(uid)
-                # A service that has just failed is not asked between its pauses.
-                if service is None or playing is None or scrobbler.last_error is not None or self._ending.is_set():
-                    continue
-                try:
-                    service.now(self._vault.open(scrobbler.secret), scrobbler.url, playing)
-                except (NotNow, LoginRefused, NotUnderstood, SoundsibleError) as problem:
-                    log.info("%s was not told what plays now: %s", scrobbler.service, problem)
-                except Exception:   # as above
-                    log.exception("%s could not be told what plays now", scrobbler.service)
+        try:
+            while due:
+                user_id = next(iter(due))
+                self._tell_one(user_id, *due[user_id])
+                del due[user_id]
+        finally:    # where the records cannot be read: it is told in the next round, unless another thing is on by then
+            with self._lock:
+                self._playing = {**due, **self._playing}
+
+    def _tell_one(self, user_id: int, uid: str, client: str) -> None:
+        playing = self._records.playing(uid, client)
+        for scrobbler in self._records.of(user_id):
+            service = self._services.get(scrobbler.service)
+            # A service that has just failed is not asked between its pauses.
+            if service is None or playing is None or scrobbler.last_error is not None or self._ending.is_set():
+                continue
+            try:
+                service.now(self._vault.open(scrobbler.secret), scrobbler.url, playing)
+            except (NotNow, LoginRefused, NotUnderstood, SoundsibleError) as problem:
+                log.info("%s was not told what plays now: %s", scrobbler.service, problem)
+            except Exception:   # as above
+                log.exception("%s could not be told what plays now", scrobbler.service)
 
 
 def _must_own(person: Person) -> None:

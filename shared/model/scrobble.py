@@ -17,7 +17,8 @@ TAKEN, LATER = "taken", "later"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What a service is told of one track; "" and None: unknown. `at`: when it began, Unix seconds, 0 for now."""
+    """What a service is told of one track; "" and None: unknown. `at`: when it began, Unix seconds, 0 for now;
+    `client`: the app that it was heard through, as that calls itself."""
 
     title: str
     artist: str
@@ -29,6 +30,7 @@ class Told:
     release_mbid: str = ""
     isrc: str = ""
     at: float = 0.0
+    client: str = ""
 
 
 class NotNow(Exception):

@@ -147,15 +147,16 @@ class Scrobbles:
         """What one service is to be told by now, the oldest plays first."""
         with self._database.read() as conn:
             found = driver_cursor(conn).execute(
-                f"SELECT w.id, w.tries, {_FACTS}, p.played_at FROM scrobbles w JOIN plays p ON p.id = w.play_id "
-                "JOIN tracks t ON t.id = p.track_id LEFT JOIN albums a ON a.id = t.album_id WHERE w.scrobbler_id = ? "
+                f"SELECT w.id, w.tries, {_FACTS}, p.played_at, coalesce(p.client, '') FROM scrobbles w "
+                "JOIN plays p ON p.id = w.play_id JOIN tracks t ON t.id = p.track_id "
+                "LEFT JOIN albums a ON a.id = t.album_id WHERE w.scrobbler_id = ? "
                 "AND w.state = 'waiting' AND (w.next_at <= ? OR w.next_at > ?) ORDER BY p.played_at, p.id LIMIT ?",
                 (scrobbler_id, now, now + WRONG_S, most),
             )
-            return [Waiting(row[0], row[1], _told(row[2:-1], row[-1])) for row in found]
+            return [Waiting(row[0], row[1], _told(row[2:-2], row[-2], row[-1])) for row in found]
 
-    def playing(self, track_uid: str) -> Told | None:
-        """What is told of a track that plays now."""
+    def playing(self, track_uid: str, client: str = "") -> Told | None:
+        """What is told of a track that plays now, on that app."""
         with self._database.read() as conn:
             row = (
                 driver_cursor(conn)
@@ -163,7 +164,7 @@ class Scrobbles:
                          (track_uid,))
                 .fetchone()
             )
-            return None if row is None else _told(row)
+            return None if row is None else _told(row, 0.0, client)
 
     def begin(self, ids: Sequence[int]) -> None:
         """These are about to be told. Kept before they are: whoever finds them waiting with a try behind them does not
@@ -206,7 +207,7 @@ class Scrobbles:
             return told.rowcount > 0
 
 
-def _told(row: Sequence[Any], at: float = 0.0) -> Told:
+def _told(row: Sequence[Any], at: float, client: str) -> Told:
     return Told(
         title=row[0],
         artist=row[1],
@@ -218,4 +219,5 @@ def _told(row: Sequence[Any], at: float = 0.0) -> Told:
         release_mbid=row[7],
         isrc=row[8],
         at=at,
+        client=client,
     )

@@ -6,7 +6,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from shared.database import Database
 from shared.events import EventBus, Notice, NowPlayingMoved
 from shared.library.lastfm import LastfmService
 from shared.library.listenbrainz import ListenBrainzService
+from shared.library.now_playing import NowPlaying
 from shared.library.scrobbling import FIRST_PAUSE_S, REFUSED_S, Connected, Scrobbling, ServiceAway
-from shared.model.errors import BadInput, Forbidden, NotFound, Unprocessable
+from shared.model.errors import BadInput, Forbidden, NotFound, Overloaded, Unprocessable
 from shared.model.person import Person
 from shared.outbound import Outbound
 from shared.records.listening import Listening
@@ -482,8 +483,85 @@ def test_tokens_stand_sealed_in_the_database_and_in_no_log(house: House, song: s
 # ---- what plays now ----------------------------------------------------------------------------------------------
 
 
-def moved(house: House, uid: str, state: str = "playing", kind: str = "track", client: str = "x") -> NowPlayingMoved:
-    return NowPlayingMoved(user_id=house.person.user_id, client=client, uid=uid, kind=kind, state=state, position_ms=0)
+def moved(house: House, uid: str, state: str = "playing", kind: str = "track", client: str = "x",
+          began_at: float = NOW) -> NowPlayingMoved:
+    return NowPlayingMoved(user_id=house.person.user_id, client=client, uid=uid, kind=kind, state=state, position_ms=0,
+                           began_at=began_at)
+
+
+def told_playing(house: House) -> int:
+    return len([one for one in house.listenbrainz.submissions if one["listen_type"] == "playing_now"])
+
+
+def test_the_same_song_put_on_again_is_told_again(house: House, song: str) -> None:
+    """Many apps never say that something stopped."""
+    house.connect()
+    playing = NowPlaying(events=house.events, length_of=lambda *_: 200_000, count=lambda *_: None,
+                         clock=lambda: house.now)
+    house.events.subscribe(NowPlayingMoved, house.scrobbling._hear_playing)
+    for after_s, told in ((0, 1), (30, 1), (400, 2), (400, 3)):
+        house.now += after_s
+        playing.began(house.person, "an app", song)
+        house.round()
+        assert told_playing(house) == told, after_s
+
+
+def test_two_apps_at_once_do_not_have_it_told_at_each_word_of_theirs(house: House, song: str) -> None:
+    house.connect()
+    other = house.music.add("b.flac", metadata("Sense of Doubt", "David Bowie"))
+    for _ in range(3):
+        for uid, client in ((song, "a phone"), (other, "a tablet")):
+            house.scrobbling._hear_playing(moved(house, uid, client=client))
+            house.round()
+    assert told_playing(house) == 2
+
+
+def test_what_plays_now_is_told_when_the_library_could_not_be_read_at_first(
+    house: House, song: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.connect()
+    house.scrobbling._hear_playing(moved(house, song))
+    with monkeypatch.context() as broken:
+        broken.setattr(house.records, "of", lambda user_id: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            house.round()
+    house.round()
+    assert told_playing(house) == 1
+
+
+def test_a_library_that_is_busy_is_no_fault_of_the_service(
+    house: House, song: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What plays now is not kept from it, as it would be between the pauses of a service that fails."""
+    house.connect()
+    house.play(song, NOW - 100)
+    with monkeypatch.context() as busy:
+        busy.setattr(house.records, "begin", raises(Overloaded("The library is in use.", retry_after_s=5)))
+        with pytest.raises(Overloaded):
+            house.round()
+    assert house.of("listenbrainz").last_error is None
+    house.scrobbling._hear_playing(moved(house, song))
+    house.round()
+    assert told_playing(house) == 1 and len(house.listenbrainz.listens) == 1
+
+
+def raises(problem: Exception) -> Callable[..., None]:
+    def deed(*_: object) -> None:
+        raise problem
+
+    return deed
+
+
+def test_a_listen_tells_the_app_it_was_heard_through(house: House, song: str) -> None:
+    house.connect()
+    for at, client in ((NOW - 3000, "Symfonium"), (NOW - 2000, None), (NOW - 1000, "Mozilla/5.0 (X11) Firefox/1")):
+        house.listening.play(house.person, song, at, None, client)
+    house.scrobbling._hear_playing(moved(house, song, client="DSub"))
+    house.round()
+    info = [facts["additional_info"] for _, facts in sorted(house.listenbrainz.listens.items())]
+    assert [(one["submission_client"], one["media_player"]) for one in info] == [
+        ("Soundsible", "Symfonium"), ("Soundsible", "Soundsible"), ("Soundsible", "Soundsible")]
+    assert house.listenbrainz.playing["lister"]["additional_info"]["media_player"] == "DSub"
 
 
 def test_what_plays_now_is_told_once_when_it_begins(house: House, song: str) -> None:
