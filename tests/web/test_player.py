@@ -87,6 +87,22 @@ def test_next_shuffle_and_repeat_do_as_they_say(open_player: Callable[..., Any])
     assert title.inner_text() == titles[1]
 
 
+def test_a_track_leads_on_to_what_goes_with_it(open_player: Callable[..., Any]) -> None:
+    page = open_player("/#/library/tracks")
+    row = page.locator("sb-list .row:not(.to-come)").first
+    title = row.locator(".row-play").get_attribute("title")
+    row.hover()
+    row.get_by_role("button", name=f"More for {title}").click()
+    with page.expect_response(lambda answer: "/similar?" in answer.url) as told:
+        page.get_by_role("menuitem", name="Play similar").click()
+    alike = [one["id"] for one in told.value.json()["items"]]
+    until(page, f"{HEARD} > 0")
+    sync_api.expect(page.locator("sb-dock .dock-title")).to_have_text(title)
+    assert alike
+    until(page, f"JSON.stringify(JSON.parse(localStorage['soundsible.queue']).ids.slice(1)) === "
+                f"JSON.stringify({alike!r})")
+
+
 def test_a_track_that_ends_hands_over_and_is_counted(open_player: Callable[..., Any], station: Any) -> None:
     page = open_player()
     titles = play_first_album(page)
