@@ -122,19 +122,27 @@ def known(house: House) -> list[str]:
 @pytest.mark.parametrize("row", range(len(WHO)), ids=["owner", "all-others"])
 def test_every_operation_stands_whatever_it_is_asked(house: House, row: int) -> None:
     asked, wrong = set(), []
-    for found in house.schema.get_all_operations():
+    for number, found in enumerate(house.schema.get_all_operations()):
         operation = found.ok()
         label = f"{operation.method.upper()} {operation.path}"
         asked.add(re.sub(r"\{(\w+)\}", r"<\1>", label))
         if re.sub(r"\{(\w+)\}", r"<\1>", label) in LEFT_OUT:
             continue
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            if mode is GenerationMode.NEGATIVE and not (takes_anything(operation) and (LONG or (number + row) % 2)):
+                continue    # what is not allowed is asked by turns, of the owner and of the others
             try:
                 _ask_around(house, operation, label, mode, row)
             except (AssertionError, BaseExceptionGroup) as found_wrong:     # all of them are told, not the first
                 wrong.append(f"{label}: {str(found_wrong)[:1500]}")
     assert not wrong, "\n\n".join(wrong[:20])
     assert {re.sub(r"<\w+:", "<", one) for one in house.labels} == asked
+
+
+def takes_anything(operation: Any) -> bool:
+    """Nothing can be wrong about what takes nothing."""
+    raw = operation.definition.raw
+    return bool(raw.get("parameters") or raw.get("requestBody"))
 
 
 def _ask_around(house: House, operation: Any, label: str, mode: GenerationMode, row: int) -> None:
