@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from flask import Response, request
 
+from shared.audio.mp3_silence import HEADER_BYTES, silence
 from shared.events import EventBus, StreamEnded, StreamStarted
 from shared.library.transcodes import MIME_TYPES
 from shared.model.cloud import CloudFailure
@@ -34,14 +35,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_NOTHING = bytes(64 * 1024)
 Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
     """What a transcode shall be. `length`: told to the client before it is made; what is sent is brought to it, with
-    nothing (zeros) at the end."""
+    silence at the end."""
 
     format: str             # one of library.transcodes.SUFFIXES
     bitrate_kbps: Kbps
@@ -251,6 +251,7 @@ class _Growing:
         self._chunks = chunks
         self._length = length
         self._sent_bytes = 0
+        self._begin = b""
         self._on_close = on_close
 
     def __iter__(self) -> Iterator[bytes]:
@@ -261,15 +262,17 @@ class _Growing:
                     if not chunk:
                         return
                 self._sent_bytes += len(chunk)
+                if len(self._begin) < HEADER_BYTES:
+                    self._begin += chunk[:HEADER_BYTES]
                 yield chunk
         except SoundsibleError as problem:
             # The status has long been sent: only a broken connection still tells that this is not the end.
             log.warning("a transcode ended early: %s", problem.message)
             raise BrokenPipeError("the transcode ended early") from problem
-        while self._length is not None and self._sent_bytes < self._length:
-            nothing = _NOTHING[:self._length - self._sent_bytes]
-            self._sent_bytes += len(nothing)
-            yield nothing
+        if self._length is not None:
+            for piece in silence(self._begin, self._length - self._sent_bytes):
+                self._sent_bytes += len(piece)
+                yield piece
 
     def close(self) -> None:
         deed, self._on_close = self._on_close, _none
