@@ -297,11 +297,13 @@ class _Run:
             raise
 
     def answer(self) -> dict[str, Any]:
-        """What the child said at last. Raises Failure."""
+        """What the child said at last. Raises Failure; Cancelled when the nursery ended it meanwhile."""
         if self._failure is not None:
             raise self._failure
         if self._answer is not None:
             return self._answer
+        if self._abandoned:
+            raise Cancelled
         status = self.child.status
         if status is not None and status == -getattr(signal, "SIGXCPU", 0):
             raise Failure("out_of_time", "It computed for longer than a download may and was stopped.")

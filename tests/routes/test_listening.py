@@ -79,7 +79,8 @@ def test_a_clock_that_is_a_little_fast_means_now() -> None:
 
 
 def test_a_queue_is_saved_for_the_other_devices(front: Front) -> None:
-    assert front.get("/api/me/queue", who="kid") == {"track_ids": [], "index": 0, "position_ms": 0, "updated_at": None}
+    assert front.get("/api/me/queue", who="kid") == {"track_ids": [], "index": 0, "position_ms": 0, "updated_at": None,
+                                                      "client": ""}
     ids = [one["id"] for one in front.tracks("limit=3")]
     saved = front.ask("PUT", "/api/me/queue", {"track_ids": [*ids, ids[0]], "index": 3, "position_ms": 1234})
     assert saved.status == 200

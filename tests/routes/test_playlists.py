@@ -8,7 +8,7 @@ import pytest
 
 from tests.routes.houses import Front
 
-FIELDS = {"id", "name", "visibility", "owner", "track_count", "duration_ms", "created_at", "updated_at"}
+FIELDS = {"id", "name", "visibility", "owner", "track_count", "duration_ms", "comment", "created_at", "updated_at"}
 
 
 def make(front: Front, who: str = "ann", **fields: Any) -> Any:
