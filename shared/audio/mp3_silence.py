@@ -1,8 +1,8 @@
 """Silence as MP3 frames, for what must be as long as it was said to be. Nothing is decoded or encoded here.
 
 A frame (ISO/IEC 11172-3, layer III) is a header of four bytes, which tells how long the frame is and what is in it;
-then 17 bytes (mono) or 32 of side information; then the sound's data. Where side information says that there are no data,
-the frame sounds of nothing.
+then 17 bytes (mono) or 32 of side information; then the sound's data. Where side information says that there are no
+data, the frame sounds of nothing.
 """
 
 from __future__ import annotations
