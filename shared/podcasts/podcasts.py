@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import quoteattr  # nosec B406  # it writes XML; nothing is read with it
 
 from shared.events import EventBus, PodcastsChanged
 from shared.model.download import Failure
@@ -249,7 +249,7 @@ class Podcasts:
                         self.look(one.uid)
                     except NotFound:        # removed meanwhile
                         continue
-                    self._ending.wait(random.uniform(*self._apart_s))
+                    self._ending.wait(random.uniform(*self._apart_s))  # nosec B311  # spreads load; guards nothing
             except Exception:       # the edge of this thread: the next round tries again
                 log.exception("looking at podcasts failed")
                 self._ending.wait(WAKE_S)
@@ -257,4 +257,4 @@ class Podcasts:
 
 
 def _spread(seconds: Seconds) -> Seconds:
-    return seconds * random.uniform(1 - SPREAD, 1 + SPREAD)
+    return seconds * random.uniform(1 - SPREAD, 1 + SPREAD)  # nosec B311  # spreads load; guards nothing

@@ -281,7 +281,7 @@ class Choosing:
         with self._database.read(person) as conn:
             cursor = driver_cursor(conn)
             (most,) = cursor.execute("SELECT coalesce(max(id), 0) FROM tracks").fetchone()
-            guesses = sample(range(1, most + 1), min(most, limit * 3))
+            guesses = sample(range(1, most + 1), min(most, limit * 3))  # nosec B311  # songs at random
             there = {key for marks, part in chunks(guesses) for (key,) in
                      cursor.execute(f"SELECT id FROM tracks WHERE trashed_at IS NULL AND id IN ({marks})", part)}
         found = [key for key in guesses if key in there]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import Iterator
 import pytest
 
 from shared.model.download import Failure
