@@ -100,9 +100,12 @@ from shared.records.breakers import BreakerRow
 from shared.records.breakers import Breakers as StoredBreakers
 from shared.records.cached import Cached
 from shared.records.changes import Changes
+from shared.records.choosing import Choosing
 from shared.records.copies import Copies
 from shared.records.devices import Devices as DeviceRecords
+from shared.records.directories import Directories
 from shared.records.downloads import Downloads
+from shared.records.entries import Entries
 from shared.records.errands import Errands as ErrandRecords
 from shared.records.genres import Genres
 from shared.records.invitations import Invitations as InvitationRecords
@@ -186,6 +189,9 @@ class Station:
         self.artists = Artists(database=self.database)
         self.genres = Genres(database=self.database)
         self.search = Search(database=self.database)
+        self.entries = Entries(database=self.database)
+        self.choosing = Choosing(database=self.database)
+        self.directories = Directories(database=self.database)
         self.changes = Changes(database=self.database)
         self.playlists = Playlists(database=self.database)
         self.listening = Listening(database=self.database)

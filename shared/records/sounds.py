@@ -27,6 +27,10 @@ _DUE = (
     "LEFT JOIN sounds s ON s.track_id = t.id WHERE t.trashed_at IS NULL AND t.id > ? "
     f"AND (s.track_id IS NULL OR s.version <> ? OR s.source <> {_SOURCE}) "
 )
+_KNOWN = (  # tracks whose sound is known
+    "FROM tracks t JOIN sounds s ON s.track_id = t.id "
+    f"WHERE s.vector IS NOT NULL AND s.version = {VERSION} AND t.trashed_at IS NULL"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +128,9 @@ class Sounds:
                 uid: track_id
                 for marks, part in chunks(uids)
                 for uid, track_id in cursor.execute(
-                    "SELECT t.uid, t.id FROM tracks t JOIN sounds s ON s.track_id = t.id WHERE s.vector IS NOT NULL "
-                    f"AND s.version = {VERSION} AND t.trashed_at IS NULL AND t.uid IN ({marks})", part,
+                    f"SELECT t.uid, t.id {_KNOWN} AND t.uid IN ({marks})", part
                 )
-            }  # fmt: skip
+            }
 
     def uids(self, person: Person, ids: Sequence[int]) -> dict[int, str]:
         """The public ids of those of these tracks (by inner id) that a person sees and whose sound is known."""
@@ -137,10 +140,9 @@ class Sounds:
                 track_id: uid
                 for marks, part in chunks(ids)
                 for track_id, uid in cursor.execute(
-                    "SELECT t.id, t.uid FROM tracks t JOIN sounds s ON s.track_id = t.id WHERE s.vector IS NOT NULL "
-                    f"AND s.version = {VERSION} AND t.trashed_at IS NULL AND t.id IN ({marks})", part,
+                    f"SELECT t.id, t.uid {_KNOWN} AND t.id IN ({marks})", part
                 )
-            }  # fmt: skip
+            }
 
     def seen(self, person: Person) -> bytes | None:
         """The inner ids of all tracks that a limited person sees, as int64; None: everybody else sees all.

@@ -5,9 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from shared.records.choosing import Choosing
-from shared.records.directories import Directories
-from shared.records.entries import Entries
 from shared.routes.sending import Sending
 from shared.subsonic import (
     annotation,
@@ -37,9 +34,7 @@ from shared.subsonic.unfolding import unfolding
 
 def rooms(station: Any, *, sending: Sending, pictures: Pictures) -> list[Calls]:
     """`station` has its parts by their rooms' names; `sending` sends what sounds, `pictures` makes links to covers."""
-    entries = Entries(database=station.database)
-    choosing = Choosing(database=station.database)
-    directories = Directories(database=station.database)
+    entries, choosing, directories = station.entries, station.choosing, station.directories
     telling = Telling(entries=entries, episodes=partial(podcasts.episodes_by_id, station.podcasts))
     unfold = unfolding(directories=directories, telling=telling)
     return [
