@@ -2,7 +2,7 @@
  * Keeps the player's shell, and the covers looked at last, so that it opens at once and without the station.
  * Music and everything else under /api goes straight to the station, always.
  */
-const VERSION = /* version */'3dc1a89ad83b'/* end */;
+const VERSION = /* version */'827f3ed5d6da'/* end */;
 const FILES = /* files */[
   '/',
   '/manifest.webmanifest',

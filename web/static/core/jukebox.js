@@ -25,6 +25,7 @@ export const createJukebox = ({ api, store, player, library, device, keep, notif
   /** What the player holds because of the station, and how often that was changed. */
   let held = '';
   let following = 0;
+  let moving = false; // it does what it was told: where it is counts when that is done
   let asked = 0;
   /** @type {string[]} the station's queue */
   let ids = [];
@@ -37,6 +38,17 @@ export const createJukebox = ({ api, store, player, library, device, keep, notif
     const first = turn < 0;
     turn = state.turn;
     const mine = (following += 1);
+    moving = true;
+    try {
+      await obey(state, first, mine);
+    } finally {
+      if (mine === following) moving = false;
+    }
+    if (mine === following) report();
+  };
+
+  /** @param {any} state @param {boolean} first @param {number} mine */
+  const obey = async (state, first, mine) => {
     ids = state.track_ids;
     if (state.gain !== gain && (!first || ids.length)) store.set({ volume: Math.sqrt(state.gain), muted: false }); // the ear hears the square
     gain = state.gain;
@@ -67,12 +79,12 @@ export const createJukebox = ({ api, store, player, library, device, keep, notif
 
   /** Where the player is; the station answers with what it shall play. */
   const report = async () => {
-    if (!store.state.jukebox || turn < 0) return;
+    if (!store.state.jukebox || turn < 0 || moving) return;
     const mine = (asked += 1);
     try {
       const state = await api.post('/jukebox/report', {
         device, turn, index: ids.length ? store.state.queue.index : -1, position_ms: Math.round(player.positionMs),
-        playing: ids.length > 0 && store.state.status === 'playing',
+        playing: ids.length > 0 && ['playing', 'loading'].includes(store.state.status),
       });
       if (mine === asked || state.turn > turn) await follow(state);
     } catch (error) {
@@ -103,6 +115,7 @@ export const createJukebox = ({ api, store, player, library, device, keep, notif
       store.set({ jukebox: false });
       keep(false);
       following += 1;
+      moving = false;
       return api.delete(`/jukebox/player?device=${encodeURIComponent(device)}`).catch(() => {});
     },
     /** The login is over: the station forgets it by itself. */
